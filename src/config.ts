@@ -1,0 +1,118 @@
+import { isLoopback } from './http/host-check.ts';
+
+/** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
+export interface Config {
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly linq: {
+    /** Scheme, host and port. */
+    readonly origin: string;
+    readonly token: string | undefined;
+    readonly timeoutMs: number;
+    readonly maxConcurrency: number;
+    readonly maxResponseBytes: number;
+  };
+  /** Whether callers without a token of their own may use ours on a public address. */
+  readonly allowAnonymous: boolean;
+  readonly graphiql: boolean;
+  readonly maxBodyBytes: number;
+  readonly logLevel: LogLevel;
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+type LogLevel = (typeof logLevels)[number];
+
+/** All faults of an environment together, one line for each. Never holds a secret's value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws a `ConfigError` that names every wrong variable, what was wanted and what was got. Empty means unset. */
+export function readConfig(env: Environment): Config {
+  const faults: string[] = [];
+  const fault = (name: string, wanted: string, got = JSON.stringify(env[name])): void => {
+    faults.push(`${name} must be ${wanted}, got ${got}`);
+  };
+
+  const text = (name: string): string | undefined => env[name] || undefined;
+
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+    fault(name, `a whole number from ${min} to ${max}`);
+    return fallback;
+  };
+
+  const boolean = (name: string, fallback: boolean): boolean => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    if (value !== 'true' && value !== 'false') fault(name, 'true or false');
+    return value === 'true';
+  };
+
+  const origin = (name: string, fallback: string): string => {
+    const value = text(name) ?? fallback;
+    const url = URL.parse(value);
+    const wanted = 'the origin of an HTTP server, such as https://api.linqapp.com';
+    if (url?.username || url?.password) {
+      fault(name, wanted, 'a URL with credentials');
+    } else if (url === null || !/^https?:$/.test(url.protocol) || value.replace(/\/$/, '') !== url.origin) {
+      fault(name, wanted);
+    }
+    return url?.origin ?? fallback;
+  };
+
+  const secret = (name: string): string | undefined => {
+    const value = text(name);
+    if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) {
+      fault(name, 'visible ASCII characters without spaces', 'a value with others in it');
+    }
+    return value;
+  };
+
+  const logLevel = (name: string, fallback: LogLevel): LogLevel => {
+    const value = text(name) ?? fallback;
+    const level = logLevels.find((known) => known === value);
+    if (level === undefined) fault(name, `one of ${logLevels.join(', ')}`);
+    return level ?? fallback;
+  };
+
+  const config: Config = {
+    host: text('HOST') ?? '127.0.0.1',
+    port: integer('PORT', 4000, 0, 65_535),
+    linq: {
+      origin: origin('LINQ_API_URL', 'https://api.linqapp.com'),
+      token: secret('LINQ_INTEGRATION_TOKEN'),
+      timeoutMs: integer('LINQ_TIMEOUT_MS', 10_000, 1, 2_147_483_647), // the longest that a timer can wait
+      maxConcurrency: integer('LINQ_MAX_CONCURRENCY', 64, 1, 65_535),
+      maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
+    },
+    allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
+    graphiql: boolean('GRAPHIQL', true),
+    maxBodyBytes: integer('MAX_BODY_BYTES', 102_400, 1, 536_870_888),
+    logLevel: logLevel('LOG_LEVEL', 'info'),
+  };
+
+  for (const name of notYet) {
+    if (text(name) !== undefined) faults.push(`${name} must be unset: this version cannot do what it asks for`);
+  }
+  if (config.linq.token !== undefined && !config.allowAnonymous && !isLoopback(config.host)) {
+    faults.push(
+      `HOST must be a loopback address, got ${JSON.stringify(config.host)}: with LINQ_INTEGRATION_TOKEN set, anybody who ` +
+        'reaches the gateway could read every conversation (GATEWAY_ALLOW_ANONYMOUS=true accepts that)',
+    );
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+/** Ignoring one of these would leave a gateway open that its operator believes closed. */
+const notYet = ['GATEWAY_API_KEYS', 'GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE', 'INTROSPECTION'];

@@ -1,0 +1,143 @@
+import { type Dispatcher, errors, Pool } from 'undici';
+import { UpstreamError } from '../faults.ts';
+
+interface TransportOptions {
+  /** Scheme, host and port of the upstream. */
+  readonly origin: string;
+  /** Connections held open, which with HTTP/1.1 is also the number of calls in flight. */
+  readonly connections: number;
+  /** A larger body is cut off while it arrives. In bytes. */
+  readonly maxResponseBytes: number;
+  /** Bound on opening one connection. In milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+export interface UpstreamResponse {
+  readonly status: number;
+  /** The header as it was sent. */
+  readonly retryAfter: string | undefined;
+  /** Empty unless the status is 200: what Linq says of a failure is read off the socket and dropped. */
+  readonly body: string;
+}
+
+/**
+ * Sends one GET and settles exactly once; `stop` ends it at any time, its reason is the rejection's.
+ * Rejects with an `UpstreamError` otherwise.
+ */
+export type Send = (path: string, headers: Record<string, string>, stop: AbortSignal) => Promise<UpstreamResponse>;
+
+/** One for each process. Opens nothing before the first call. */
+export interface Transport {
+  readonly send: Send;
+  /** Ends what is in flight, as `unavailable`, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** What we read of a failure's body so that its connection can be used again; a longer or slower one costs it. */
+const maxFailureBytes = 65_536;
+const maxFailureMs = 1_000;
+
+export function createTransport({
+  origin,
+  connections,
+  maxResponseBytes,
+  connectTimeoutMs,
+}: TransportOptions): Transport {
+  const pool = new Pool(origin, {
+    connections,
+    pipelining: 1,
+    allowH2: false, // with HTTP/2, `connections` would no longer bound the calls in flight
+    connect: { timeout: connectTimeoutMs },
+    headersTimeout: 0, // `stop` is the only clock
+    bodyTimeout: 0,
+    keepAliveTimeout: 20_000, // below the idle time of common load balancers: a socket they closed fails a read
+    keepAliveMaxTimeout: 20_000,
+  });
+  const send: Send = (path, headers, stop) =>
+    new Promise((resolve, reject) => {
+      const exchange = new Exchange(maxResponseBytes, stop, resolve, reject);
+      if (!stop.aborted) pool.dispatch({ method: 'GET', path, headers }, exchange);
+    });
+  return { send, close: () => pool.destroy() };
+}
+
+/** Collects one answer. `dispatch` with a handler of our own spares the stream that `request` builds for each answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #maxBytes: number;
+  readonly #stop: AbortSignal;
+  readonly #resolve: (response: UpstreamResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #chunks: Buffer[] = [];
+  #controller: Dispatcher.DispatchController | undefined;
+  #draining: NodeJS.Timeout | undefined;
+  #status = 0;
+  #bytes = 0;
+
+  constructor(
+    maxBytes: number,
+    stop: AbortSignal,
+    resolve: (response: UpstreamResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#maxBytes = maxBytes;
+    this.#stop = stop;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (stop.aborted) this.#onStop();
+    else stop.addEventListener('abort', this.#onStop, { once: true });
+  }
+
+  // Settles at once: the pool may hold this exchange back for longer, and then it never starts.
+  readonly #onStop = (): void => {
+    this.#reject(this.#stop.reason);
+    this.#controller?.abort(stopped);
+  };
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#stop.aborted) controller.abort(stopped);
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
+    this.#status = status;
+    if (status < 200 || status === 200) return;
+    const retryAfter = headers['retry-after'];
+    this.#resolve({ status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined, body: '' });
+    this.#draining = setTimeout(() => controller.abort(stopped), maxFailureMs).unref();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > (this.#status === 200 ? this.#maxBytes : maxFailureBytes)) {
+      controller.abort(tooLarge);
+    } else if (this.#status === 200) {
+      this.#chunks.push(chunk);
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#release();
+    const [first, second] = this.#chunks;
+    const body = first === undefined ? '' : (second === undefined ? first : Buffer.concat(this.#chunks)).toString();
+    this.#resolve({ status: this.#status, retryAfter: undefined, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#release();
+    const fault = error === tooLarge || isProtocolError(error) ? 'bad-response' : 'unavailable';
+    this.#reject(new UpstreamError(fault, { ...(this.#status && { status: this.#status }), cause: error }));
+  }
+
+  #release(): void {
+    this.#stop.removeEventListener('abort', this.#onStop);
+    clearTimeout(this.#draining);
+  }
+}
+
+const stopped = new Error('stopped');
+const tooLarge = new Error('the body is larger than the limit');
+
+/** Not HTTP as we can read it: asking again would not help. */
+function isProtocolError(error: Error): boolean {
+  return error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError;
+}

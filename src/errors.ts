@@ -1,0 +1,143 @@
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import { UpstreamError, type UpstreamFault } from './datasources/faults.ts';
+import type { ServerContext } from './http/request-id.ts';
+
+/** Every `extensions.code` that a client can meet. The set is closed, and part of the API. */
+export const errorCodes = {
+  BAD_USER_INPUT: { retryable: false },
+  UNAUTHENTICATED: { retryable: false },
+  FORBIDDEN: { retryable: false },
+  UPSTREAM_RATE_LIMITED: { retryable: true },
+  UPSTREAM_TIMEOUT: { retryable: true },
+  UPSTREAM_UNAVAILABLE: { retryable: true },
+  UPSTREAM_BAD_RESPONSE: { retryable: false },
+  OVERLOADED: { retryable: true },
+  GRAPHQL_PARSE_FAILED: { retryable: false },
+  GRAPHQL_VALIDATION_FAILED: { retryable: false },
+  BAD_REQUEST: { retryable: false },
+  INTERNAL_SERVER_ERROR: { retryable: false },
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+interface PublicFault {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** `warn` is for what an operator must look at; the rest is an answer, not an incident. */
+  readonly level: 'warn' | 'debug';
+}
+
+const publicFaults: Record<UpstreamFault, PublicFault> = {
+  'no-token': {
+    code: 'UNAUTHENTICATED',
+    message: 'No Linq token to read with: send one in the X-LINQ-INTEGRATION-TOKEN header.',
+    level: 'debug',
+  },
+  unauthorized: { code: 'UNAUTHENTICATED', message: 'Linq did not accept the token.', level: 'debug' },
+  forbidden: { code: 'FORBIDDEN', message: 'Linq does not let this token read the message.', level: 'debug' },
+  'rate-limited': {
+    code: 'UPSTREAM_RATE_LIMITED',
+    message: 'Linq limits how often this token may read. Wait, then ask again.',
+    level: 'debug',
+  },
+  timeout: { code: 'UPSTREAM_TIMEOUT', message: 'Linq did not answer in time. Ask again.', level: 'warn' },
+  unavailable: {
+    code: 'UPSTREAM_UNAVAILABLE',
+    message: 'Linq cannot be read from at the moment. Ask again later.',
+    level: 'warn',
+  },
+  'bad-response': {
+    code: 'UPSTREAM_BAD_RESPONSE',
+    message: 'Linq answered with something that is not the message asked for.',
+    level: 'warn',
+  },
+  cancelled: { code: 'OVERLOADED', message: 'The gateway ended this read early. Ask again.', level: 'debug' },
+};
+
+/** Puts every error of a result through `publicError`, whether it comes from one field or refuses the whole request. */
+export function usePublicErrors(log: Logger): Plugin<object, ServerContext> {
+  return {
+    onResultProcess({ result, setResult, serverContext: { requestId } }) {
+      if (Array.isArray(result) || !('errors' in result) || !result.errors?.length) return;
+      setResult({ ...result, errors: result.errors.map((error) => publicError(error, requestId, log)) });
+    },
+  };
+}
+
+/** The body of a request that is refused before Yoga reads it. */
+export function refusal(code: ErrorCode, message: string, requestId: string): string {
+  return JSON.stringify({
+    errors: [{ message, extensions: { code, retryable: errorCodes[code].retryable, requestId } }],
+  });
+}
+
+/**
+ * The error a client sees: our words, a code of the table, `retryable` and `requestId`; where known `retryAfterMs` and
+ * `upstream.status`. Whatever is not meant for a client is logged and becomes INTERNAL_SERVER_ERROR.
+ */
+function publicError(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
+  const cause = rootCause(error);
+  if (cause instanceof UpstreamError) {
+    const { fault, status, retryAfterMs } = cause;
+    const { code, message, level } = publicFaults[fault];
+    log[level]({ requestId, fault, status }, 'a read of Linq failed');
+    return rewrite(error, message, {
+      code,
+      retryable: errorCodes[code].retryable,
+      requestId,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(status !== undefined && { upstream: { status } }),
+    });
+  }
+  const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
+  if (code !== undefined) {
+    const http = { status: 400, ...(error.extensions['http'] ?? {}), spec: code !== 'BAD_REQUEST' };
+    return rewrite(error, error.message, { code, retryable: errorCodes[code].retryable, requestId, http });
+  }
+  // Not the message: it may quote what nobody may read.
+  log.error({ requestId, error: cause.name, frames: framesOf(cause) }, 'internal error');
+  return rewrite(error, 'Internal error. The log of the gateway tells more under this requestId.', {
+    code: 'INTERNAL_SERVER_ERROR',
+    retryable: false,
+    requestId,
+    http: { status: 500 },
+  });
+}
+
+/**
+ * `http` is how Yoga is told the status of a request refused as a whole (`spec`: only where the client accepts
+ * application/graphql-response+json, 200 otherwise); one field's error must never set it.
+ */
+function rewrite(error: GraphQLError, message: string, { http, ...extensions }: Record<string, unknown>): GraphQLError {
+  const { nodes, source, positions, path } = error;
+  const refused = path === undefined && http !== undefined;
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions: refused ? { ...extensions, http } : extensions,
+  });
+}
+
+function rootCause(error: GraphQLError): Error {
+  const original = error.originalError;
+  if (original instanceof GraphQLError) return rootCause(original);
+  return original ?? error;
+}
+
+function codeOf({ extensions, path }: GraphQLError): ErrorCode | undefined {
+  const code = extensions['code'];
+  if (code === undefined) return path === undefined ? 'BAD_USER_INPUT' : undefined; // a variable that does not fit its type
+  if (code === 'REQUEST_ENTITY_TOO_LARGE' || code === 'OPERATION_RESOLUTION_FAILURE') return 'BAD_REQUEST'; // Yoga's words
+  return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : undefined;
+}
+
+function framesOf({ stack = '' }: Error): string[] {
+  return stack
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
+    .map((line) => line.trim());
+}

@@ -1,0 +1,43 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import type { Plugin } from 'graphql-yoga';
+
+/** The first thing a newcomer runs: the example of Linq's own reference page. */
+export const exampleQuery = `# Welcome. Run this query with the play button, or with Ctrl-Enter (Cmd-Enter on a Mac).
+# It reads message 224 of chat 1, the example of Linq's own documentation.
+# The book at the left opens the documentation of every type and field.
+
+query DocumentedMessage {
+  chatMessage(chatId: 1, id: 224) {
+    text
+    sentAt
+    deliveryStatus
+    sentFrom
+    attachments {
+      filename
+      mimeType
+      fileSize
+      url
+    }
+    reactions {
+      reaction
+      fromPhone
+    }
+  }
+}
+`;
+
+/** Answers a browser that opens the endpoint with GraphiQL. The page carries all it needs and loads nothing else. */
+export function useGraphiQLPage(): Plugin {
+  const page = renderGraphiQL({
+    title: 'Linq GraphQL gateway',
+    defaultQuery: exampleQuery,
+    shouldPersistHeaders: false, // a header may carry a token
+    schemaDescription: true,
+  });
+  return {
+    onRequestParse({ request, endResponse, fetchAPI }) {
+      if (request.method !== 'GET' || !request.headers.get('accept')?.includes('text/html')) return;
+      endResponse(new fetchAPI.Response(page, { headers: { 'content-type': 'text/html; charset=utf-8' } }));
+    },
+  };
+}

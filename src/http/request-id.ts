@@ -1,0 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/** What our plugins know of a request from its very start. */
+export interface ServerContext {
+  /** In every response as `x-request-id`, in every error and every log line of the request. */
+  readonly requestId: string;
+}
+
+/** The caller's `x-request-id` if it is 1 to 128 of `A-Za-z0-9._-`, else one of ours. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID();
+}

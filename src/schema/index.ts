@@ -1,0 +1,4 @@
+import { builder } from './builder.ts';
+import './chat-message.ts';
+
+export const schema = builder.toSchema();

@@ -1,0 +1,25 @@
+import { GraphQLError, GraphQLScalarType } from 'graphql';
+import { isLinqId, type LinqId, type MessageKey } from '../datasources/model.ts';
+
+/** Linq's own text: the decoder has made sure that it is a date-time. No argument takes one. */
+export const DateTime = new GraphQLScalarType<string, string>({
+  name: 'DateTime',
+  description:
+    'RFC 3339 date-time, handed on exactly as Linq wrote it, offset and milliseconds included: ' +
+    '`2025-05-21T15:30:00.123-05:00`. Compare instants, not texts: the offset varies.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
+  coerceOutputValue: String,
+});
+
+/** The arguments as a key that may join a URL; throws `BAD_USER_INPUT`, naming the argument behind `prefix`. */
+export function messageKey(key: { chatId: string | number; id: string | number }, prefix = ''): MessageKey {
+  return { chatId: linqId(String(key.chatId), `${prefix}chatId`), id: linqId(String(key.id), `${prefix}id`) };
+}
+
+function linqId(value: string, argument: string): LinqId {
+  if (isLinqId(value)) return value;
+  const got = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  throw new GraphQLError(`${argument} must be a decimal integer from 1 to 9223372036854775807, got ${got}.`, {
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
+}

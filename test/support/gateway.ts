@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { readConfig } from '../../src/config.ts';
+import { createGateway } from '../../src/gateway.ts';
+import { type SandboxCall, startSandbox } from '../../src/sandbox/sandbox.ts';
+
+export interface GraphQLAnswer {
+  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape the test asked for
+  readonly data?: any;
+  readonly errors?: readonly {
+    readonly message: string;
+    readonly path?: readonly (string | number)[];
+    readonly extensions: Record<string, unknown>;
+  }[];
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface TestGateway extends AsyncDisposable {
+  readonly url: string;
+  /** The calls that reached the sandbox, in order. */
+  readonly calls: SandboxCall[];
+  /** The lines of the log so far. */
+  readonly log: Record<string, unknown>[];
+  query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLAnswer>;
+  /** For what `fetch` refuses to send, such as a `Host` header. */
+  send(options: { path?: string; method?: string; headers?: Record<string, string>; body?: string }): Promise<HttpAnswer>;
+}
+
+/** The whole gateway on a port of its own, in front of a sandbox of its own unless `LINQ_API_URL` says otherwise. */
+export async function startTestGateway(env: Record<string, string> = {}): Promise<TestGateway> {
+  const calls: SandboxCall[] = [];
+  const log: Record<string, unknown>[] = [];
+  const sandbox = await startSandbox((call) => calls.push(call));
+  const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
+  const gateway = createGateway(config, pino({ level: config.logLevel }, linesInto(log)));
+  const server = createServer(gateway.handle);
+  const origin = await listen(server);
+  const url = `${origin}/graphql`;
+  return {
+    url,
+    calls,
+    log,
+    async query(query, variables, headers) {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query, variables }),
+      });
+      return (await response.json()) as GraphQLAnswer;
+    },
+    send: ({ path = '/graphql', method = 'GET', headers = {}, body }) => sendRaw(origin, path, method, headers, body),
+    async [Symbol.asyncDispose]() {
+      await close(server);
+      await gateway.close();
+      await sandbox[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Listens on a free loopback port; the answer is the origin. */
+export async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+export async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+function linesInto(lines: Record<string, unknown>[]): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      for (const line of String(chunk).trim().split('\n')) lines.push(JSON.parse(line));
+      done();
+    },
+  });
+}
+
+async function sendRaw(
+  origin: string,
+  path: string,
+  method: string,
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<HttpAnswer> {
+  const outgoing = request(`${origin}/`, { path, method, headers });
+  outgoing.end(body);
+  const [response] = await once(outgoing, 'response');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode, headers: response.headers, body: text };
+}

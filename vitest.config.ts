@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // One copy of graphql for our files and for the libraries: with two, `instanceof GraphQLError` is quietly false.
+  resolve: { alias: { graphql: import.meta.resolve('graphql') } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A test that starts the process itself waits for a Node to boot on a machine that may be busy.
+    testTimeout: 30_000,
+  },
+});
