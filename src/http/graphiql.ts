@@ -2,9 +2,9 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { Plugin } from 'graphql-yoga';
 
 /** The first thing a newcomer runs: the example of Linq's own reference page. */
-export const exampleQuery = `# Welcome. Run this query with the play button, or with Ctrl-Enter (Cmd-Enter on a Mac).
-# It reads message 224 of chat 1, the example of Linq's own documentation.
-# The book at the left opens the documentation of every type and field.
+export const exampleQuery = `# Run me with the play button or Ctrl-Enter.
+# Message 224 of chat 1 is Linq's own example.
+# The topmost icon explains every field.
 
 query DocumentedMessage {
   chatMessage(chatId: 1, id: 224) {

@@ -1,4 +1,4 @@
 import { builder } from './builder.ts';
 import './chat-message.ts';
 
-export const schema = builder.toSchema();
+export const schema = builder.toSchema({ sortSchema: false });

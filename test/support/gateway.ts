@@ -7,7 +7,7 @@ import { readConfig } from '../../src/config.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { type SandboxCall, startSandbox } from '../../src/sandbox/sandbox.ts';
 
-export interface GraphQLAnswer {
+interface GraphQLAnswer {
   // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape the test asked for
   readonly data?: any;
   readonly errors?: readonly {
@@ -17,7 +17,7 @@ export interface GraphQLAnswer {
   }[];
 }
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -31,7 +31,12 @@ export interface TestGateway extends AsyncDisposable {
   readonly log: Record<string, unknown>[];
   query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLAnswer>;
   /** For what `fetch` refuses to send, such as a `Host` header. */
-  send(options: { path?: string; method?: string; headers?: Record<string, string>; body?: string }): Promise<HttpAnswer>;
+  send(options: {
+    path?: string;
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string;
+  }): Promise<HttpAnswer>;
 }
 
 /** The whole gateway on a port of its own, in front of a sandbox of its own unless `LINQ_API_URL` says otherwise. */

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { parseRetryAfter } from '../../src/datasources/retry-after.ts';
+
+const now = Date.parse('2025-05-21T15:30:00Z');
+
+it.each([
+  ['0', 0],
+  ['1', 1_000],
+  ['3600', 3_600_000],
+  ['Wed, 21 May 2025 15:30:10 GMT', 10_000],
+  ['Wed, 21 May 2025 15:29:00 GMT', 0],
+  [undefined, undefined],
+  ['', undefined],
+  ['-1', undefined],
+  ['1.5', undefined],
+  ['soon', undefined],
+  ['2025-05-21T15:30:10Z', undefined],
+  ['99999999999', undefined],
+])('reads %j as %j milliseconds', (header, expected) => {
+  expect(parseRetryAfter(header, now)).toBe(expected);
+});

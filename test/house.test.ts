@@ -1,0 +1,41 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+
+/** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox. */
+const rules: [file: RegExp, mayImport: RegExp][] = [
+  [/^server\.ts$/, /^(config|gateway|sandbox\/)/],
+  [/^gateway\.ts$/, /^(?!server|sandbox\/)/],
+  [/^config\.ts$/, /^http\//],
+  [/^(context|errors)\.ts$/, /^datasources\//],
+  [/^schema\//, /^(schema\/|datasources\/model\.ts$)/],
+  [/^datasources\//, /^datasources\//],
+  [/^http\//, /^http\//],
+  [/^sandbox\//, /^sandbox\//],
+];
+
+it('keeps each room of the house to what it may use', () => {
+  const trespassers: string[] = [];
+  const files = globSync('**/*.ts', { cwd: 'src' });
+  for (const file of files) {
+    const source = readFileSync(join('src', file), 'utf8');
+    const mayImport = rules.find(([pattern]) => pattern.test(file))?.[1] ?? /^$/;
+    for (const [line, typeOnly, from = ''] of source.matchAll(/^import (type )?(?:[^;]*? from )?'([^']+)';/gm)) {
+      const target = from.startsWith('.') ? join(dirname(file), from) : from;
+      const ours = from.startsWith('.');
+      if (file.startsWith('datasources/') && /^graphql|^@pothos|^graphql-yoga/.test(target))
+        trespassers.push(`${file}: ${line}`);
+      if (ours && !mayImport.test(target) && (!typeOnly || /^(server|sandbox)/.test(target)))
+        trespassers.push(`${file}: ${line}`);
+    }
+  }
+  expect(files.length).toBeGreaterThan(20);
+  expect(trespassers).toEqual([]);
+});
+
+it('reads the environment in one place', () => {
+  const readers = globSync('**/*.ts', { cwd: 'src' }).filter((file) =>
+    readFileSync(join('src', file), 'utf8').includes('process.env'),
+  );
+  expect(readers).toEqual(['server.ts']);
+});

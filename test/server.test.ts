@@ -1,0 +1,105 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { expect, it } from 'vitest';
+import { close, listen } from './support/gateway.ts';
+import { startUpstream } from './support/upstream.ts';
+
+function start(env: Record<string, string>, ...args: string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ['src/server.ts', ...args], {
+    cwd: new URL('..', import.meta.url),
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+  });
+}
+
+/** What the process writes until `pattern` matches it. */
+async function written(server: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<RegExpExecArray> {
+  let text = '';
+  for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    const match = pattern.exec(text);
+    if (match !== null) return match;
+  }
+  throw new Error(`the process ended and wrote only: ${text}`);
+}
+
+async function outcomeOf(server: ChildProcessWithoutNullStreams): Promise<{ code: number; errors: string }> {
+  let errors = '';
+  server.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const [code] = await once(server, 'close');
+  return { code, errors };
+}
+
+const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
+const read = async (url: string, text = query) => (await fetch(`${url}?query=${encodeURIComponent(text)}`)).json();
+
+it('as sandbox first says that the data is made up, where to look and what to paste, all of which is true', async () => {
+  const server = start({}, '--sandbox');
+  const [text, url = '', paste] = await written(server, /Open {3}(\S+)\n\s+Paste {2}(.+)\n/);
+  expect(text).toBeDefined();
+  expect(await read(url, paste)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
+  server.kill('SIGINT');
+  expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
+});
+
+it('as sandbox never sends a real token anywhere', async () => {
+  await using upstream = await startUpstream((response) => response.end());
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, '--sandbox');
+  const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
+  expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
+  expect(upstream.paths).toEqual([]);
+  server.kill();
+  await outcomeOf(server);
+});
+
+it('serves Linq, with one line for its start', async () => {
+  await using upstream = await startUpstream((response) => response.end('{"data":{"id":224,"text":"real"}}'));
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret' });
+  const [line] = await written(server, /^.*\n/);
+  const { url, linq } = JSON.parse(line);
+  expect(linq).toBe(upstream.origin);
+  expect(await read(url)).toEqual({ data: { chatMessage: { text: 'real' } } });
+  server.kill();
+  await outcomeOf(server);
+});
+
+it('finishes what is in flight when it is told to stop', async () => {
+  const asked = Promise.withResolvers<() => void>();
+  await using upstream = await startUpstream((response) =>
+    asked.resolve(() => response.end('{"data":{"id":224,"text":"late"}}')),
+  );
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret' });
+  const [, url = ''] = await written(server, /"url":"([^"]+)"/);
+  const answer = read(url);
+  const finish = await asked.promise;
+  server.kill('SIGTERM');
+  await written(server, /stopping/);
+  finish();
+  expect(await answer).toEqual({ data: { chatMessage: { text: 'late' } } });
+  expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
+});
+
+it('does not start with a wrong configuration: all faults, a line for each, and exit code 78', async () => {
+  const { code, errors } = await outcomeOf(
+    start({ PORT: 'http', LINQ_API_URL: 'nope', HOST: '0.0.0.0', LINQ_INTEGRATION_TOKEN: 'secret' }),
+  );
+  expect(code).toBe(78);
+  expect(errors.trim().split('\n')).toEqual([
+    expect.stringMatching(/^PORT must be /),
+    expect.stringMatching(/^LINQ_API_URL must be /),
+    expect.stringMatching(/^HOST must be a loopback address/),
+  ]);
+  expect(errors).not.toContain('secret');
+});
+
+it('says in one line that its port is taken', async () => {
+  const other = createServer();
+  const { port } = new URL(await listen(other));
+  expect(await outcomeOf(start({ PORT: port }))).toEqual({
+    code: 1,
+    errors: `cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`,
+  });
+  await close(other);
+});
