@@ -11,6 +11,9 @@ export interface Config {
     readonly token: string | undefined;
     readonly timeoutMs: number;
     readonly maxConcurrency: number;
+    readonly maxQueue: number;
+    /** For each token; undefined is without limit. */
+    readonly requestsPerSecond: number | undefined;
     readonly maxResponseBytes: number;
   };
   /** Whether callers without a token of their own may use ours on a public address. */
@@ -49,6 +52,14 @@ export function readConfig(env: Environment): Config {
     if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
     fault(name, `a whole number from ${min} to ${max}`);
     return fallback;
+  };
+
+  const rate = (name: string): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (/^\d{1,6}(\.\d{1,3})?$/.test(value) && Number(value) > 0) return Number(value);
+    fault(name, 'a number above 0 and below 1000000, with up to three decimals');
+    return undefined;
   };
 
   const boolean = (name: string, fallback: boolean): boolean => {
@@ -93,6 +104,8 @@ export function readConfig(env: Environment): Config {
       token: secret('LINQ_INTEGRATION_TOKEN'),
       timeoutMs: integer('LINQ_TIMEOUT_MS', 10_000, 1, 2_147_483_647), // the longest that a timer can wait
       maxConcurrency: integer('LINQ_MAX_CONCURRENCY', 64, 1, 65_535),
+      maxQueue: integer('LINQ_MAX_QUEUE', 1024, 0, 1_000_000),
+      requestsPerSecond: rate('LINQ_REQUESTS_PER_SECOND'),
       maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
     },
     allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),

@@ -1,7 +1,7 @@
-import { createLinqClient } from './datasources/linq/client.ts';
-import type { ReportDrift } from './datasources/linq/drift.ts';
-import type { Send } from './datasources/linq/transport.ts';
+import { GraphQLError } from 'graphql';
+import type { LinqClient } from './datasources/linq/client.ts';
 import { createLoaders, type Loaders } from './datasources/loaders.ts';
+import { Token } from './datasources/token.ts';
 
 /** What a resolver gets: abilities, never the token. Made anew for each request. */
 export interface Context {
@@ -9,22 +9,35 @@ export interface Context {
 }
 
 /** What lives as long as the process. */
-export interface Upstream {
-  readonly send: Send;
-  readonly timeoutMs: number;
+interface Upstream {
+  readonly client: LinqClient;
   /** The gateway's own token, for callers that bring none. */
   readonly token: string | undefined;
-  readonly reportDrift: ReportDrift;
+  /** The most that one read may take, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
-export function createContext({ token, ...upstream }: Upstream): (input: { request: Request }) => Context {
+export function createContext({ client, token, timeoutMs }: Upstream): (input: { request: Request }) => Context {
+  const own = token === undefined ? undefined : new Token(token);
   return ({ request }) => {
-    const client = createLinqClient({ ...upstream, token: tokenOf(request.headers) ?? token, caller: request.signal });
-    return { loaders: createLoaders(client) };
+    const caller = tokenOf(request.headers) ?? own;
+    const reader = { timeoutMs: Math.min(timeoutMs, timeoutOf(request.headers)), caller: request.signal };
+    return { loaders: createLoaders((key) => client.getMessage(key, caller, reader)) };
   };
 }
 
 /** The caller's own token, as it was sent. An empty header is none. */
-function tokenOf(headers: Headers): string | undefined {
-  return headers.get('x-linq-integration-token') || undefined;
+function tokenOf(headers: Headers): Token | undefined {
+  const secret = headers.get('x-linq-integration-token');
+  return secret ? new Token(secret) : undefined;
+}
+
+/** How long the caller wants to wait for one read, in milliseconds: less than the gateway would, never more. */
+function timeoutOf(headers: Headers): number {
+  const asked = headers.get('x-request-timeout-ms');
+  if (asked === null) return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,14}$/.test(asked)) return Number(asked);
+  throw new GraphQLError('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.', {
+    extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+  });
 }

@@ -53,6 +53,11 @@ const publicFaults: Record<UpstreamFault, PublicFault> = {
     message: 'Linq answered with something that is not the message asked for.',
     level: 'warn',
   },
+  overloaded: {
+    code: 'OVERLOADED',
+    message: 'Too many reads are waiting for Linq. Ask again in a moment.',
+    level: 'warn',
+  },
   cancelled: { code: 'OVERLOADED', message: 'The gateway ended this read early. Ask again.', level: 'debug' },
 };
 

@@ -3,40 +3,37 @@ import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
+import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
-import { createTransport } from './datasources/linq/transport.ts';
 import { refusal, usePublicErrors } from './errors.ts';
 import { useGraphiQLPage } from './http/graphiql.ts';
 import { createHostCheck, isLoopback } from './http/host-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
 import { useJsonRequests } from './http/request-parsing.ts';
 import { schema } from './schema/index.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 
 export interface Gateway {
   /** Answers every request of a `node:http` server. */
   readonly handle: RequestListener;
-  /** Ends the upstream calls in flight and closes their connections. To be called when no request is left. */
+  /** Answers every read that is still under way with OVERLOADED, ends its call and closes the connections to Linq. */
   close(): Promise<void>;
 }
 
 /** Puts the parts together. Opens nothing: the first connection to Linq is made by the first read. */
 export function createGateway(config: Config, log: Logger): Gateway {
   const { linq } = config;
-  const transport = createTransport({
-    origin: linq.origin,
-    connections: linq.maxConcurrency,
-    maxResponseBytes: linq.maxResponseBytes,
-    connectTimeoutMs: linq.timeoutMs,
-  });
-  const context = createContext({
-    send: transport.send,
-    timeoutMs: linq.timeoutMs,
-    token: linq.token,
-    reportDrift: createDriftReporter((path, kind) => log.warn({ path, kind }, 'Linq left its documented contract')),
+  const metrics = createMetrics();
+  const client = createLinqClient({
+    ...linq,
+    meter: metrics.upstream,
+    reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind) =>
+      log.warn({ path, kind }, 'Linq left its documented contract'),
+    ),
   });
   const yoga = createYoga<ServerContext, Context>({
     schema,
-    context,
+    context: createContext({ client, token: linq.token, timeoutMs: linq.timeoutMs }),
     cors: false,
     multipart: false,
     graphiql: false, // ours is below: Yoga's own would answer before the host is checked
@@ -54,13 +51,15 @@ export function createGateway(config: Config, log: Logger): Gateway {
       const requestId = requestIdOf(req);
       res.setHeader('x-request-id', requestId);
       const fault = checkHost(req);
-      if (fault === undefined) {
+      if (fault === undefined && req.url === '/metrics') {
+        metrics.print().then((text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text));
+      } else if (fault === undefined) {
         yoga(req, res, { requestId });
       } else {
         res.writeHead(fault.status, { 'content-type': 'application/json; charset=utf-8' });
         res.end(refusal('BAD_REQUEST', fault.message, requestId));
       }
     },
-    close: () => transport.close(),
+    close: () => client.close(),
   };
 }

@@ -39,7 +39,9 @@ async function stop(signal: string): Promise<void> {
   log.info({ signal }, 'stopping');
   const closed = once(server, 'close');
   server.close();
-  setTimeout(() => server.closeAllConnections(), graceMs).unref();
+  // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.
+  setTimeout(() => void gateway.close(), graceMs).unref();
+  setTimeout(() => server.closeAllConnections(), graceMs + 1_000).unref();
   await closed;
   await gateway.close();
   await sandbox?.[Symbol.asyncDispose]();

@@ -7,13 +7,14 @@ export type UpstreamFault =
   | 'timeout' // ask again
   | 'unavailable' // ask again later
   | 'bad-response' // the contract broke: wake a human
-  | 'cancelled'; // nobody is waiting any more
+  | 'overloaded' // too much is waiting here: ask again
+  | 'cancelled'; // nobody is waiting any more, or the gateway is shutting down
 
 interface FaultDetails {
   /** The HTTP status that Linq answered with, where it answered. */
-  readonly status?: number;
-  /** How long Linq asked us to wait, in milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly status?: number | undefined;
+  /** How long to wait before asking again, in milliseconds, where that is known. */
+  readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -29,5 +30,10 @@ export class UpstreamError extends Error {
     this.fault = fault;
     this.status = status;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** The same fault, for somebody who is told how long to wait. */
+  after(waitMs: number): UpstreamError {
+    return new UpstreamError(this.fault, { status: this.status, retryAfterMs: Math.ceil(waitMs), cause: this.cause });
   }
 }

@@ -1,18 +1,19 @@
 import DataLoader from 'dataloader';
-import type { LinqClient } from './linq/client.ts';
 import type { ChatMessage, MessageKey } from './model.ts';
+
+type ReadMessage = (key: MessageKey) => Promise<ChatMessage | null>;
 
 /** What a resolver may ask for. Made anew for each request, so that nothing one caller loaded can reach another. */
 export interface Loaders {
-  /** Null when Linq knows no such message; rejects with an `UpstreamError`. One upstream read for each distinct key. */
-  message(key: MessageKey): Promise<ChatMessage | null>;
+  /** Null when Linq knows no such message; rejects with an `UpstreamError`. One read for each distinct key. */
+  readonly message: ReadMessage;
 }
 
-export function createLoaders(client: LinqClient): Loaders {
+export function createLoaders(readMessage: ReadMessage): Loaders {
   // Linq reads one message at a time. Answering with promises, not with their results, lets each key settle by itself:
   // a slow or failing one holds up nobody. A bulk route would change this function and nothing else.
   const messages = new DataLoader<MessageKey, Promise<ChatMessage | null>, string>(
-    async (keys) => keys.map((key) => client.getMessage(key)),
+    async (keys) => keys.map((key) => readMessage(key)),
     { cacheKeyFn: ({ chatId, id }) => `${chatId}/${id}` },
   );
   return { message: async (key) => messages.load(key) };

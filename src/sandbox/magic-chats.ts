@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { documentedMessage, messageJson } from './messages.ts';
 
 /** Answers one call. `attempt` counts the calls for this message since it was last answered, from 1. */
-export type Behaviour = (response: ServerResponse, id: string, attempt: number) => void;
+type Behaviour = (response: ServerResponse, id: string, attempt: number) => void;
 
 const html =
   '<!DOCTYPE html>\n<html><head><title>Something went wrong</title></head><body>Please try again.</body></html>\n';
@@ -25,6 +25,17 @@ export const magicChats: ReadonlyMap<string, Behaviour> = new Map<string, Behavi
   ['603', sendForEver],
 ]);
 
+/** What can go wrong with any call. */
+export const troubles: readonly Behaviour[] = [
+  (response) => sendHtml(response, 500),
+  (response) => sendHtml(response, 502),
+  (response) => sendError(response, 503, 'unavailable', 'Service Unavailable', 'Please try again'),
+  (response, id) => sendHalf(response, id, () => response.socket?.resetAndDestroy()),
+  (response) => response.socket?.resetAndDestroy(),
+  (response) => sendHtml(response, 200),
+  () => {}, // never answers
+];
+
 export function sendJson(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body);
 }
@@ -42,7 +53,7 @@ function sendHtml(response: ServerResponse, status: number): void {
   response.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(html);
 }
 
-function sendRateLimited(response: ServerResponse, seconds: number): void {
+export function sendRateLimited(response: ServerResponse, seconds: number): void {
   response.setHeader('retry-after', seconds);
   sendError(response, 429, 'rate_limited', 'Too Many Requests', 'Rate limit exceeded');
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { magicChats, sendError, sendJson } from './magic-chats.ts';
+import { magicChats, sendError, sendJson, sendRateLimited, troubles } from './magic-chats.ts';
 import { findMessage, messageJson } from './messages.ts';
 
 export interface SandboxCall {
@@ -15,18 +15,54 @@ export interface Sandbox extends AsyncDisposable {
   readonly origin: string;
 }
 
+interface SandboxOptions {
+  /** Sees every call before it is answered. */
+  readonly onCall?: (call: SandboxCall) => void;
+  /** Weather, for the chats that are not magic: a delay in milliseconds, drawn evenly from these two, */
+  readonly latencyMs?: readonly [least: number, most: number];
+  /** the share of calls that meet one of `troubles`, from 0 to 1, */
+  readonly troubleShare?: number;
+  /** and the calls a second beyond which a token is rate limited. */
+  readonly requestsPerSecond?: number;
+}
+
 /**
  * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 holds the documented example and its
  * variations, chat 2 answers for every id from 1 to 1,000,000, the magic chats show every failure.
  * Written from Linq's documentation alone: it shares no code with the client, so that a misreading of one is caught by
- * the other. `onCall` sees every call before it is answered.
+ * the other.
  */
-export async function startSandbox(onCall: (call: SandboxCall) => void = () => {}): Promise<Sandbox> {
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { onCall, latencyMs: [least, most] = [0, 0], troubleShare = 0, requestsPerSecond } = options;
   const attempts = new Attempts();
+  const second = new Map<string, number>(); // calls in the current second, by token
   const server = createServer((request, response) => {
     const { method = '', url: path = '', headers } = request;
-    onCall({ method, path, headers });
-    answer(request, response, attempts);
+    const token = String(headers['x-linq-integration-token'] ?? '');
+    onCall?.({ method, path, headers });
+    const calls = (second.get(token) ?? 0) + 1;
+    if (requestsPerSecond !== undefined) {
+      if (second.size === 0) setTimeout(() => second.clear(), 1_000).unref();
+      second.set(token, calls);
+    }
+    const respond = () => {
+      const [, chatId = '', id = ''] = (method === 'GET' && route.exec(path)) || [];
+      const magic = magicChats.get(chatId);
+      if (token === '') {
+        sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized');
+      } else if (magic !== undefined) {
+        magic(response, id, attempts.next(`${chatId}/${id}`));
+        if (response.statusCode === 200) attempts.forget(`${chatId}/${id}`);
+      } else if (calls > (requestsPerSecond ?? calls)) {
+        sendRateLimited(response, 1);
+      } else if (Math.random() < troubleShare) {
+        troubles[Math.floor(Math.random() * troubles.length)]?.(response, id, 1);
+      } else {
+        sendKnown(response, chatId, id);
+      }
+    };
+    if (most === 0) respond();
+    else setTimeout(respond, least + Math.random() * (most - least));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -43,22 +79,11 @@ export async function startSandbox(onCall: (call: SandboxCall) => void = () => {
 
 const route = /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/;
 
-/** 401 before 404 before 200, as is likely for Linq. */
-function answer({ method, url = '', headers }: IncomingMessage, response: ServerResponse, attempts: Attempts): void {
-  const [, chatId = '', id = ''] = (method === 'GET' && route.exec(url)) || [];
-  const behaviour = magicChats.get(chatId);
+function sendKnown(response: ServerResponse, chatId: string, id: string): void {
   const message = findMessage(chatId, id);
-  if (!headers['x-linq-integration-token']) {
-    sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized');
-  } else if (behaviour !== undefined) {
-    behaviour(response, id, attempts.next(`${chatId}/${id}`));
-    if (response.statusCode === 200) attempts.forget(`${chatId}/${id}`);
-  } else if (message !== null) {
-    sendJson(response, 200, messageJson(message));
-  } else {
-    const detail = chatId === '1' || chatId === '2' ? 'Chat message not found' : 'Chat not found';
-    sendError(response, 404, 'not_found', 'Not Found', detail);
-  }
+  if (message !== null) return void sendJson(response, 200, messageJson(message));
+  const detail = chatId === '1' || chatId === '2' ? 'Chat message not found' : 'Chat not found';
+  sendError(response, 404, 'not_found', 'Not Found', detail);
 }
 
 /** How often a message was asked for since it was last answered. Bounded: the oldest are forgotten. */

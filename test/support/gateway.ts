@@ -43,7 +43,7 @@ export interface TestGateway extends AsyncDisposable {
 export async function startTestGateway(env: Record<string, string> = {}): Promise<TestGateway> {
   const calls: SandboxCall[] = [];
   const log: Record<string, unknown>[] = [];
-  const sandbox = await startSandbox((call) => calls.push(call));
+  const sandbox = await startSandbox({ onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, pino({ level: config.logLevel }, linesInto(log)));
   const server = createServer(gateway.handle);

@@ -1,51 +1,125 @@
-import { withDeadline } from '../deadline.ts';
 import { UpstreamError } from '../faults.ts';
+import type { Outcome, UpstreamMeter } from '../meter.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
-import { parseRetryAfter } from '../retry-after.ts';
-import { decodeMessage } from './decode.ts';
+import { Breaker } from '../resilience/breaker.ts';
+import { Limiter } from '../resilience/limiter.ts';
+import { RetryBudget, StaleConnectionError, withRetries } from '../resilience/retry.ts';
+import { type Interest, type Reader, SingleFlight } from '../resilience/single-flight.ts';
+import type { Token } from '../token.ts';
 import type { ReportDrift } from './drift.ts';
-import type { Send, UpstreamResponse } from './transport.ts';
+import { messagePath, readMessage } from './read-message.ts';
+import { createTransport } from './transport.ts';
 
-/** One function for each route of Linq's Partner API V2 that we use; bound to one token and one caller. */
-export interface LinqClient {
-  /**
-   * GET /api/partner/v2/chats/{chat_id}/chat_messages/{id}
-   * Null when Linq answers 404; rejects with an `UpstreamError`.
-   */
-  getMessage(key: MessageKey): Promise<ChatMessage | null>;
-}
-
-interface LinqClientOptions {
-  readonly send: Send;
-  /** Sent as it is; without one every read fails before it costs a call. */
-  readonly token: string | undefined;
-  /** The whole of one read, in milliseconds. */
+export interface LinqClientOptions {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** The whole of one read, and the most that a reader may ask for. In milliseconds. */
   readonly timeoutMs: number;
-  /** Fires when the caller leaves. */
-  readonly caller: AbortSignal;
+  readonly maxConcurrency: number;
+  readonly maxQueue: number;
+  readonly requestsPerSecond: number | undefined;
+  readonly maxResponseBytes: number;
+  readonly meter: UpstreamMeter;
   readonly reportDrift: ReportDrift;
 }
 
-export function createLinqClient({ send, token, timeoutMs, caller, reportDrift }: LinqClientOptions): LinqClient {
+/** One for each process; one function for each route of Linq that we use. */
+export interface LinqClient {
+  /** Null when Linq knows no such message; rejects with an `UpstreamError`. Without a token it costs no call. */
+  getMessage(key: MessageKey, token: Token | undefined, reader: Reader): Promise<ChatMessage | null>;
+  /** Answers every reader with `cancelled`, ends the calls in flight and closes their connections. */
+  close(): Promise<void>;
+}
+
+/** A 429 holds back the token's other reads for as long as it says, but no longer than this. In milliseconds. */
+const longestPauseMs = 1_000;
+
+export function createLinqClient(options: LinqClientOptions): LinqClient {
+  const { timeoutMs, meter, reportDrift } = options;
+  const transport = createTransport({
+    origin: options.origin,
+    connections: options.maxConcurrency,
+    maxResponseBytes: options.maxResponseBytes,
+    connectTimeoutMs: timeoutMs,
+  });
+  const flights = new SingleFlight<ChatMessage | null>(timeoutMs, () => meter.sharedFlight());
+  const budget = new RetryBudget();
+  const breaker = new Breaker(
+    (error, elapsedMs) => verdictOn(error, elapsedMs, timeoutMs),
+    (state) => meter.breaker(state),
+  );
+  const limiter = new Limiter({ ...options, onAdmit: (waitedMs) => meter.queueWait(waitedMs) });
+
+  /** A read, from the outside in: what a call meets is what it reads here, from top to bottom. */
+  function getMessage(key: MessageKey, token: Token, reader: Reader): Promise<ChatMessage | null> {
+    return flights.join({ token: token.digest, resource: messagePath(key) }, reader, (interest) =>
+      withRetries(
+        async () => {
+          breaker.refuseIfOpen(); // before it waits in line
+          return limiter.run(token.digest, interest, () =>
+            breaker.run(() => {
+              interest.ensureWanted();
+              return attempt(key, token, interest);
+            }),
+          );
+        },
+        { budget, interest, onRetry: (reason) => meter.retry(reason) },
+      ),
+    );
+  }
+
+  async function attempt(key: MessageKey, token: Token, { signal }: Interest): Promise<ChatMessage | null> {
+    const account = stopwatch();
+    try {
+      const message = await readMessage(transport.send, key, token, signal, reportDrift);
+      meter.attempt(message === null ? 'missing' : 'found', account());
+      return message;
+    } catch (error) {
+      meter.attempt(error instanceof StaleConnectionError ? 'stale' : faultOf(error), account());
+      if (error instanceof UpstreamError && error.fault === 'rate-limited') {
+        limiter.pause(token.digest, Math.min(longestPauseMs, error.retryAfterMs ?? longestPauseMs));
+      }
+      throw error;
+    }
+  }
+
   return {
-    async getMessage(key) {
-      if (token === undefined) throw new UpstreamError('no-token');
-      const path = `/api/partner/v2/chats/${key.chatId}/chat_messages/${key.id}`;
-      const headers = { 'X-LINQ-INTEGRATION-TOKEN': token };
-      const response = await withDeadline(timeoutMs, caller, (stop) => send(path, headers, stop));
-      if (response.status === 404) return null;
-      if (response.status !== 200) throw failure(response);
-      return decodeMessage(response.body, key, reportDrift);
+    async getMessage(key, token, reader) {
+      const account = stopwatch();
+      try {
+        if (token === undefined) throw new UpstreamError('no-token');
+        const message = await getMessage(key, token, reader);
+        meter.read(message === null ? 'missing' : 'found', account());
+        return message;
+      } catch (error) {
+        meter.read(faultOf(error), account());
+        throw error;
+      }
+    },
+    close() {
+      flights.cancelAll();
+      return transport.close();
     },
   };
 }
 
-/** By status alone: no error body is documented for this route, and some are HTML. */
-function failure({ status, retryAfter }: UpstreamResponse): UpstreamError {
-  const retryAfterMs = parseRetryAfter(retryAfter);
-  const details = { status, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  if (status === 401) return new UpstreamError('unauthorized', details);
-  if (status === 403) return new UpstreamError('forbidden', details);
-  if (status === 429) return new UpstreamError('rate-limited', details);
-  return new UpstreamError(status >= 500 ? 'unavailable' : 'bad-response', details);
+/**
+ * What an attempt says of the upstream. 4xx and unreadable bodies come from one that is up. A timeout counts only where
+ * the attempt had a fair share of the time: a caller's short deadline, or a long wait in line, is not Linq's failure.
+ */
+function verdictOn(error: unknown, elapsedMs: number, timeoutMs: number): 'success' | 'failure' | 'neither' {
+  if (!(error instanceof UpstreamError)) return 'neither';
+  if (error.fault === 'cancelled') return 'neither';
+  if (error.fault === 'timeout') return elapsedMs >= timeoutMs / 2 ? 'failure' : 'neither';
+  return error.fault === 'unavailable' ? 'failure' : 'success';
+}
+
+function faultOf(error: unknown): Outcome {
+  if (error instanceof UpstreamError) return error.fault;
+  throw error; // a bug of ours, not an outcome
+}
+
+function stopwatch(): () => number {
+  const startedAt = performance.now();
+  return () => performance.now() - startedAt;
 }

@@ -10,15 +10,23 @@ export type DriftKind =
 export type ReportDrift = (path: string, kind: DriftKind) => void;
 
 /** Enough for every documented field and kind; a bound, since unknown field names are the upstream's to choose. */
-const mostPaths = 500;
+const mostPlaces = 500;
+const warnAgainAfterMs = 3_600_000;
 
-/** Warns once in a process for each path and kind, so that a change upstream is seen and does not flood the log. */
-export function createDriftReporter(warn: ReportDrift): ReportDrift {
-  const seen = new Set<string>();
+/**
+ * Counts every drift, and warns of each path and kind once an hour, so that a change upstream is seen and does not flood
+ * the log. Places beyond the bound are counted together as `other`.
+ */
+export function createDriftReporter(count: ReportDrift, warn: ReportDrift): ReportDrift {
+  const warnedAt = new Map<string, number>();
   return (path, kind) => {
     const place = `${kind} ${path}`;
-    if (seen.has(place) || seen.size >= mostPaths) return;
-    seen.add(place);
+    const before = warnedAt.get(place);
+    if (before === undefined && warnedAt.size >= mostPlaces) return count('other', kind);
+    count(path, kind);
+    const now = performance.now();
+    if (before !== undefined && now - before < warnAgainAfterMs) return;
+    warnedAt.set(place, now);
     warn(path, kind);
   };
 }

@@ -2,7 +2,8 @@
  * `JSON.parse`, save that an integer which a JavaScript number cannot hold exactly becomes a `bigint`.
  * The reviver makes parsing several times slower, so it is used only where a long run of digits occurs at all.
  */
-export function parseJson(text: string): unknown {
+export function parseJson(body: string): unknown {
+  const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body; // a byte order mark
   return /\d{16}/.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
 }
 

@@ -1,5 +1,7 @@
-import { type Dispatcher, errors, Pool } from 'undici';
+import { Client, type Dispatcher, errors, Pool } from 'undici';
 import { UpstreamError } from '../faults.ts';
+import { StaleConnectionError } from '../resilience/retry.ts';
+import { decodeContent } from './content-encoding.ts';
 
 interface TransportOptions {
   /** Scheme, host and port of the upstream. */
@@ -21,8 +23,8 @@ export interface UpstreamResponse {
 }
 
 /**
- * Sends one GET and settles exactly once; `stop` ends it at any time, its reason is the rejection's.
- * Rejects with an `UpstreamError` otherwise.
+ * Sends one GET and settles exactly once; `stop` ends it at any time, its reason is the rejection's. Rejects with an
+ * `UpstreamError` otherwise, or with a `StaleConnectionError` when nothing was asked because the connection was dead.
  */
 export type Send = (path: string, headers: Record<string, string>, stop: AbortSignal) => Promise<UpstreamResponse>;
 
@@ -35,7 +37,7 @@ export interface Transport {
 
 /** What we read of a failure's body so that its connection can be used again; a longer or slower one costs it. */
 const maxFailureBytes = 65_536;
-const maxFailureMs = 1_000;
+const maxFailureMs = 250;
 
 export function createTransport({
   origin,
@@ -52,17 +54,44 @@ export function createTransport({
     bodyTimeout: 0,
     keepAliveTimeout: 20_000, // below the idle time of common load balancers: a socket they closed fails a read
     keepAliveMaxTimeout: 20_000,
+    factory: (to, options) => new CountingClient(to, options),
   });
   const send: Send = (path, headers, stop) =>
     new Promise((resolve, reject) => {
-      const exchange = new Exchange(maxResponseBytes, stop, resolve, reject);
-      if (!stop.aborted) pool.dispatch({ method: 'GET', path, headers }, exchange);
+      if (stop.aborted) return reject(stop.reason);
+      pool.dispatch({ method: 'GET', path, headers }, new Exchange(maxResponseBytes, stop, resolve, reject));
     });
   return { send, close: () => pool.destroy() };
 }
 
+/** Tells each exchange whether its connection has answered before: only then may it have gone stale. */
+class CountingClient extends Client {
+  #answers = 0;
+
+  constructor(origin: string | URL, options: object) {
+    super(origin, options);
+    this.on('connect', () => {
+      this.#answers = 0;
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof Exchange) {
+      handler.onStart = () => this.#answers > 0;
+      handler.onAnswer = () => {
+        this.#answers++;
+      };
+    }
+    return super.dispatch(options, handler);
+  }
+}
+
 /** Collects one answer. `dispatch` with a handler of our own spares the stream that `request` builds for each answer. */
 class Exchange implements Dispatcher.DispatchHandler {
+  /** Whether the connection that it starts on has answered before. */
+  onStart: () => boolean = () => false;
+  onAnswer: () => void = () => {};
+
   readonly #maxBytes: number;
   readonly #stop: AbortSignal;
   readonly #resolve: (response: UpstreamResponse) => void;
@@ -70,7 +99,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #draining: NodeJS.Timeout | undefined;
+  #reused = false;
   #status = 0;
+  #encoding: string | undefined;
   #bytes = 0;
 
   constructor(
@@ -83,8 +114,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#stop = stop;
     this.#resolve = resolve;
     this.#reject = reject;
-    if (stop.aborted) this.#onStop();
-    else stop.addEventListener('abort', this.#onStop, { once: true });
+    stop.addEventListener('abort', this.#onStop, { once: true });
   }
 
   // Settles at once: the pool may hold this exchange back for longer, and then it never starts.
@@ -95,13 +125,16 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#reused = this.onStart();
     if (this.#stop.aborted) controller.abort(stopped);
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
+    if (status < 200) return;
     this.#status = status;
-    if (status < 200 || status === 200) return;
-    const retryAfter = headers['retry-after'];
+    const { 'retry-after': retryAfter, 'content-encoding': encoding } = headers;
+    if (typeof encoding === 'string' && encoding !== 'identity') this.#encoding = encoding;
+    if (status === 200) return;
     this.#resolve({ status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined, body: '' });
     this.#draining = setTimeout(() => controller.abort(stopped), maxFailureMs).unref();
   }
@@ -117,15 +150,29 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#release();
-    const [first, second] = this.#chunks;
-    const body = first === undefined ? '' : (second === undefined ? first : Buffer.concat(this.#chunks)).toString();
-    this.#resolve({ status: this.#status, retryAfter: undefined, body });
+    this.onAnswer();
+    if (this.#status !== 200) return; // settled when it began
+    try {
+      this.#resolve({ status: 200, retryAfter: undefined, body: this.#body() });
+    } catch (error) {
+      this.#reject(new UpstreamError('bad-response', { status: 200, cause: error }));
+    }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#release();
-    const fault = error === tooLarge || isProtocolError(error) ? 'bad-response' : 'unavailable';
-    this.#reject(new UpstreamError(fault, { ...(this.#status && { status: this.#status }), cause: error }));
+    if (this.#reused && this.#status === 0 && isConnectionError(error)) {
+      this.#reject(new StaleConnectionError('', { cause: error }));
+    } else {
+      const fault = error === tooLarge || isProtocolError(error) ? 'bad-response' : 'unavailable';
+      this.#reject(new UpstreamError(fault, { status: this.#status || undefined, cause: error }));
+    }
+  }
+
+  #body(): string {
+    const [first, second] = this.#chunks;
+    const bytes = first === undefined || second !== undefined ? Buffer.concat(this.#chunks) : first;
+    return (this.#encoding === undefined ? bytes : decodeContent(bytes, this.#encoding, this.#maxBytes)).toString();
   }
 
   #release(): void {
@@ -140,4 +187,8 @@ const tooLarge = new Error('the body is larger than the limit');
 /** Not HTTP as we can read it: asking again would not help. */
 function isProtocolError(error: Error): boolean {
   return error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError;
+}
+
+function isConnectionError(error: Error): boolean {
+  return error instanceof errors.SocketError || /^(ECONNRESET|EPIPE)$/.test(String('code' in error && error.code));
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseRetryAfter } from '../../src/datasources/retry-after.ts';
+import { parseRetryAfter } from '../../../src/datasources/linq/retry-after.ts';
 
 const now = Date.parse('2025-05-21T15:30:00Z');
 

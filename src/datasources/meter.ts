@@ -1,0 +1,24 @@
+import type { UpstreamFault } from './faults.ts';
+import type { DriftKind } from './linq/drift.ts';
+import type { BreakerState } from './resilience/breaker.ts';
+
+/** `found` and `missing` are the two good outcomes: a message, and Linq's 404. */
+export type Outcome = 'found' | 'missing' | UpstreamFault;
+
+/**
+ * Told of everything the data sources do, so that an operator can see it. All words come from closed sets, save the path
+ * of a drift, which is bounded in number; nothing here identifies a caller, a message or a token.
+ */
+export interface UpstreamMeter {
+  /** A read as its caller saw it, from asking to the answer. In milliseconds, as all durations. */
+  read(outcome: Outcome, durationMs: number): void;
+  /** A call that was sent to Linq, from the slot to its end. `stale` is one that found its connection dead. */
+  attempt(outcome: Outcome | 'stale', durationMs: number): void;
+  retry(reason: 'stale-connection' | UpstreamFault): void;
+  /** How long a call waited for its turn, slot, rate and pause together. */
+  queueWait(durationMs: number): void;
+  breaker(state: BreakerState): void;
+  /** A read that joined the call of another. */
+  sharedFlight(): void;
+  drift(path: string, kind: DriftKind): void;
+}
