@@ -24,6 +24,8 @@ interface SandboxOptions {
   readonly troubleShare?: number;
   /** and the calls a second beyond which a token is rate limited. */
   readonly requestsPerSecond?: number;
+  /** Put at the end of every text of chat 2, so that it can be told whose token fetched it. */
+  readonly signature?: (token: string) => string;
 }
 
 /**
@@ -33,7 +35,7 @@ interface SandboxOptions {
  * the other.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { onCall, latencyMs: [least, most] = [0, 0], troubleShare = 0, requestsPerSecond } = options;
+  const { onCall, latencyMs: [least, most] = [0, 0], troubleShare = 0, requestsPerSecond, signature } = options;
   const attempts = new Attempts();
   const second = new Map<string, number>(); // calls in the current second, by token
   const server = createServer((request, response) => {
@@ -58,7 +60,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       } else if (Math.random() < troubleShare) {
         troubles[Math.floor(Math.random() * troubles.length)]?.(response, id, 1);
       } else {
-        sendKnown(response, chatId, id);
+        sendKnown(response, chatId, id, signature?.(token));
       }
     };
     if (most === 0) respond();
@@ -79,9 +81,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
 const route = /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/;
 
-function sendKnown(response: ServerResponse, chatId: string, id: string): void {
+function sendKnown(response: ServerResponse, chatId: string, id: string, signature = ''): void {
   const message = findMessage(chatId, id);
-  if (message !== null) return void sendJson(response, 200, messageJson(message));
+  if (message !== null) {
+    const text = chatId === '2' ? `${message.text ?? ''}${signature}` : message.text;
+    return void sendJson(response, 200, messageJson(signature ? { ...message, text: text ?? null } : message));
+  }
   const detail = chatId === '1' || chatId === '2' ? 'Chat message not found' : 'Chat not found';
   sendError(response, 404, 'not_found', 'Not Found', detail);
 }

@@ -30,6 +30,10 @@ export interface TestGateway extends AsyncDisposable {
   /** The lines of the log so far. */
   readonly log: Record<string, unknown>[];
   query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLAnswer>;
+  /** Resolves as soon as this line of /metrics has this value. */
+  metric(name: string, value: number): Promise<void>;
+  /** Closes the gateway but not its server, as a shutdown does when the grace period is over. */
+  close(): Promise<void>;
   /** For what `fetch` refuses to send, such as a `Host` header. */
   send(options: {
     path?: string;
@@ -61,6 +65,14 @@ export async function startTestGateway(env: Record<string, string> = {}): Promis
       });
       return (await response.json()) as GraphQLAnswer;
     },
+    async metric(name, value) {
+      const line = `${name} ${value}\n`;
+      for (;;) {
+        const { body } = await sendRaw(origin, '/metrics', 'GET', {}, undefined);
+        if (body.includes(line)) return;
+      }
+    },
+    close: () => gateway.close(),
     send: ({ path = '/graphql', method = 'GET', headers = {}, body }) => sendRaw(origin, path, method, headers, body),
     async [Symbol.asyncDispose]() {
       await close(server);

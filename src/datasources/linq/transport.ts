@@ -37,7 +37,7 @@ export interface Transport {
 
 /** What we read of a failure's body so that its connection can be used again; a longer or slower one costs it. */
 const maxFailureBytes = 65_536;
-const maxFailureMs = 250;
+const maxFailureMs = 100;
 
 export function createTransport({
   origin,
