@@ -1,4 +1,4 @@
-import { isLoopback } from './http/host-check.ts';
+import { isLoopback } from './http/loopback.ts';
 
 /** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
 export interface Config {
@@ -73,9 +73,9 @@ export function readConfig(env: Environment): Config {
     const value = text(name) ?? fallback;
     const url = URL.parse(value);
     const wanted = 'the origin of an HTTP server, such as https://api.linqapp.com';
-    if (url?.username || url?.password) {
-      fault(name, wanted, 'a URL with credentials');
-    } else if (url === null || !/^https?:$/.test(url.protocol) || value.replace(/\/$/, '') !== url.origin) {
+    if (/[@?#]/.test(value)) {
+      fault(name, wanted, 'one with credentials or parameters'); // not shown: they may be secrets
+    } else if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/') {
       fault(name, wanted);
     }
     return url?.origin ?? fallback;
@@ -115,7 +115,8 @@ export function readConfig(env: Environment): Config {
   };
 
   for (const name of notYet) {
-    if (text(name) !== undefined) faults.push(`${name} must be unset: this version cannot do what it asks for`);
+    if (text(name) !== undefined && !(name === 'INTROSPECTION' && env[name] === 'true'))
+      faults.push(`${name} must be unset: this version cannot do what it asks for`);
   }
   if (config.linq.token !== undefined && !config.allowAnonymous && !isLoopback(config.host)) {
     faults.push(
@@ -127,5 +128,5 @@ export function readConfig(env: Environment): Config {
   return config;
 }
 
-/** Ignoring one of these would leave a gateway open that its operator believes closed. */
+/** Ignoring one of these would leave a gateway open that its operator believes closed. (INTROSPECTION=true is so anyway.) */
 const notYet = ['GATEWAY_API_KEYS', 'GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE', 'INTROSPECTION'];

@@ -87,13 +87,22 @@ function publicError(error: GraphQLError, requestId: string, log: Logger): Graph
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs } = cause;
     const { code, message, level } = publicFaults[fault];
-    log[level]({ requestId, fault, status }, 'a read of Linq failed');
+    log[level]({ requestId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
     return rewrite(error, message, {
       code,
       retryable: errorCodes[code].retryable,
       requestId,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(status !== undefined && { upstream: { status } }),
+    });
+  }
+  if (cause instanceof RangeError && error.path === undefined) {
+    // The stack of the parser, or of a validation rule: the document did it.
+    return rewrite(error, 'The document is nested too deeply.', {
+      code: 'GRAPHQL_PARSE_FAILED',
+      retryable: false,
+      requestId,
+      http: { status: 400, spec: true },
     });
   }
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
@@ -118,7 +127,7 @@ function publicError(error: GraphQLError, requestId: string, log: Logger): Graph
 function rewrite(error: GraphQLError, message: string, { http, ...extensions }: Record<string, unknown>): GraphQLError {
   const { nodes, source, positions, path } = error;
   const refused = path === undefined && http !== undefined;
-  return new GraphQLError(message, {
+  return new GraphQLError(message.length > 1_000 ? `${message.slice(0, 1_000)}…` : message, {
     nodes,
     source,
     positions,
@@ -138,6 +147,12 @@ function codeOf({ extensions, path }: GraphQLError): ErrorCode | undefined {
   if (code === undefined) return path === undefined ? 'BAD_USER_INPUT' : undefined; // a variable that does not fit its type
   if (code === 'REQUEST_ENTITY_TOO_LARGE' || code === 'OPERATION_RESOLUTION_FAILURE') return 'BAD_REQUEST'; // Yoga's words
   return typeof code === 'string' && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : undefined;
+}
+
+/** The error code of Node or undici, such as ECONNREFUSED: what an operator needs, without the words around it. */
+function reasonOf({ cause }: Error): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
 }
 
 function framesOf({ stack = '' }: Error): string[] {

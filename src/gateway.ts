@@ -6,8 +6,9 @@ import { type Context, createContext } from './context.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
 import { refusal, usePublicErrors } from './errors.ts';
+import { createDocumentCache } from './http/document-cache.ts';
 import { useGraphiQLPage } from './http/graphiql.ts';
-import { createHostCheck, isLoopback } from './http/host-check.ts';
+import { createRequestCheck, dropUnreadBody } from './http/request-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
 import { useJsonRequests } from './http/request-parsing.ts';
 import { schema } from './schema/index.ts';
@@ -35,29 +36,35 @@ export function createGateway(config: Config, log: Logger): Gateway {
     schema,
     context: createContext({ client, token: linq.token, timeoutMs: linq.timeoutMs }),
     cors: false,
-    multipart: false,
-    graphiql: false, // ours is below: Yoga's own would answer before the host is checked
+    graphiql: false, // ours is below
     landingPage: false,
-    healthCheckEndpoint: '/livez',
     maxRequestBodySize: config.maxBodyBytes,
+    parserAndValidationCache: createDocumentCache(),
     logging: false, // what is worth a line is logged where it happens
     maskedErrors: false, // usePublicErrors masks, after every other plugin
     // In the order in which a request meets them.
     plugins: [config.graphiql && useGraphiQLPage(), useJsonRequests(), usePublicErrors(log)],
   });
-  const checkHost = createHostCheck(linq.token !== undefined && !config.allowAnonymous && isLoopback(config.host));
+  const checkRequest = createRequestCheck({
+    loopbackOnly: linq.token !== undefined && !config.allowAnonymous,
+    graphiql: config.graphiql,
+  });
   return {
     handle: (req, res) => {
       const requestId = requestIdOf(req);
       res.setHeader('x-request-id', requestId);
-      const fault = checkHost(req);
-      if (fault === undefined && req.url === '/metrics') {
-        metrics.print().then((text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text));
-      } else if (fault === undefined) {
+      dropUnreadBody(req, res);
+      const refused = checkRequest(req);
+      const path = req.url?.split('?', 1)[0];
+      if (refused !== undefined) {
+        res.writeHead(refused.status, { 'content-type': 'application/json; charset=utf-8' });
+        res.end(refusal('BAD_REQUEST', refused.message, requestId));
+      } else if (path === '/graphql') {
         yoga(req, res, { requestId });
+      } else if (path === '/metrics') {
+        metrics.print().then((text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text));
       } else {
-        res.writeHead(fault.status, { 'content-type': 'application/json; charset=utf-8' });
-        res.end(refusal('BAD_REQUEST', fault.message, requestId));
+        res.writeHead(path === '/livez' ? 200 : 404).end();
       }
     },
     close: () => client.close(),

@@ -23,7 +23,7 @@ const config = configOrExit({
 });
 const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 const gateway = createGateway(config, log);
-const server = createServer(gateway.handle);
+const server = createServer({ requireHostHeader: false }, gateway.handle); // the gateway checks it, in our words
 
 server.once('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
@@ -49,7 +49,8 @@ async function stop(signal: string): Promise<void> {
 }
 
 function announce({ address, family, port }: AddressInfo): void {
-  const host = family === 'IPv6' ? `[${address}]` : address;
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const host = everywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
   const url = `http://${host}:${port}/graphql`;
   if (sandbox === undefined) {
     log.info({ url, linq: config.linq.origin }, 'listening');

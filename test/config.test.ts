@@ -76,20 +76,27 @@ it.each([
   expect(faultsOf({ LINQ_API_URL: url })).toHaveLength(1);
 });
 
-it.each(['https://api.linqapp.com', 'https://api.linqapp.com/', 'http://127.0.0.1:8080'])(
-  'takes %s as the origin of Linq',
-  (url) => {
-    expect(readConfig({ LINQ_API_URL: url }).linq.origin).toBe(url.replace(/\/$/, ''));
-  },
-);
+it.each([
+  'https://api.linqapp.com',
+  'https://api.linqapp.com/',
+  'https://API.linqapp.com:443',
+  'http://127.0.0.1:8080',
+])('takes %s as the origin of Linq', (url) => {
+  expect(readConfig({ LINQ_API_URL: url }).linq.origin).toBe(new URL(url).origin);
+});
 
 it('never prints a secret', () => {
-  const faults = faultsOf({
-    LINQ_INTEGRATION_TOKEN: 'hunter2 \n',
-    LINQ_API_URL: 'https://user:hunter2@api.linqapp.com',
-  });
-  expect(faults).toHaveLength(2);
-  expect(faults.join()).not.toContain('hunter2');
+  for (const LINQ_API_URL of [
+    'https://user:hunter2@api.linqapp.com',
+    'https://user:hunter2@api.linqapp.com:99999',
+    'https://user:hunter2@api linqapp.com',
+    'https://api.linqapp.com/?token=hunter2',
+    'https://api.linqapp.com/#hunter2',
+  ]) {
+    const faults = faultsOf({ LINQ_INTEGRATION_TOKEN: 'hunter2 \n', LINQ_API_URL });
+    expect(faults).toHaveLength(2);
+    expect(faults.join()).not.toContain('hunter2');
+  }
 });
 
 describe('with a token of its own', () => {
@@ -107,6 +114,10 @@ describe('with a token of its own', () => {
   it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('listens on %s', (HOST) => {
     expect(faultsOf({ ...token, HOST })).toEqual([]);
   });
+});
+
+it('lets INTROSPECTION=true pass, which is so anyway', () => {
+  expect(faultsOf({ INTROSPECTION: 'true' })).toEqual([]);
 });
 
 it.each(['GATEWAY_API_KEYS', 'GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE', 'INTROSPECTION'])(

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { createSchema, createYoga } from 'graphql-yoga';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -167,6 +169,52 @@ it('ends the upstream call when the caller hangs up, and logs nothing above debu
   await expect(answer).rejects.toThrow();
   await dropped.promise;
   expect(gateway.log.filter(({ level }) => Number(level) > 20)).toEqual([]);
+});
+
+it.each(['{', ''])('takes a caller who hangs up while sending "%s" for no error', async (sent) => {
+  await using gateway = await startTestGateway({ LOG_LEVEL: 'debug' });
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write('POST /graphql HTTP/1.1\r\nhost: localhost\r\n');
+  socket.write(`content-type: application/json\r\ncontent-length: 100\r\n\r\n${sent}`);
+  await gateway.query('{ __typename }'); // a round trip, by which the request has arrived
+  socket.destroy();
+  await once(socket, 'close');
+  await gateway.query('{ __typename }');
+  expect(gateway.log.filter(({ level }) => Number(level) > 20)).toEqual([]);
+});
+
+it('is not filled up by ever new documents', async () => {
+  await using gateway = await startTestGateway();
+  const heap = () => {
+    globalThis.gc?.();
+    return process.memoryUsage().heapUsed;
+  };
+  const send = async (count: number, document: (index: number) => string) => {
+    for (let index = 0; index < count; index++) await gateway.query(document(index));
+  };
+  await send(20, (index) => `{${' a'.repeat(25_000)}}#${index}`);
+  const before = heap();
+  await send(40, (index) => `{${' a'.repeat(25_000)}} # ${index}`); // kept, each would take 10 MB
+  await send(2_000, (index) => `{ m${index}: chatMessage(chatId: 404, id: ${index + 1}) { id text sentAt sentFrom } }`);
+  expect(heap() - before).toBeLessThan(80_000_000);
+});
+
+it('says of a document that is nested beyond all measure that it is, and logs nothing', async () => {
+  await using gateway = await startTestGateway();
+  for (const document of [
+    `${'{a'.repeat(20_000)}${'}'.repeat(20_000)}`,
+    `{a(x:${'['.repeat(40_000)}${']'.repeat(40_000)})}`,
+  ]) {
+    const answer = await gateway.query(document);
+    expect(answer.errors).toMatchObject([{ extensions: { code: 'GRAPHQL_PARSE_FAILED', retryable: false } }]);
+  }
+  expect(gateway.log).toEqual([]);
+});
+
+it('logs why Linq could not be read, by the code of the error alone', async () => {
+  await using gateway = await startTestGateway({ LINQ_API_URL: 'http://127.0.0.1:1' });
+  await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }', {}, { 'x-request-id': 'abc' });
+  expect(gateway.log).toMatchObject([{ level: 40, requestId: 'abc', fault: 'unavailable', reason: 'ECONNREFUSED' }]);
 });
 
 describe('requests that are refused as a whole', () => {

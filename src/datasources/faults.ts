@@ -18,7 +18,7 @@ interface FaultDetails {
   readonly cause?: unknown;
 }
 
-/** The one error that leaves the data sources. Its message and cause are for the log and never reach a client. */
+/** The one error that leaves the data sources. Nothing of its cause but an error code reaches the log, and nothing at all a client. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly fault: UpstreamFault;

@@ -14,9 +14,18 @@ export function useJsonRequests(): Plugin {
       if (mediaType !== 'application/json') {
         throw badRequest('The body must be JSON: send it with the header "content-type: application/json".', 415);
       }
-      setRequestParser(async (post) => fromBody(await post.text()));
+      setRequestParser(async (post) => fromBody(await textOf(post)));
     },
   };
+}
+
+async function textOf(post: Request): Promise<string> {
+  try {
+    return await post.text();
+  } catch (error) {
+    if (error instanceof GraphQLError) throw error; // the body is too large
+    throw badRequest('The body ended before it was complete.');
+  }
 }
 
 function fromBody(text: string): GraphQLParams {
@@ -41,17 +50,18 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
 function parseJson(text: string, what: string): unknown {
   try {
     // The reviver is slow: it runs only where a number can be too large.
-    return /\d{16}/.test(text) ? JSON.parse(text, refuseRounded) : JSON.parse(text);
+    return /\d{16}|\d[eE]/.test(text) ? JSON.parse(text, refuseRounded) : JSON.parse(text);
   } catch {
     throw badRequest(`${what} is not JSON.`);
   }
 }
 
-/** An integer beyond 2^53-1 has lost digits by now. As words it fits no id: better no message than another one. */
-function refuseRounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
-    ? `${value}, a JSON number beyond 2^53-1: send it as a string`
-    : value;
+/** A number that may have lost digits on its way here. As words it fits no id: better no message than another one. */
+function refuseRounded(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return value;
+  const { source = '' } = context ?? {};
+  if (Number.isSafeInteger(value) && (source.length < 16 || source === String(value))) return value;
+  return `${source}, a JSON number beyond 2^53-1 or not whole: send it as a string`;
 }
 
 function badRequest(message: string, status = 400): GraphQLError {

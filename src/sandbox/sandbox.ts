@@ -15,7 +15,7 @@ export interface Sandbox extends AsyncDisposable {
   readonly origin: string;
 }
 
-interface SandboxOptions {
+export interface SandboxOptions {
   /** Sees every call before it is answered. */
   readonly onCall?: (call: SandboxCall) => void;
   /** Weather, for the chats that are not magic: a delay in milliseconds, drawn evenly from these two, */

@@ -10,6 +10,7 @@ it('answers a browser with GraphiQL, which loads nothing from elsewhere', async 
   expect(page.status).toBe(200);
   expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
   expect(page.body).toContain('Linq GraphQL gateway');
+  expect(page.body).toContain('"shouldPersistHeaders":false'); // a token in them stays out of the browser's storage
   expect(page.body.match(/<(script|link|img)[^>]+(src|href)="?(https?:)?\/\/[^>]*>/g)).toBeNull();
 });
 

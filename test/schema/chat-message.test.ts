@@ -145,11 +145,18 @@ describe('against the sandbox', () => {
     expect(answer).toEqual({ data: { chatMessage: { id: '224' } } });
   });
 
-  it('refuses a JSON integer that has lost digits, instead of reading another message', async () => {
+  it.each([
+    '9007199254740993',
+    '9.007199254740993e15',
+    '9007199254740.993e3',
+    '9007199254740990.6',
+    '9007199254740991.4',
+    '1e18',
+  ])('refuses the JSON number %s, which has lost digits, instead of reading another message', async (number) => {
     const response = await fetch(gateway.url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: '{"query":"query ($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }","variables":{"id":9007199254740993}}',
+      body: `{"query":"query ($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }","variables":{"id":${number}}}`,
     });
     const answer = await response.json();
     expect(answer).toMatchObject({

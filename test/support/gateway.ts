@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
 import { createGateway } from '../../src/gateway.ts';
-import { type SandboxCall, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type SandboxCall, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
 
 interface GraphQLAnswer {
   // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape the test asked for
@@ -44,10 +44,13 @@ export interface TestGateway extends AsyncDisposable {
 }
 
 /** The whole gateway on a port of its own, in front of a sandbox of its own unless `LINQ_API_URL` says otherwise. */
-export async function startTestGateway(env: Record<string, string> = {}): Promise<TestGateway> {
+export async function startTestGateway(
+  env: Record<string, string> = {},
+  weather: SandboxOptions = {},
+): Promise<TestGateway> {
   const calls: SandboxCall[] = [];
   const log: Record<string, unknown>[] = [];
-  const sandbox = await startSandbox({ onCall: (call) => calls.push(call) });
+  const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, pino({ level: config.logLevel }, linesInto(log)));
   const server = createServer(gateway.handle);

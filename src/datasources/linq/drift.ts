@@ -9,20 +9,21 @@ export type DriftKind =
 /** `path` is the field's place without indices, such as `data.attachments[].url`; never a value. */
 export type ReportDrift = (path: string, kind: DriftKind) => void;
 
-/** Enough for every documented field and kind; a bound, since unknown field names are the upstream's to choose. */
-const mostPlaces = 500;
+/** A bound on unknown fields, whose names are the upstream's to choose. The documented ones are bounded by themselves. */
+const mostUnknown = 100;
 const warnAgainAfterMs = 3_600_000;
 
 /**
  * Counts every drift, and warns of each path and kind once an hour, so that a change upstream is seen and does not flood
- * the log. Places beyond the bound are counted together as `other`.
+ * the log. Unknown fields beyond the bound are counted together as `other`.
  */
 export function createDriftReporter(count: ReportDrift, warn: ReportDrift): ReportDrift {
   const warnedAt = new Map<string, number>();
+  let unknown = 0;
   return (path, kind) => {
     const place = `${kind} ${path}`;
     const before = warnedAt.get(place);
-    if (before === undefined && warnedAt.size >= mostPlaces) return count('other', kind);
+    if (before === undefined && kind === 'unknown' && ++unknown > mostUnknown) return count('other', kind);
     count(path, kind);
     const now = performance.now();
     if (before !== undefined && now - before < warnAgainAfterMs) return;

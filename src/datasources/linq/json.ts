@@ -4,12 +4,18 @@
  */
 export function parseJson(body: string): unknown {
   const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body; // a byte order mark
-  return /\d{16}/.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  try {
+    return JSON.parse(text, keepDigits);
+  } catch {
+    return JSON.parse(text); // nested too deeply for a reviver; what lost digits is then no safe integer
+  }
 }
 
 // The third argument is in every Node that we run on; TypeScript's library does not know it yet.
 function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
   const source = context?.source ?? '';
-  return /^-?\d{16,40}$/.test(source) ? BigInt(source) : value;
+  if (typeof value !== 'number' || source.length < 16) return value;
+  if (/^-?\d{1,40}$/.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
+  return Number.isInteger(value) ? Number.NaN : value; // rounded to an integer that it is not
 }

@@ -31,5 +31,5 @@ function failure({ status, retryAfter }: UpstreamResponse): UpstreamError {
   if (status === 401) return new UpstreamError('unauthorized', details);
   if (status === 403) return new UpstreamError('forbidden', details);
   if (status === 429) return new UpstreamError('rate-limited', details);
-  return new UpstreamError(status >= 500 ? 'unavailable' : 'bad-response', details);
+  return new UpstreamError(status >= 500 && status < 600 ? 'unavailable' : 'bad-response', details);
 }

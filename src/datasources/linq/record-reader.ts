@@ -1,3 +1,4 @@
+import { isLinqId } from '../model.ts';
 import type { DriftKind, ReportDrift } from './drift.ts';
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -57,7 +58,7 @@ export class RecordReader {
     const value = this.#record[name];
     const digits = this.reference(name);
     if (value === null) this.#drift(name, 'missing');
-    return typeof value === 'string' && /^[1-9][0-9]{0,18}$/.test(value) ? value : digits;
+    return typeof value === 'string' && isLinqId(value) ? value : digits;
   }
 
   /** The record's own id. Any text that is not empty identifies it; a form other than a UUID's is reported. */

@@ -135,7 +135,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { 'retry-after': retryAfter, 'content-encoding': encoding } = headers;
     if (typeof encoding === 'string' && encoding !== 'identity') this.#encoding = encoding;
     if (status === 200) return;
-    this.#resolve({ status, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined, body: '' });
+    const [wait] = [retryAfter].flat();
+    this.#resolve({ status, retryAfter: typeof wait === 'string' ? wait : undefined, body: '' });
     this.#draining = setTimeout(() => controller.abort(stopped), maxFailureMs).unref();
   }
 

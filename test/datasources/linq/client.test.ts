@@ -116,6 +116,21 @@ describe('the limits towards Linq', () => {
     expect(other.errors).toBeUndefined();
   });
 
+  it.each([
+    ['is never rate limited by Linq', '8', 0],
+    ['meets its limit', '', 1],
+  ])('with LINQ_REQUESTS_PER_SECOND below the limit of Linq, or unset: %s', async (_what, rate, fewest429) => {
+    await using gateway = await startTestGateway({ LINQ_REQUESTS_PER_SECOND: rate }, { requestsPerSecond: 16 });
+    const fields = Array.from(
+      { length: 20 },
+      (_, index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { id }`,
+    );
+    const answer = await gateway.query(`{ ${fields.join(' ')} }`);
+    expect(answer.errors).toBeUndefined(); // either way the callers see nothing of it
+    expect(gateway.calls.length - 20).toBeGreaterThanOrEqual(fewest429);
+    if (fewest429 === 0) expect(gateway.calls).toHaveLength(20);
+  });
+
   it("lets a 429 hold back the token's other reads for a second at the most, and no other token's", async () => {
     await using gateway = await startTestGateway();
     const startedAt = performance.now();

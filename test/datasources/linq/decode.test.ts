@@ -53,6 +53,19 @@ it('tells ids apart that differ only beyond 2^53', () => {
   expect(() => decodeMessage(body('9007199254740992'), far, () => {})).toThrow(UpstreamError);
 });
 
+it('takes a number that is not whole for no id, however close it is to one', () => {
+  const near = { chatId: '1', id: '9007199254740991' } as MessageKey;
+  expect(() => decodeMessage('{"data":{"id":9007199254740991.4}}', near, () => {})).toThrow(UpstreamError);
+});
+
+it('reads a message beside an unknown field of any depth', () => {
+  const depth = 100_000;
+  const { message } = decode(
+    `{"data":{"id":224,"n":1234567890123456,"deep":${'['.repeat(depth)}${']'.repeat(depth)}}}`,
+  );
+  expect(message.id).toBe('224');
+});
+
 describe('times', () => {
   it.each([
     '2025-05-21T15:30:00.123-05:00',
@@ -121,7 +134,18 @@ describe('lists', () => {
         { id: 'a' },
         { id: 'abc12345-1234-5678-9abc-def012345678' },
       ],
-      reactions: [null, {}, { id: null }, { id: 'x' }, { id: 1.5 }, { id: 0 }, { id: -1 }, { id: '9' }, { id: 10 }],
+      reactions: [
+        null,
+        {},
+        { id: null },
+        { id: 'x' },
+        { id: 1.5 },
+        { id: 0 },
+        { id: -1 },
+        { id: '9' },
+        { id: '9999999999999999999' },
+        { id: 10 },
+      ],
     });
     expect(message.attachments.map(({ id }) => id)).toEqual(['a', 'abc12345-1234-5678-9abc-def012345678']);
     expect(message.reactions.map(({ id }) => id)).toEqual(['9', '10']);

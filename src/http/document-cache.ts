@@ -1,0 +1,25 @@
+import { LRUCache } from 'lru-cache';
+
+/** A parsed document takes some 200 times the bytes of its text, so the bound is on text: about 20 MB in all. */
+const mostCharacters = 100_000;
+const longestDocument = 10_000;
+
+/**
+ * Keeps what was parsed and found valid, bounded in memory: a caller who sends ever new or huge documents costs the time
+ * to parse them, and nothing that stays. What does not parse is not kept at all.
+ */
+export function createDocumentCache<T extends object>() {
+  const documents = new LRUCache<string, T>({
+    maxSize: mostCharacters,
+    maxEntrySize: longestDocument,
+    sizeCalculation: (_document, text) => text.length || 1,
+  });
+  const nothing = { get: () => undefined, set: () => {} };
+  return {
+    documentCache: {
+      get: (text: string) => documents.get(text),
+      set: (text: string, document: T) => void documents.set(text, document),
+    },
+    errorCache: nothing,
+  };
+}
