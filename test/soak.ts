@@ -31,7 +31,7 @@ const server = createServer(gateway.handle);
 const origin = await listen(server);
 const agent = new Agent({ keepAlive: true, maxSockets: callers });
 
-await run(2); // what is allocated once, is allocated before the base is taken
+await run(10); // what is allocated once, is allocated before the base is taken
 await idle();
 const base = resources();
 const tally = await run(seconds);
