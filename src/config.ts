@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { isLoopback } from './http/loopback.ts';
 
 /** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
@@ -20,6 +21,8 @@ export interface Config {
   readonly allowAnonymous: boolean;
   readonly graphiql: boolean;
   readonly maxBodyBytes: number;
+  /** Processes that share the port. */
+  readonly workers: number;
   readonly logLevel: LogLevel;
 }
 
@@ -46,11 +49,11 @@ export function readConfig(env: Environment): Config {
 
   const text = (name: string): string | undefined => env[name] || undefined;
 
-  const integer = (name: string, fallback: number, min: number, max: number): number => {
+  const integer = (name: string, fallback: number, min: number, max: number, or = ''): number => {
     const value = text(name);
     if (value === undefined) return fallback;
     if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
-    fault(name, `a whole number from ${min} to ${max}`);
+    fault(name, `${or}a whole number from ${min} to ${max}`);
     return fallback;
   };
 
@@ -111,6 +114,7 @@ export function readConfig(env: Environment): Config {
     allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
     graphiql: boolean('GRAPHIQL', true),
     maxBodyBytes: integer('MAX_BODY_BYTES', 102_400, 1, 536_870_888),
+    workers: text('WORKERS') === 'auto' ? availableParallelism() : integer('WORKERS', 1, 1, 1_024, 'auto or '),
     logLevel: logLevel('LOG_LEVEL', 'info'),
   };
 

@@ -61,14 +61,37 @@ const publicFaults: Record<UpstreamFault, PublicFault> = {
   cancelled: { code: 'OVERLOADED', message: 'The gateway ended this read early. Ask again.', level: 'debug' },
 };
 
+/** What a client sees of an error, in the order in which it is printed. */
+export interface PublicError {
+  readonly message: string;
+  readonly locations?: GraphQLError['locations'];
+  readonly path?: GraphQLError['path'];
+  readonly extensions: Record<string, unknown>;
+}
+
 /** Puts every error of a result through `publicError`, whether it comes from one field or refuses the whole request. */
 export function usePublicErrors(log: Logger): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext: { requestId } }) {
       if (Array.isArray(result) || !('errors' in result) || !result.errors?.length) return;
-      setResult({ ...result, errors: result.errors.map((error) => publicError(error, requestId, log)) });
+      const errors = inOrder(result.errors, result.data).map((error) => {
+        const { message, extensions } = publicError(error, requestId, log);
+        const { nodes, source, positions, path } = error;
+        return new GraphQLError(message, { nodes, source, positions, path, extensions });
+      });
+      setResult({ ...result, errors });
     },
   };
+}
+
+/** The errors of an answer in the order of its fields, not in that of their failing: the same answer, the same text. */
+export function inOrder(errors: readonly GraphQLError[], data: unknown): readonly GraphQLError[] {
+  if (errors.length < 2 || typeof data !== 'object' || data === null) return errors;
+  const place = new Map(Object.keys(data).map((name, index) => [name, index]));
+  return errors.toSorted(({ path: a = [] }, { path: b = [] }) => {
+    const byField = (place.get(String(a[0])) ?? 0) - (place.get(String(b[0])) ?? 0);
+    return byField || Number(a[1] ?? 0) - Number(b[1] ?? 0);
+  });
 }
 
 /** The body of a request that is refused before Yoga reads it. */
@@ -82,13 +105,13 @@ export function refusal(code: ErrorCode, message: string, requestId: string): st
  * The error a client sees: our words, a code of the table, `retryable` and `requestId`; where known `retryAfterMs` and
  * `upstream.status`. Whatever is not meant for a client is logged and becomes INTERNAL_SERVER_ERROR.
  */
-function publicError(error: GraphQLError, requestId: string, log: Logger): GraphQLError {
+export function publicError(error: GraphQLError, requestId: string, log: Logger): PublicError {
   const cause = rootCause(error);
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs } = cause;
     const { code, message, level } = publicFaults[fault];
     log[level]({ requestId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
-    return rewrite(error, message, {
+    return describe(error, message, {
       code,
       retryable: errorCodes[code].retryable,
       requestId,
@@ -98,7 +121,7 @@ function publicError(error: GraphQLError, requestId: string, log: Logger): Graph
   }
   if (cause instanceof RangeError && error.path === undefined) {
     // The stack of the parser, or of a validation rule: the document did it.
-    return rewrite(error, 'The document is nested too deeply.', {
+    return describe(error, 'The document is nested too deeply.', {
       code: 'GRAPHQL_PARSE_FAILED',
       retryable: false,
       requestId,
@@ -108,11 +131,11 @@ function publicError(error: GraphQLError, requestId: string, log: Logger): Graph
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
   if (code !== undefined) {
     const http = { status: 400, ...(error.extensions['http'] ?? {}), spec: code !== 'BAD_REQUEST' };
-    return rewrite(error, error.message, { code, retryable: errorCodes[code].retryable, requestId, http });
+    return describe(error, error.message, { code, retryable: errorCodes[code].retryable, requestId, http });
   }
   // Not the message: it may quote what nobody may read.
   log.error({ requestId, error: cause.name, frames: framesOf(cause) }, 'internal error');
-  return rewrite(error, 'Internal error. The log of the gateway tells more under this requestId.', {
+  return describe(error, 'Internal error. The log of the gateway tells more under this requestId.', {
     code: 'INTERNAL_SERVER_ERROR',
     retryable: false,
     requestId,
@@ -124,16 +147,17 @@ function publicError(error: GraphQLError, requestId: string, log: Logger): Graph
  * `http` is how Yoga is told the status of a request refused as a whole (`spec`: only where the client accepts
  * application/graphql-response+json, 200 otherwise); one field's error must never set it.
  */
-function rewrite(error: GraphQLError, message: string, { http, ...extensions }: Record<string, unknown>): GraphQLError {
-  const { nodes, source, positions, path } = error;
-  const refused = path === undefined && http !== undefined;
-  return new GraphQLError(message.length > 1_000 ? `${message.slice(0, 1_000)}…` : message, {
-    nodes,
-    source,
-    positions,
-    path,
-    extensions: refused ? { ...extensions, http } : extensions,
-  });
+function describe(
+  { locations, path }: GraphQLError,
+  message: string,
+  { http, ...extensions }: Record<string, unknown>,
+): PublicError {
+  return {
+    message: message.length > 1_000 ? `${message.slice(0, 1_000)}…` : message,
+    ...(locations && { locations }),
+    ...(path && { path }),
+    extensions: path === undefined && http !== undefined ? { ...extensions, http } : extensions,
+  };
 }
 
 function rootCause(error: GraphQLError): Error {

@@ -1,16 +1,19 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
-import { refusal, usePublicErrors } from './errors.ts';
+import { inOrder, publicError, refusal, usePublicErrors } from './errors.ts';
+import { CompiledOperations, useCompiledOperations } from './http/compiled-operations.ts';
 import { createDocumentCache } from './http/document-cache.ts';
+import { createFastPath } from './http/fast-path.ts';
 import { useGraphiQLPage } from './http/graphiql.ts';
+import { BodyFault, readBody } from './http/request-body.ts';
 import { createRequestCheck, dropUnreadBody } from './http/request-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
-import { useJsonRequests } from './http/request-parsing.ts';
+import { hasJsonBody, useJsonRequests } from './http/request-parsing.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
@@ -32,40 +35,68 @@ export function createGateway(config: Config, log: Logger): Gateway {
       log.warn({ path, kind }, 'Linq left its documented contract'),
     ),
   });
+  const contextOf = createContext({ client, token: linq.token, timeoutMs: linq.timeoutMs });
+  const operations = new CompiledOperations(schema);
   const yoga = createYoga<ServerContext, Context>({
     schema,
-    context: createContext({ client, token: linq.token, timeoutMs: linq.timeoutMs }),
+    context: ({ request }) => contextOf({ header: (name) => request.headers.get(name), signal: request.signal }),
     cors: false,
     graphiql: false, // ours is below
     landingPage: false,
-    maxRequestBodySize: config.maxBodyBytes,
+    maxRequestBodySize: false, // ours counts while it reads
     parserAndValidationCache: createDocumentCache(),
     logging: false, // what is worth a line is logged where it happens
     maskedErrors: false, // usePublicErrors masks, after every other plugin
     // In the order in which a request meets them.
-    plugins: [config.graphiql && useGraphiQLPage(), useJsonRequests(), usePublicErrors(log)],
+    plugins: [
+      config.graphiql && useGraphiQLPage(),
+      useJsonRequests(config.maxBodyBytes),
+      useCompiledOperations(operations, () => metrics.operation('interpreted')),
+      usePublicErrors(log),
+    ],
   });
   const checkRequest = createRequestCheck({
     loopbackOnly: linq.token !== undefined && !config.allowAnonymous,
     graphiql: config.graphiql,
   });
+  const answerFast = createFastPath({
+    operations,
+    contextOf,
+    onAnswer: () => metrics.operation('compiled'),
+    publicErrors: (errors, data, requestId) => inOrder(errors, data).map((error) => publicError(error, requestId, log)),
+  });
+
+  async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
+    const body = hasJsonBody(req) ? readBody(req, config.maxBodyBytes) : undefined;
+    try {
+      if (body !== undefined && (await answerFast(req, res, requestId, await body))) return;
+    } catch (error) {
+      if (!(error instanceof BodyFault)) throw error; // that one is for Yoga to answer
+    }
+    res.setHeader('x-request-id', requestId);
+    if (!req.complete) dropUnreadBody(req, res);
+    yoga(req, res, { requestId, ...(body && { body }) });
+  }
+
   return {
     handle: (req, res) => {
       const requestId = requestIdOf(req);
-      res.setHeader('x-request-id', requestId);
-      dropUnreadBody(req, res);
       const refused = checkRequest(req);
       const path = req.url?.split('?', 1)[0];
+      if (path === '/graphql' && refused === undefined) return void answer(req, res, requestId);
+      res.setHeader('x-request-id', requestId);
       if (refused !== undefined) {
         res.writeHead(refused.status, { 'content-type': 'application/json; charset=utf-8' });
         res.end(refusal('BAD_REQUEST', refused.message, requestId));
-      } else if (path === '/graphql') {
-        yoga(req, res, { requestId });
       } else if (path === '/metrics') {
-        metrics.print().then((text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text));
+        metrics.print().then(
+          (text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+          () => res.writeHead(503).end(),
+        );
       } else {
         res.writeHead(path === '/livez' ? 200 : 404).end();
       }
+      if (!req.complete) dropUnreadBody(req, res);
     },
     close: () => client.close(),
   };

@@ -1,59 +1,86 @@
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
+import { onDrain, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: starting again without a change will not help. */
 const configurationFault = 78;
 /** How long requests in flight may take to finish once the process is told to stop. */
 const graceMs = 10_000;
+/** Longer than balancers commonly keep an idle connection: if we closed it first, their next request on it would fail. */
+const keepAliveMs = 75_000;
 
 const sandbox = process.argv.includes('--sandbox') ? await startSandbox() : undefined;
 const config = configOrExit({
   ...process.env,
-  // Made-up data needs no guard, and a real token nothing to do with it.
+  // Made-up data needs no guard, a real token nothing to do with it, and its emulator is in this one process.
   ...(sandbox && {
     LINQ_API_URL: sandbox.origin,
     LINQ_INTEGRATION_TOKEN: 'sandbox',
     GATEWAY_ALLOW_ANONYMOUS: 'true',
+    WORKERS: '1',
   }),
 });
-const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
-const gateway = createGateway(config, log);
-const server = createServer({ requireHostHeader: false }, gateway.handle); // the gateway checks it, in our words
-
-server.once('error', (error: NodeJS.ErrnoException) => {
-  process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
-  process.exit(1);
+const log = pino({
+  level: config.logLevel,
+  base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
+  timestamp: pino.stdTimeFunctions.isoTime,
 });
-server.listen(config.port, config.host);
-await once(server, 'listening');
-announce(server.address() as AddressInfo);
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-
-async function stop(signal: string): Promise<void> {
-  log.info({ signal }, 'stopping');
-  const closed = once(server, 'close');
-  server.close();
-  // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.
-  setTimeout(() => void gateway.close(), graceMs).unref();
-  setTimeout(() => server.closeAllConnections(), graceMs + 1_000).unref();
-  await closed;
-  await gateway.close();
-  await sandbox?.[Symbol.asyncDispose]();
-  log.info('stopped');
+if (cluster.isWorker) {
+  onDrain(await serve());
+} else if (config.workers > 1) {
+  stopOnSignal(superviseWorkers({ count: config.workers, graceMs, log, onListening: announce }));
+} else {
+  stopOnSignal(await serve(announce));
 }
 
-function announce({ address, family, port }: AddressInfo): void {
+/** Listens; the answer stops again what it has begun. */
+async function serve(onListening?: (address: AddressInfo) => void): Promise<() => Promise<void>> {
+  const gateway = createGateway(config, log);
+  // The gateway checks the Host header itself, in our words.
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
+  server.once('error', (error: NodeJS.ErrnoException) => {
+    process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
+    process.exit(1);
+  });
+  server.listen(config.port, config.host);
+  await once(server, 'listening');
+  onListening?.(server.address() as AddressInfo);
+
+  return async () => {
+    const closed = once(server, 'close');
+    server.close();
+    // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.
+    setTimeout(() => void gateway.close(), graceMs).unref();
+    setTimeout(() => server.closeAllConnections(), graceMs + 1_000).unref();
+    await closed;
+    await gateway.close();
+    await sandbox?.[Symbol.asyncDispose]();
+  };
+}
+
+function stopOnSignal(stop: () => Promise<void>): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, async () => {
+      log.info({ signal }, 'stopping');
+      await stop();
+      log.info('stopped');
+    });
+  }
+}
+
+function announce({ address, port }: { readonly address: string; readonly port: number }): void {
   const everywhere = address === '0.0.0.0' || address === '::';
-  const host = everywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  const host = everywhere ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
   const url = `http://${host}:${port}/graphql`;
   if (sandbox === undefined) {
-    log.info({ url, linq: config.linq.origin }, 'listening');
+    log.info({ url, linq: config.linq.origin, ...(config.workers > 1 && { workers: config.workers }) }, 'listening');
     return;
   }
   process.stdout.write(`

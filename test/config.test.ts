@@ -28,6 +28,7 @@ it('needs no variable at all', () => {
     allowAnonymous: false,
     graphiql: true,
     maxBodyBytes: 102_400,
+    workers: 1,
     logLevel: 'info',
   });
 });

@@ -1,7 +1,8 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
 import { close, listen } from './support/gateway.ts';
 import { startUpstream } from './support/upstream.ts';
 
@@ -103,3 +104,82 @@ it('says in one line that its port is taken', async () => {
   });
   await close(other);
 });
+
+describe('with WORKERS', () => {
+  /** On a connection of its own each time, so that workers take turns. */
+  const readAnew = async (url: string, text = query) =>
+    (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
+
+  it('answers from several processes, sums their metrics, replaces one that dies, and stops after what is in flight', async () => {
+    const asked: (() => void)[] = [];
+    await using upstream = await startUpstream((response, _request, id) => {
+      const answer = () => response.end(`{"data":{"id":${id},"text":"read"}}`);
+      if (id === '7') asked.push(answer);
+      else answer();
+    });
+    const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret', WORKERS: '2' });
+    const lines = linesOf(server);
+    const { url = '' } = await lines('listening');
+    const operations = async () => {
+      const text = await (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
+      return Number(/graphql_operations_total\{executor="interpreted"\} (\d+)/.exec(text)?.[1] ?? 0);
+    };
+    for (let turn = 0; turn < 6; turn++)
+      expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+    expect(await operations()).toBe(6);
+
+    const [worker] = workersOf(server);
+    process.kill(worker ?? Number.NaN, 'SIGKILL');
+    expect(await lines('a worker ended')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
+    expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+    while (workersOf(server).length < 2) await setImmediate();
+
+    const late = readAnew(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
+    while (asked.length === 0) await setImmediate();
+    server.kill('SIGTERM');
+    await lines('stopping');
+    asked[0]?.();
+    expect(await late).toEqual({ data: { chatMessage: { text: 'read' } } });
+    expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
+  });
+
+  it('ends at once when its port is taken', async () => {
+    const other = createServer();
+    const { port } = new URL(await listen(other));
+    const { code, errors } = await outcomeOf(start({ PORT: port, WORKERS: '2' }));
+    expect(code).toBe(1);
+    expect(errors).toContain(`cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`);
+    await close(other);
+  });
+});
+
+/** The process ids of the children of a process. */
+function workersOf({ pid }: { readonly pid?: number | undefined }): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === pid)
+    .map(([child = 0]) => child);
+}
+
+/** Resolves with the line of the log that says `msg`, whether it is there already or comes. */
+function linesOf(server: ChildProcessWithoutNullStreams) {
+  const lines: Record<string, string>[] = [];
+  let partial = '';
+  let onLine = () => {};
+  server.stdout.on('data', (chunk) => {
+    const parts = (partial + chunk).split('\n');
+    partial = parts.pop() ?? '';
+    lines.push(...parts.map((line) => JSON.parse(line)));
+    onLine();
+  });
+  return async (msg: string): Promise<Record<string, string>> => {
+    for (;;) {
+      const line = lines.find((candidate) => candidate['msg'] === msg);
+      if (line !== undefined) return line;
+      await new Promise<void>((resolve) => {
+        onLine = resolve;
+      });
+    }
+  };
+}

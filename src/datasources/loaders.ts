@@ -16,5 +16,5 @@ export function createLoaders(readMessage: ReadMessage): Loaders {
     async (keys) => keys.map((key) => readMessage(key)),
     { cacheKeyFn: ({ chatId, id }) => `${chatId}/${id}` },
   );
-  return { message: async (key) => messages.load(key) };
+  return { message: (key) => messages.load(key).then((message) => message) };
 }

@@ -18,7 +18,9 @@ interface Refusal {
  * gateway that trusts whoever sits here), and that the answer may be JSON (Yoga would stream it).
  */
 export function createRequestCheck(options: RequestCheckOptions): (request: IncomingMessage) => Refusal | undefined {
+  let knownHost: string | undefined; // the last one that was answered for `/graphql`: nearly always the same
   return ({ headers: { host, accept }, url = '', method }) => {
+    if (method === 'POST' && accept === undefined && url === '/graphql' && host === knownHost) return undefined;
     if (!url.startsWith('/') || !URL.canParse(`http://${host ?? 'localhost'}${url}`)) {
       return { status: 400, message: 'The Host header and the path make no URL.' };
     }
@@ -29,6 +31,7 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
     if (accept !== undefined && !page && /^\/graphql($|\?)/.test(url) && !acceptsJson(accept)) {
       return { status: 406, message: 'Answers are application/graphql-response+json or application/json: accept one.' };
     }
+    if (url === '/graphql') knownHost = host;
     return undefined;
   };
 }

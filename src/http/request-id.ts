@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** What our plugins know of a request from its very start. */
+/** What our plugins know of a request from its very start; Yoga adds `req`. */
 export interface ServerContext {
   /** In every response as `x-request-id`, in every error and every log line of the request. */
   readonly requestId: string;
+  readonly req: IncomingMessage;
+  /** The body, where somebody has begun to read it before Yoga. */
+  readonly body?: Promise<string>;
 }
 
 /** The caller's `x-request-id` if it is 1 to 128 of `A-Za-z0-9._-`, else one of ours. */

@@ -1,37 +1,55 @@
+import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import { parseExactly } from '../exact-json.ts';
+import { BodyFault, readBody } from './request-body.ts';
+import type { ServerContext } from './request-id.ts';
+
+/** From the parameters down to the ids of a list of keys. What lies deeper fits no type. */
+const depth = 5;
+
+/** Whether the body claims to be JSON, the only kind that we read. */
+export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
+  const contentType = headers['content-type'];
+  if (method !== 'POST' || contentType === undefined) return false;
+  return (
+    contentType === 'application/json' || contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
+  );
+}
 
 /**
- * Reads GraphQL parameters from a JSON body or a query string. JSON is the only body we read: the other forms that Yoga
- * knows can be sent by any web page without a preflight. What is wrong is a `BAD_REQUEST`.
+ * Reads GraphQL parameters from a JSON body or a query string. The other forms that Yoga knows are refused: any web page
+ * can send them without a preflight. What is wrong is a `BAD_REQUEST`.
  */
-export function useJsonRequests(): Plugin {
+export function useJsonRequests(maxBodyBytes: number): Plugin<object, ServerContext> {
   return {
-    onRequestParse({ request, url, setRequestParser }) {
+    onRequestParse({ request, url, serverContext, setRequestParser }) {
       if (request.method === 'GET') setRequestParser(() => fromQuery(url.searchParams));
       if (request.method !== 'POST') return;
-      const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-      if (mediaType !== 'application/json') {
+      const { req, body } = serverContext;
+      if (!hasJsonBody(req)) {
         throw badRequest('The body must be JSON: send it with the header "content-type: application/json".', 415);
       }
-      setRequestParser(async (post) => fromBody(await textOf(post)));
+      setRequestParser(async () => fromBody(await textOf(body ?? readBody(req, maxBodyBytes))));
     },
   };
 }
 
-async function textOf(post: Request): Promise<string> {
+async function textOf(body: Promise<string>): Promise<string> {
   try {
-    return await post.text();
+    return await body;
   } catch (error) {
-    if (error instanceof GraphQLError) throw error; // the body is too large
-    throw badRequest('The body ended before it was complete.');
+    if (!(error instanceof BodyFault)) throw error;
+    if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete.');
+    throw badRequest('The body is larger than MAX_BODY_BYTES.', 413);
   }
 }
 
-function fromBody(text: string): GraphQLParams {
+/** Throws a `BAD_REQUEST` where the text is no JSON object. Which parameters it holds is for the caller to check. */
+export function fromBody(text: string): GraphQLParams {
   const body = parseJson(text, 'The body');
   if (typeof body !== 'object' || body === null) throw badRequest('The body must be a JSON object.');
-  return body; // Yoga checks the parameters in it
+  return body;
 }
 
 function fromQuery(search: URLSearchParams): GraphQLParams {
@@ -49,18 +67,14 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
 
 function parseJson(text: string, what: string): unknown {
   try {
-    // The reviver is slow: it runs only where a number can be too large.
-    return /\d{16}|\d[eE]/.test(text) ? JSON.parse(text, refuseRounded) : JSON.parse(text);
+    return parseExactly(text, depth, refuseRounded);
   } catch {
     throw badRequest(`${what} is not JSON.`);
   }
 }
 
-/** A number that may have lost digits on its way here. As words it fits no id: better no message than another one. */
-function refuseRounded(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || !Number.isInteger(value)) return value;
-  const { source = '' } = context ?? {};
-  if (Number.isSafeInteger(value) && (source.length < 16 || source === String(value))) return value;
+/** A number that has lost digits on its way here. As words it fits no id: better no message than another one. */
+function refuseRounded(source: string): string {
   return `${source}, a JSON number beyond 2^53-1 or not whole: send it as a string`;
 }
 

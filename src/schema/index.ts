@@ -1,4 +1,14 @@
+import { isObjectType } from 'graphql';
 import { builder } from './builder.ts';
 import './chat-message.ts';
 
 export const schema = builder.toSchema({ sortSchema: false });
+
+// Pothos gives an exposed field a resolver that does what graphql does without one. Without it, a compiled operation
+// reads the property itself.
+for (const type of Object.values(schema.getTypeMap())) {
+  if (!isObjectType(type)) continue;
+  for (const field of Object.values(type.getFields())) {
+    if (field.extensions['pothosExposedField'] === field.name) delete field.resolve;
+  }
+}

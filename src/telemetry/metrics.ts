@@ -1,11 +1,15 @@
+import cluster from 'node:cluster';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { UpstreamMeter } from '../datasources/meter.ts';
 import type { BreakerState } from '../datasources/resilience/breaker.ts';
+import { clusterMetricsOf } from './cluster-metrics.ts';
 
 /** What an operator sees of the gateway at `GET /metrics`. Labels are words from closed sets: no ids, no tokens. */
 export interface Metrics {
   readonly upstream: UpstreamMeter;
-  /** In Prometheus' text format. */
+  /** An operation that was executed; `compiled` are those on the fast path. */
+  operation(executor: 'compiled' | 'interpreted'): void;
+  /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
   print(): Promise<string>;
   readonly contentType: string;
 }
@@ -59,6 +63,17 @@ export function createMetrics(): Metrics {
     labelNames: ['path', 'kind'],
     registers,
   });
+  const executed = { compiled: 0, interpreted: 0 };
+  new Counter({
+    name: 'graphql_operations_total',
+    help: 'Operations that were executed; those seen before are compiled.',
+    labelNames: ['executor'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [executor, count] of Object.entries(executed)) this.inc({ executor }, count);
+    },
+  });
   const enter = (current: BreakerState): void => {
     for (const state of breakerStates) breaker.set({ state }, state === current ? 1 : 0);
   };
@@ -74,7 +89,10 @@ export function createMetrics(): Metrics {
       sharedFlight: () => sharedFlights.inc(),
       drift: (path, kind) => drift.inc({ path, kind }),
     },
-    print: () => registry.metrics(),
+    operation: (executor) => {
+      executed[executor]++;
+    },
+    print: cluster.isWorker ? clusterMetricsOf(registry) : () => registry.metrics(),
     contentType: registry.contentType,
   };
 }

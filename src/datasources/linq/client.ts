@@ -54,7 +54,7 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
   function getMessage(key: MessageKey, token: Token, reader: Reader): Promise<ChatMessage | null> {
     return flights.join({ token: token.digest, resource: messagePath(key) }, reader, (interest) =>
       withRetries(
-        async () => {
+        () => {
           breaker.refuseIfOpen(); // before it waits in line
           return limiter.run(token.digest, interest, () =>
             breaker.run(() => {
@@ -97,7 +97,7 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
       }
     },
     close() {
-      flights.cancelAll();
+      flights.close();
       return transport.close();
     },
   };

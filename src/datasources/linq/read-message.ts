@@ -1,5 +1,6 @@
 import { UpstreamError } from '../faults.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
+import type { StopSignal } from '../resilience/stop.ts';
 import type { Token } from '../token.ts';
 import { decodeMessage } from './decode.ts';
 import type { ReportDrift } from './drift.ts';
@@ -16,7 +17,7 @@ export async function readMessage(
   send: Send,
   key: MessageKey,
   token: Token,
-  stop: AbortSignal,
+  stop: StopSignal,
   reportDrift: ReportDrift,
 ): Promise<ChatMessage | null> {
   const response = await send(messagePath(key), token.header(), stop);

@@ -1,10 +1,15 @@
+/** Some thirty years: longer is no longer. */
+const longestSeconds = 999_999_999;
+/** The form of a date that HTTP has inherited from C; it means GMT. */
+const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/;
+
 /**
  * The `Retry-After` header (RFC 9110: whole seconds or an HTTP date) as milliseconds from now, never negative.
  * Undefined when it is absent or says nothing that can be read.
  */
 export function parseRetryAfter(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const date = /GMT$/.test(header) ? Date.parse(header) : Number.NaN;
+  if (/^\d+$/.test(header)) return Math.min(Number(header), longestSeconds) * 1_000;
+  const date = Date.parse(isAsctime.test(header) ? `${header} GMT` : /GMT$/.test(header) ? header : '');
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

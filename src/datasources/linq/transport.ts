@@ -1,6 +1,7 @@
 import { Client, type Dispatcher, errors, Pool } from 'undici';
 import { UpstreamError } from '../faults.ts';
 import { StaleConnectionError } from '../resilience/retry.ts';
+import type { StopSignal } from '../resilience/stop.ts';
 import { decodeContent } from './content-encoding.ts';
 
 interface TransportOptions {
@@ -26,7 +27,7 @@ export interface UpstreamResponse {
  * Sends one GET and settles exactly once; `stop` ends it at any time, its reason is the rejection's. Rejects with an
  * `UpstreamError` otherwise, or with a `StaleConnectionError` when nothing was asked because the connection was dead.
  */
-export type Send = (path: string, headers: Record<string, string>, stop: AbortSignal) => Promise<UpstreamResponse>;
+export type Send = (path: string, headers: Record<string, string>, stop: StopSignal) => Promise<UpstreamResponse>;
 
 /** One for each process. Opens nothing before the first call. */
 export interface Transport {
@@ -93,7 +94,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   onAnswer: () => void = () => {};
 
   readonly #maxBytes: number;
-  readonly #stop: AbortSignal;
+  readonly #stop: StopSignal;
   readonly #resolve: (response: UpstreamResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #chunks: Buffer[] = [];
@@ -106,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     maxBytes: number,
-    stop: AbortSignal,
+    stop: StopSignal,
     resolve: (response: UpstreamResponse) => void,
     reject: (error: unknown) => void,
   ) {
@@ -114,7 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#stop = stop;
     this.#resolve = resolve;
     this.#reject = reject;
-    stop.addEventListener('abort', this.#onStop, { once: true });
+    stop.addEventListener('abort', this.#onStop);
   }
 
   // Settles at once: the pool may hold this exchange back for longer, and then it never starts.
@@ -126,14 +127,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.#reused = this.onStart();
-    if (this.#stop.aborted) controller.abort(stopped);
+    if (this.#stop.aborted) throw stopped; // drops the exchange; `abort` would cost the connection as well
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
+    this.#reused = false; // it has answered
     if (status < 200) return;
     this.#status = status;
     const { 'retry-after': retryAfter, 'content-encoding': encoding } = headers;
-    if (typeof encoding === 'string' && encoding !== 'identity') this.#encoding = encoding;
+    if (typeof encoding === 'string' && encoding.toLowerCase() !== 'identity') this.#encoding = encoding;
     if (status === 200) return;
     const [wait] = [retryAfter].flat();
     this.#resolve({ status, retryAfter: typeof wait === 'string' ? wait : undefined, body: '' });
@@ -162,7 +164,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#release();
-    if (this.#reused && this.#status === 0 && isConnectionError(error)) {
+    if (this.#reused && isConnectionError(error)) {
       this.#reject(new StaleConnectionError('', { cause: error }));
     } else {
       const fault = error === tooLarge || isProtocolError(error) ? 'bad-response' : 'unavailable';

@@ -5,9 +5,18 @@ const windowSeconds = 10;
 /** Fewer calls than this in the window prove nothing. */
 const fewestCalls = 20;
 const failureShare = 0.5;
+/** In how many different seconds calls must have failed: a burst of failing calls, however large, is no outage. */
+const fewestSeconds = 3;
 /** How long it stays open, doubled each time the probe fails. In milliseconds. */
 const firstOpenMs = 2_000;
 const longestOpenMs = 30_000;
+
+/** A call that was not made. Asking again before the probe would be refused as well. */
+export class BreakerOpenError extends UpstreamError {
+  constructor(retryAfterMs: number) {
+    super('unavailable', { retryAfterMs });
+  }
+}
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 type Verdict = 'success' | 'failure' | 'neither';
@@ -24,6 +33,8 @@ export class Breaker {
   readonly #onChange: (state: BreakerState) => void;
   #state: BreakerState = 'closed';
   #openMs = firstOpenMs;
+  /** Counts the changes of state: what began in an earlier state says nothing of this one. */
+  #period = 0;
   #probeAt = 0;
 
   constructor(judge: (error: unknown, elapsedMs: number) => Verdict, onChange: (state: BreakerState) => void) {
@@ -36,7 +47,7 @@ export class Breaker {
     if (this.#state === 'closed') return;
     const waitMs = this.#probeAt - performance.now();
     if (this.#state === 'open' && waitMs <= 0) return;
-    throw new UpstreamError('unavailable', { retryAfterMs: Math.max(1, Math.ceil(waitMs)) });
+    throw new BreakerOpenError(Math.max(1, Math.ceil(waitMs)));
   }
 
   async run<T>(call: () => Promise<T>): Promise<T> {
@@ -46,6 +57,7 @@ export class Breaker {
       this.#probeAt = performance.now() + this.#openMs; // what a call beside the probe is told
       this.#enter('half-open');
     }
+    const period = this.#period;
     const startedAt = performance.now();
     let verdict: Verdict = 'success';
     try {
@@ -55,7 +67,7 @@ export class Breaker {
       throw error;
     } finally {
       if (probing) this.#endProbe(verdict);
-      else if (this.#state === 'closed') this.#count(verdict);
+      else if (period === this.#period) this.#count(verdict);
     }
   }
 
@@ -77,7 +89,8 @@ export class Breaker {
     if (verdict === 'success') return;
     this.#failures.add();
     const calls = this.#calls.total;
-    if (calls >= fewestCalls && this.#failures.total >= calls * failureShare) this.#open(this.#openMs);
+    const isSustained = calls >= fewestCalls && this.#failures.seconds >= fewestSeconds;
+    if (isSustained && this.#failures.total >= calls * failureShare) this.#open(this.#openMs);
   }
 
   #open(forMs: number): void {
@@ -87,6 +100,7 @@ export class Breaker {
 
   #enter(state: BreakerState): void {
     this.#state = state;
+    this.#period++;
     this.#onChange(state);
   }
 }

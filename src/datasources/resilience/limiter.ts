@@ -1,5 +1,6 @@
 import { UpstreamError } from '../faults.ts';
 import type { TokenDigest } from '../token.ts';
+import { Line, type Standing } from './line.ts';
 import type { Interest } from './single-flight.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -24,10 +25,13 @@ const mostLanes = 10_000;
  */
 export class Limiter {
   readonly #options: LimiterOptions;
-  /** In the order of their last use. */
+  /** In the order of their last use, as far as that matters: see `#laneOf`. */
   readonly #lanes = new Map<TokenDigest, Lane>();
-  /** Lanes in which a call waits for nothing but a slot, in the order of their turns. */
+  /** Lanes in which somebody waits. */
+  readonly #queued = new Set<Lane>();
+  /** Of these, the ones that wait for nothing but a slot, in the order of their turns. */
   readonly #turns = new Set<Lane>();
+  #newest: Lane | undefined;
   #free: number;
   #waiting = 0;
 
@@ -41,37 +45,51 @@ export class Limiter {
    * `rate-limited` at once; a full queue rejects with `overloaded`.
    */
   async run<T>(token: TokenDigest, interest: Interest, call: () => Promise<T>): Promise<T> {
+    interest.signal.throwIfAborted();
     const lane = this.#laneOf(token);
-    const arrivedAt = performance.now();
-    await this.#turn(lane, interest);
-    this.#options.onAdmit(performance.now() - arrivedAt);
+    if (this.#isFreeFor(lane)) {
+      this.#start(lane);
+      this.#options.onAdmit(0);
+    } else {
+      const arrivedAt = performance.now();
+      await this.#turn(lane, interest);
+      this.#options.onAdmit(performance.now() - arrivedAt);
+    }
     try {
       return await call();
     } finally {
       lane.inFlight--;
       this.#free++;
-      this.#line(lane);
-      this.#admit();
+      if (this.#queued.size > 0) {
+        this.#line(lane);
+        this.#admit();
+      }
     }
   }
 
-  /** Holds back the token's other calls, and nobody else's. */
+  /** Holds back the token's other calls, and nobody else's; readers who cannot wait that long are answered at once. */
   pause(token: TokenDigest, ms: number): void {
     const lane = this.#laneOf(token);
     lane.pausedUntil = Math.max(lane.pausedUntil, performance.now() + ms);
+    let place = 1;
+    for (const { interest } of lane.waiting) {
+      interest.postpone(lane.readyIn(place), new UpstreamError('rate-limited'));
+      if (!interest.signal.aborted) place++;
+    }
   }
 
   #turn(lane: Lane, interest: Interest): Promise<void> {
     return new Promise((resolve, reject) => {
-      interest.signal.throwIfAborted();
       const waitMs = lane.readyIn(lane.waiting.size + 1);
       if (waitMs > 0) interest.postpone(waitMs, new UpstreamError('rate-limited'));
       interest.signal.throwIfAborted();
 
       const leave = () => {
-        if (this.#leave(lane, waiter)) reject(interest.signal.reason);
+        this.#leave(lane, waiter);
+        reject(interest.signal.reason);
       };
       const waiter: Waiter = {
+        interest,
         admit: () => {
           interest.signal.removeEventListener('abort', leave);
           resolve();
@@ -81,30 +99,48 @@ export class Limiter {
           reject(new UpstreamError('overloaded'));
         },
       };
-      interest.signal.addEventListener('abort', leave, { once: true });
-      lane.waiting.add(waiter);
+      interest.signal.addEventListener('abort', leave);
+      lane.waiting.join(waiter);
       this.#waiting++;
+      this.#queued.add(lane);
       this.#line(lane);
       this.#admit();
       if (this.#waiting > this.#options.maxQueue) this.#refuseOne();
     });
   }
 
-  #leave(lane: Lane, waiter: Waiter): boolean {
-    const waited = lane.waiting.delete(waiter);
-    if (waited) this.#waiting--;
-    return waited;
+  /** Whether a call may start at once: nobody waits, neither in this lane nor for a slot. */
+  #isFreeFor(lane: Lane): boolean {
+    const nobodyWaits = lane.waiting.size === 0 && this.#turns.size === 0;
+    return nobodyWaits && this.#free > 0 && lane.inFlight < this.#mostForOne && lane.readyIn(1) === 0;
+  }
+
+  #start(lane: Lane): void {
+    lane.bucket?.take();
+    lane.inFlight++;
+    this.#free--;
+  }
+
+  #leave(lane: Lane, waiter: Waiter): void {
+    lane.waiting.leave(waiter);
+    this.#waiting--;
+    if (lane.waiting.size > 0) return;
+    this.#queued.delete(lane);
+    clearTimeout(lane.asleep);
+    lane.asleep = undefined;
   }
 
   /** Of the longest line the last one in it: a token that floods the queue loses its own calls. */
   #refuseOne(): void {
     let longest: Lane | undefined;
-    for (const lane of this.#lanes.values()) {
-      // Of two that are equally long the later used one: that is the newcomer's.
+    for (const lane of this.#queued) {
+      // Of two that are equally long the one that formed later: that is the newcomer's.
       if (longest === undefined || lane.waiting.size >= longest.waiting.size) longest = lane;
     }
-    const last = longest === undefined ? undefined : [...longest.waiting].at(-1);
-    if (longest !== undefined && last !== undefined && this.#leave(longest, last)) last.refuse();
+    const last = longest?.waiting.last;
+    if (longest === undefined || last === undefined) return;
+    this.#leave(longest, last);
+    last.refuse();
   }
 
   /** Puts the lane in line for a slot if it has a call that may start, or wakes it when it may. */
@@ -127,12 +163,11 @@ export class Limiter {
       const [lane] = this.#turns;
       if (lane === undefined) return;
       this.#turns.delete(lane);
-      const [waiter] = lane.waiting;
+      const waiter = lane.waiting.first;
       // Since it was put in line it may have been paused, or its callers may have left.
-      if (waiter !== undefined && lane.readyIn(1) === 0 && this.#leave(lane, waiter)) {
-        lane.bucket?.take();
-        lane.inFlight++;
-        this.#free--;
+      if (waiter !== undefined && lane.readyIn(1) === 0) {
+        this.#leave(lane, waiter);
+        this.#start(lane);
         waiter.admit();
       }
       this.#line(lane);
@@ -142,30 +177,44 @@ export class Limiter {
   /** While other tokens are about, none may hold every slot: calls that hang would lock the others out. */
   get #mostForOne(): number {
     const { maxConcurrency } = this.#options;
-    return this.#lanes.size > 1 ? maxConcurrency - Math.floor(maxConcurrency / 8) : maxConcurrency;
+    if (this.#lanes.size <= 1 || maxConcurrency === 1) return maxConcurrency;
+    return maxConcurrency - Math.max(1, Math.floor(maxConcurrency / 8));
   }
 
   #laneOf(token: TokenDigest): Lane {
+    const known = this.#lanes.get(token);
+    if (known !== undefined && this.#lanes.size === 1) return known;
     const now = performance.now();
-    const lane = this.#lanes.get(token) ?? new Lane(this.#options.requestsPerSecond);
+    const lane = known ?? new Lane(this.#options.requestsPerSecond);
     this.#lanes.delete(token);
     this.#lanes.set(token, lane);
+    if (this.#newest !== undefined) this.#newest.usedAt = now; // until now it was in use
     lane.usedAt = now;
-    const [[oldestToken, oldest] = []] = this.#lanes;
-    if (oldestToken !== undefined && oldest !== undefined && oldest !== lane && oldest.isIdle) {
-      if (now - oldest.usedAt > forgetAfterMs || this.#lanes.size > mostLanes) this.#lanes.delete(oldestToken);
-    }
+    this.#newest = lane;
+    this.#forgetOne(now);
     return lane;
+  }
+
+  /** With each change of lanes one is looked at, so what is not forgotten now is so soon. One that is busy counts as used. */
+  #forgetOne(now: number): void {
+    const [[token, oldest] = []] = this.#lanes;
+    if (token === undefined || oldest === undefined || oldest === this.#newest) return;
+    if (now - oldest.usedAt <= forgetAfterMs && this.#lanes.size <= mostLanes) return;
+    this.#lanes.delete(token);
+    if (oldest.isSpare) return;
+    oldest.usedAt = now;
+    this.#lanes.set(token, oldest);
   }
 }
 
-interface Waiter {
+interface Waiter extends Standing {
+  readonly interest: Interest;
   admit(): void;
   refuse(): void;
 }
 
 class Lane {
-  readonly waiting = new Set<Waiter>();
+  readonly waiting = new Line<Waiter>();
   readonly bucket: TokenBucket | undefined;
   inFlight = 0;
   usedAt = 0;
@@ -178,10 +227,14 @@ class Lane {
 
   /** Milliseconds until the call at this place of the line may start, as far as rate and pause go. */
   readyIn(place: number): number {
-    return Math.max(0, this.pausedUntil - performance.now(), this.bucket?.waitFor(place) ?? 0);
+    if (this.pausedUntil === 0 && this.bucket === undefined) return 0;
+    const pausedMs = Math.max(0, this.pausedUntil - performance.now());
+    return this.bucket === undefined ? pausedMs : this.bucket.waitFor(place, pausedMs);
   }
 
-  get isIdle(): boolean {
-    return this.waiting.size === 0 && this.inFlight === 0;
+  /** Whether a new lane would be the same. */
+  get isSpare(): boolean {
+    const isIdle = this.waiting.size === 0 && this.inFlight === 0;
+    return isIdle && this.pausedUntil <= performance.now() && this.bucket?.isFull !== false;
   }
 }

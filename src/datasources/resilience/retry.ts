@@ -1,10 +1,11 @@
 import { UpstreamError, type UpstreamFault } from '../faults.ts';
+import { BreakerOpenError } from './breaker.ts';
 import { pause } from './pause.ts';
 import { RollingCount } from './rolling-count.ts';
 import type { Interest } from './single-flight.ts';
 
 const mostAttempts = 3;
-/** Full jitter: a pause is drawn evenly from 0 to this, doubled with each attempt. In milliseconds. */
+/** Full jitter: a pause is drawn evenly from 0 to this, doubled with each attempt, on top of what Linq asks for. In milliseconds. */
 const firstPauseMs = 100;
 
 /** Faults after which the same GET may well succeed. Statuses narrow `unavailable` to those that pass by themselves. */
@@ -60,9 +61,11 @@ export async function withRetries<T>(
       }
       const failure =
         error instanceof StaleConnectionError ? new UpstreamError('unavailable', { cause: error }) : error;
-      if (!isPassing(failure) || attempts >= mostAttempts || interest.signal.aborted || !budget.take()) throw failure;
-      const pauseMs = Math.max(failure.retryAfterMs ?? 0, Math.random() * firstPauseMs * 2 ** (attempts - 1));
+      if (!isPassing(failure) || attempts >= mostAttempts || interest.signal.aborted) throw failure;
+      const pauseMs = (failure.retryAfterMs ?? 0) + Math.random() * firstPauseMs * 2 ** (attempts - 1);
       interest.postpone(pauseMs, failure);
+      interest.signal.throwIfAborted();
+      if (!budget.take()) throw failure; // not before somebody waits for the retry
       onRetry(failure.fault);
       await pause(pauseMs, interest.signal);
     }
@@ -70,5 +73,6 @@ export async function withRetries<T>(
 }
 
 function isPassing(error: unknown): error is UpstreamError {
-  return error instanceof UpstreamError && passingFaults.has(error.fault) && passingStatuses.has(error.status);
+  if (!(error instanceof UpstreamError) || error instanceof BreakerOpenError) return false;
+  return passingFaults.has(error.fault) && passingStatuses.has(error.status);
 }

@@ -20,6 +20,12 @@ export class RollingCount {
     return this.#total;
   }
 
+  /** In how many of the seconds it happened. */
+  get seconds(): number {
+    this.#forgetOld();
+    return this.#counts.filter((count) => count > 0).length;
+  }
+
   reset(): void {
     this.#counts.fill(0);
     this.#total = 0;

@@ -1,5 +1,6 @@
 import { UpstreamError } from '../faults.ts';
 import type { TokenDigest } from '../token.ts';
+import { Stop, type StopSignal } from './stop.ts';
 
 /** What a flight is about. Without the digest of the token it cannot be expressed: no caller gets another token's answer. */
 export interface FlightKey {
@@ -12,13 +13,13 @@ export interface Reader {
   /** From now on, in milliseconds. When it has passed, the reader leaves with `timeout`. */
   readonly timeoutMs: number;
   /** Fires when the caller is gone: the reader leaves with `cancelled`. */
-  readonly caller: AbortSignal;
+  readonly caller: Omit<StopSignal, 'reason' | 'throwIfAborted'>;
 }
 
 /** What the work of a flight knows of those who wait for it. This is its only clock and its only signal. */
 export interface Interest {
   /** Fires when the last reader has left; its reason is an `UpstreamError`. */
-  readonly signal: AbortSignal;
+  readonly signal: StopSignal;
   /**
    * Says that nothing will happen for `waitMs`: a reader who cannot wait that long, now or joining later, is answered at
    * once with `error` and the time that is left to wait.
@@ -33,7 +34,11 @@ export interface Interest {
  * nothing is kept once the flight is over.
  */
 export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
+  /** A plain object: V8 keeps what was deleted from a long-lived `Map`, whole requests here, until a full collection. */
+  readonly #flights: Record<string, Flight<T>> = Object.create(null);
+  /** Stuck flights that another has replaced. */
+  readonly #superseded = new Set<Flight<T>>();
+  #closed = false;
   readonly #longestMs: number;
   readonly #onShare: () => void;
 
@@ -44,37 +49,40 @@ export class SingleFlight<T> {
   }
 
   join({ token, resource }: FlightKey, reader: Reader, start: (interest: Interest) => Promise<T>): Promise<T> {
-    if (reader.caller.aborted) return Promise.reject(new UpstreamError('cancelled'));
+    if (this.#closed || reader.caller.aborted) return Promise.reject(new UpstreamError('cancelled'));
     const key = `${token} ${resource}`;
-    const current = this.#flights.get(key);
+    const current = this.#flights[key];
     if (current !== undefined && current.ageMs < this.#longestMs) {
       this.#onShare();
       return current.join(reader);
     }
+    if (current !== undefined) this.#superseded.add(current);
     const flight: Flight<T> = new Flight<T>(() => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      if (this.#flights[key] === flight) delete this.#flights[key];
+      else this.#superseded.delete(flight);
     });
-    this.#flights.set(key, flight);
+    this.#flights[key] = flight;
     const outcome = flight.join(reader);
     flight.run(start);
     return outcome;
   }
 
-  /** Ends every flight, and answers its readers, with `cancelled`. */
-  cancelAll(): void {
-    for (const flight of [...this.#flights.values()]) flight.cancel();
+  /** Ends every flight, and answers its readers, and whoever comes later, with `cancelled`. */
+  close(): void {
+    this.#closed = true;
+    for (const flight of [...Object.values(this.#flights), ...this.#superseded]) flight.cancel();
   }
 }
 
 interface Seat<T> {
   readonly deadline: number;
-  answer(outcome: Promise<T>): void;
-  refuse(error: UpstreamError): void;
+  answer(value: T): void;
+  refuse(error: unknown): void;
 }
 
 class Flight<T> implements Interest {
   readonly #startedAt = performance.now();
-  readonly #stop = new AbortController();
+  readonly signal = new Stop();
   readonly #seats = new Set<Seat<T>>();
   readonly #onEnd: () => void;
   #postponedUntil = 0;
@@ -84,21 +92,21 @@ class Flight<T> implements Interest {
     this.#onEnd = onEnd;
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
   get ageMs(): number {
     return performance.now() - this.#startedAt;
   }
 
   run(start: (interest: Interest) => Promise<T>): void {
-    const outcome = start(this);
-    const land = () => {
-      this.#onEnd();
-      for (const seat of this.#seats) seat.answer(outcome);
-    };
-    outcome.then(land, land);
+    start(this).then(
+      (value) => {
+        this.#onEnd();
+        for (const seat of this.#seats) seat.answer(value);
+      },
+      (error: unknown) => {
+        this.#onEnd();
+        for (const seat of this.#seats) seat.refuse(error);
+      },
+    );
   }
 
   join({ timeoutMs, caller }: Reader): Promise<T> {
@@ -113,9 +121,9 @@ class Flight<T> implements Interest {
       };
       const seat: Seat<T> = {
         deadline: performance.now() + timeoutMs,
-        answer: (outcome) => {
+        answer: (value) => {
           stand();
-          resolve(outcome);
+          resolve(value);
         },
         refuse: (error) => {
           stand();
@@ -135,6 +143,7 @@ class Flight<T> implements Interest {
   }
 
   ensureWanted(): void {
+    this.#postponedBy = undefined; // the wait is over
     const now = performance.now();
     this.#dismiss(({ deadline }) => (deadline <= now ? new UpstreamError('timeout') : undefined));
     this.signal.throwIfAborted();
@@ -162,6 +171,6 @@ class Flight<T> implements Interest {
     }
     if (last === undefined || this.#seats.size > 0) return;
     this.#onEnd();
-    this.#stop.abort(last);
+    this.signal.abort(last);
   }
 }

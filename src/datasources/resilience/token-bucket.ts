@@ -11,10 +11,11 @@ export class TokenBucket {
     this.#permits = this.#burst;
   }
 
-  /** Milliseconds until `count` permits have come in, 0 if they are there. */
-  waitFor(count: number): number {
+  /** Milliseconds until `count` permits have come in, 0 if they are there; none is taken in the next `pausedMs`. */
+  waitFor(count: number, pausedMs = 0): number {
     this.#refill();
-    return Math.max(0, ((count - this.#permits) * 1_000) / this.#perSecond);
+    const permits = this.#permitsIn(pausedMs);
+    return pausedMs + Math.max(0, ((count - permits) * 1_000) / this.#perSecond);
   }
 
   take(): void {
@@ -22,9 +23,18 @@ export class TokenBucket {
     this.#permits--;
   }
 
+  get isFull(): boolean {
+    this.#refill();
+    return this.#permits === this.#burst;
+  }
+
   #refill(): void {
     const now = performance.now();
-    this.#permits = Math.min(this.#burst, this.#permits + ((now - this.#at) * this.#perSecond) / 1_000);
+    this.#permits = this.#permitsIn(now - this.#at);
     this.#at = now;
+  }
+
+  #permitsIn(ms: number): number {
+    return Math.min(this.#burst, this.#permits + (ms * this.#perSecond) / 1_000);
   }
 }

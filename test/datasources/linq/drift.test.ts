@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createDriftReporter } from '../../../src/datasources/linq/drift.ts';
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => vi.useRealTimers());
 
 it('counts every drift and warns once of each path and kind, however many unknown names the upstream invents', () => {
   const [counted, warned]: string[][] = [[], []];
@@ -14,4 +17,26 @@ it('counts every drift and warns once of each path and kind, however many unknow
   expect(counted).toHaveLength(1_003);
   expect(new Set(counted).size).toBe(100 + 1 + 2); // by name, as "other", and the two kinds at data.text
   expect(warned?.slice(100)).toEqual(['data.text type', 'data.text missing']);
+});
+
+it('warns again of what still goes on an hour later', () => {
+  const warned: string[] = [];
+  let counted = 0;
+  const report = createDriftReporter(
+    () => counted++,
+    (path, kind) => warned.push(`${path} ${kind}`),
+  );
+  const reportAll = () => {
+    report('data.text', 'type');
+    report('data.new', 'unknown');
+  };
+  reportAll();
+  vi.advanceTimersByTime(3_599_999);
+  reportAll();
+  expect(warned).toEqual(['data.text type', 'data.new unknown']);
+  vi.advanceTimersByTime(1);
+  reportAll();
+  reportAll();
+  expect(warned.slice(2)).toEqual(['data.text type', 'data.new unknown']);
+  expect(counted).toBe(8);
 });

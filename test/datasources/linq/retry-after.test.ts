@@ -15,7 +15,14 @@ it.each([
   ['1.5', undefined],
   ['soon', undefined],
   ['2025-05-21T15:30:10Z', undefined],
-  ['99999999999', undefined],
+  ['Wed May 21 15:30:10 2025', 10_000],
+  ['Sun Jun  1 15:30:00 2025', 950_400_000],
+  ['Wed May 21 15:30:10 2025 UTC', undefined],
+  ['May 21 2025', undefined],
+  ['9999999999', 999_999_999_000], // longer is no longer
+  ['99999999999', 999_999_999_000],
+  ['9'.repeat(400), 999_999_999_000],
+  ['0000000000000010', 10_000],
 ])('reads %j as %j milliseconds', (header, expected) => {
   expect(parseRetryAfter(header, now)).toBe(expected);
 });

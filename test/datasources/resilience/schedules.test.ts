@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { UpstreamError } from '../../../src/datasources/faults.ts';
 import { Limiter } from '../../../src/datasources/resilience/limiter.ts';
 import { RetryBudget, withRetries } from '../../../src/datasources/resilience/retry.ts';
-import { SingleFlight } from '../../../src/datasources/resilience/single-flight.ts';
+import { type Interest, SingleFlight } from '../../../src/datasources/resilience/single-flight.ts';
 import { Token } from '../../../src/datasources/token.ts';
 
 // Only the clock is made: everything else is the real thing, driven through random schedules.
@@ -92,7 +92,7 @@ it('keeps its promises under random schedules of arrivals, departures, answers a
         );
       };
 
-      const upstream = (token: Token, id: number, signal: AbortSignal): Promise<string> =>
+      const upstream = (token: Token, id: number, signal: Interest['signal']): Promise<string> =>
         new Promise((resolve, reject) => {
           expect(signal.aborted, 'an attempt after its deadline').toBe(false);
           const { afterMs, outcome, retryAfterMs } = script[calls++ % script.length] ?? fail();

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { UpstreamError } from '../../../src/datasources/faults.ts';
-import { type Interest, SingleFlight } from '../../../src/datasources/resilience/single-flight.ts';
+import { type Interest, type Reader, SingleFlight } from '../../../src/datasources/resilience/single-flight.ts';
 import { Token } from '../../../src/datasources/token.ts';
+import { WatchedStop } from '../watched-stop.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
@@ -18,7 +19,7 @@ function createFlights() {
     work.push({ ...outcome, interest });
     return outcome.promise;
   };
-  const join = (timeoutMs = 1_000, caller = new AbortController().signal) =>
+  const join = (timeoutMs = 1_000, caller: Reader['caller'] = new AbortController().signal) =>
     flights.join(key, { timeoutMs, caller }, start).catch((error: UpstreamError) => error);
   return { flights, join, work, shared: () => shared };
 }
@@ -109,6 +110,48 @@ it('does not join work that has been stuck for as long as a read may last', asyn
   expect(await joined).toMatchObject({ fault: 'timeout' });
 });
 
+it('does not lose the fresh work when the stuck one ends: later readers join it', async () => {
+  const { join, work, shared } = createFlights();
+  void join(1_000);
+  await vi.advanceTimersByTimeAsync(999);
+  const last = join();
+  await vi.advanceTimersByTimeAsync(1);
+  const fresh = join();
+  work[0]?.resolve('old');
+  expect(await last).toBe('old');
+  const joined = join();
+  expect([work.length, shared()]).toEqual([2, 2]);
+  work[1]?.resolve('fresh');
+  expect(await Promise.all([fresh, joined])).toEqual(['fresh', 'fresh']);
+});
+
+it('listens to a caller no longer than the caller waits', async () => {
+  const { join, work } = createFlights();
+  const callers = [new WatchedStop(), new WatchedStop(), new WatchedStop()];
+  const [answered, hurried, postponed] = [join(1_000, callers[0]), join(200, callers[1]), join(500, callers[2])];
+  await vi.advanceTimersByTimeAsync(200);
+  work[0]?.interest.postpone(400, new UpstreamError('rate-limited'));
+  work[0]?.resolve('one');
+  expect(await Promise.all([answered, hurried, postponed])).toMatchObject([
+    'one',
+    { fault: 'timeout' },
+    { fault: 'rate-limited' },
+  ]);
+  expect(callers.map(({ added, removed }) => [added, removed])).toEqual(Array(3).fill([1, 1]));
+});
+
+it('answers who joins when the wait is over, whatever was announced before it', async () => {
+  const { join, work } = createFlights();
+  const first = join(1_000);
+  work[0]?.interest.postpone(900, new UpstreamError('rate-limited'));
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await join(200)).toMatchObject({ fault: 'rate-limited' });
+  work[0]?.interest.ensureWanted(); // its turn has come early: those before it have left
+  const hurried = join(200);
+  work[0]?.resolve('one');
+  expect(await Promise.all([first, hurried])).toEqual(['one', 'one']);
+});
+
 it('does not start an attempt for readers whose time is up but whose timer has not run', async () => {
   const { join, work } = createFlights();
   const late = join(300);
@@ -120,10 +163,16 @@ it('does not start an attempt for readers whose time is up but whose timer has n
   vi.restoreAllMocks();
 });
 
-it('answers everybody when all flights are cancelled', async () => {
+it('answers everybody when it closes, those of a stuck flight too, and whoever comes later', async () => {
   const { flights, join, work } = createFlights();
-  const reads = [join(), join()];
-  flights.cancelAll();
-  expect(await Promise.all(reads)).toMatchObject([{ fault: 'cancelled' }, { fault: 'cancelled' }]);
-  expect(work[0]?.interest.signal.aborted).toBe(true);
+  const early = join();
+  await vi.advanceTimersByTimeAsync(999);
+  const stuck = join();
+  await vi.advanceTimersByTimeAsync(1);
+  const reads = [stuck, join(), join()];
+  expect(await early).toMatchObject({ fault: 'timeout' });
+  flights.close();
+  expect(await Promise.all([...reads, join()])).toMatchObject(Array(4).fill({ fault: 'cancelled' }));
+  expect(work.map(({ interest }) => interest.signal.aborted)).toEqual([true, true]);
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,0 +1,157 @@
+/** Starts what the bench needs as processes of their own, on the cores that it says, and stops them by their id. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { largeIds, largeMessage } from './operations.ts';
+
+export interface Server {
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly process: ChildProcess;
+}
+
+const canPin = has('taskset');
+/** The server alone on the first core; load and upstream on the second. */
+export const cores = { server: '0', others: '1', both: '0,1' };
+
+const root = new URL('..', import.meta.url).pathname;
+const started = new Set<ChildProcess>();
+process.once('exit', stopAll);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+export function has(command: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${command}`]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The command, on these cores where the system can do that. */
+export function pinned(core: string, command: readonly string[]): [file: string, args: string[]] {
+  const [file = '', ...args] = canPin ? ['taskset', '-c', core, ...command] : command;
+  return [file, args];
+}
+
+function start(core: string, command: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(...pinned(core, command), {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  started.add(child);
+  return child;
+}
+
+interface StartOptions {
+  readonly core?: string;
+  readonly env?: Record<string, string>;
+  /** Flags of Node itself. */
+  readonly node?: readonly string[];
+}
+
+/** The gateway as `npm start` runs it, or one of its peers. */
+export async function startServer(name: string, origin: string, options: StartOptions = {}): Promise<Server> {
+  const port = await freePort();
+  const script = name === 'gateway' ? 'src/server.ts' : `bench/servers/${name}.ts`;
+  const child = start(options.core ?? cores.server, [process.execPath, ...(options.node ?? []), script], {
+    PORT: `${port}`,
+    LINQ_API_URL: origin,
+    LINQ_INTEGRATION_TOKEN: 'bench',
+    LOG_LEVEL: 'warn',
+    NODE_ENV: 'production',
+    ...options.env,
+  });
+  const url = `http://127.0.0.1:${port}/graphql`;
+  await until(`${url}?query={__typename}`, name);
+  return { name, url, pid: child.pid ?? 0, process: child };
+}
+
+export async function stop({ process: child }: Server): Promise<void> {
+  started.delete(child);
+  child.kill();
+  if (child.exitCode === null) await once(child, 'exit');
+}
+
+export function stopAll(): void {
+  for (const child of started) child.kill();
+  started.clear();
+}
+
+async function until(url: string, what: string): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    try {
+      await (await fetch(url)).text();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`${what} does not answer at ${url}`);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Linq, as fast as it can be: nginx where it is installed, else a few lines of node:http. */
+export async function startUpstream(): Promise<{ origin: string; what: string }> {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const nginx = has('nginx');
+  if (nginx) start(cores.others, ['nginx', '-c', nginxConfig(port), '-g', 'daemon off;']);
+  else start(cores.others, [process.execPath, join(root, 'bench/servers/upstream.ts')], { PORT: `${port}` });
+  await until(origin, 'the upstream');
+  return { origin, what: nginx ? 'nginx' : 'node:http' };
+}
+
+function nginxConfig(port: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  const large = join(folder, 'api/partner/v2/chats/4/chat_messages');
+  mkdirSync(large, { recursive: true });
+  for (let id = 1; id <= largeIds; id++) writeFileSync(join(large, `${id}`), largeMessage(id));
+  const config = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
+    .replaceAll('PORT', `${port}`)
+    .replaceAll('FOLDER', folder);
+  writeFileSync(join(folder, 'nginx.conf'), config);
+  return join(folder, 'nginx.conf');
+}
+
+/** CPU seconds that the process and its children have used so far. */
+export function cpuSeconds(pid: number): number {
+  const fields = statOf(pid);
+  const own = (Number(fields[11]) + Number(fields[12])) / 100;
+  return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own);
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((other) => Number(statOf(other)[1]) === pid);
+}
+
+/** From the process' state on. */
+function statOf(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return []; // it ended meanwhile
+  }
+}
+
+/** Anonymous memory that the process holds, in bytes. */
+export function anonymousBytes(pid: number): number {
+  return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+}

@@ -1,0 +1,63 @@
+/** The limit: no GraphQL at all. Knows the bench's operations by their names and answers them with the fewest means. */
+import { createServer, type ServerResponse } from 'node:http';
+import { Pool } from 'undici';
+import { type Key, pathOf, port, token, toMessage, upstream } from './schema.ts';
+
+const pool = new Pool(upstream, { connections: 64, pipelining: 1 });
+const headers = { 'X-LINQ-INTEGRATION-TOKEN': token };
+
+function read(key: Key): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    pool.dispatch(
+      { method: 'GET', path: pathOf(key), headers },
+      {
+        onRequestStart() {},
+        onResponseStart() {},
+        onResponseData: (_controller, chunk) => void chunks.push(chunk),
+        onResponseEnd: () => resolve((chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString()),
+        onResponseError: (_controller, error) => reject(error),
+      },
+    );
+  });
+}
+
+const message = async (key: Key) => {
+  const { id, chatHandleId, reactions, ...rest } = toMessage(key.chatId, JSON.parse(await read(key)).data);
+  return {
+    ...rest,
+    id: `${id}`,
+    chatHandleId: `${chatHandleId}`,
+    // biome-ignore lint/suspicious/noExplicitAny: a bench
+    reactions: reactions.map((it: any) => ({ ...it, id: `${it.id}`, chatMessageId: `${it.chatMessageId}` })),
+  };
+};
+
+async function answer({ query, variables }: { query: string; variables: Record<string, string> }): Promise<object> {
+  const chatId = String(variables['chatId']);
+  if (query.startsWith('query TwoFields')) {
+    const { id, text } = JSON.parse(await read({ chatId, id: String(variables['id']) })).data;
+    return { chatMessage: { id: `${id}`, text } };
+  }
+  if (query.startsWith('query OneMessage'))
+    return { chatMessage: await message({ chatId, id: String(variables['id']) }) };
+  // ManyAliases and Growth: m0 … mN over the ids in the variables, each asked for once.
+  const ids = Object.entries(variables).filter(([name]) => name !== 'chatId');
+  const found = Object.fromEntries(
+    await Promise.all(ids.map(async ([name, id]) => [name, await message({ chatId, id })])),
+  );
+  const aliases = [...query.matchAll(/(m\d+): chatMessage\(chatId: \$chatId, id: \$(\w+)\)/g)];
+  return Object.fromEntries(aliases.map(([, alias, variable]) => [alias, found[variable as string]]));
+}
+
+createServer((request, response: ServerResponse) => {
+  if (request.method === 'GET') return void response.end(); // the bench asks whether we are there
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', async () => {
+    const body = Buffer.from(JSON.stringify({ data: await answer(JSON.parse(Buffer.concat(chunks).toString())) }));
+    response
+      .writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
+      .end(body);
+  });
+}).listen(port, '127.0.0.1');

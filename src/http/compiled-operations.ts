@@ -1,0 +1,90 @@
+import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
+import type { Plugin } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
+
+/** Bounds on what is kept, by the length of documents: a compiled one takes some 500 times its text. */
+const mostCharacters = 50_000;
+const longestDocument = 10_000;
+const mostCandidates = 1_000;
+/** Compiling takes milliseconds: this many a second, whatever callers send. */
+const mostCompilationsPerSecond = 20;
+
+interface Candidate {
+  readonly document: DocumentNode;
+}
+
+/**
+ * Operations as code, for documents that are seen again. What is sent once is never compiled, and displaces only others
+ * that were sent once; in number, size and time to compile all is bounded.
+ */
+export class CompiledOperations {
+  readonly #schema: GraphQLSchema;
+  readonly #candidates = new LRUCache<string, Candidate>({
+    max: mostCandidates,
+    maxSize: mostCharacters,
+    sizeCalculation: (_document, key) => key.length,
+  });
+  readonly #compiled = new LRUCache<string, CompiledQuery | 'cannot'>({
+    maxSize: mostCharacters,
+    sizeCalculation: (_query, key) => key.length,
+  });
+  #second = 0;
+  #compilations = 0;
+
+  constructor(schema: GraphQLSchema) {
+    this.#schema = schema;
+  }
+
+  /** To be told of every operation that was executed, hence is valid and within all limits. */
+  remember(query: string, operationName: string | undefined, document: DocumentNode): void {
+    const key = keyOf(query, operationName);
+    if (key.length <= longestDocument && !this.#compiled.has(key)) this.#candidates.set(key, { document });
+  }
+
+  /** Undefined for an operation that was not seen before, that the compiler does not know, or when it had too much to do. */
+  find(query: string, operationName: string | undefined): CompiledQuery | undefined {
+    const key = keyOf(query, operationName);
+    const compiled = this.#compiled.get(key) ?? this.#compile(key, operationName);
+    return compiled === 'cannot' ? undefined : compiled;
+  }
+
+  #compile(key: string, operationName: string | undefined): CompiledQuery | 'cannot' {
+    const candidate = this.#candidates.get(key);
+    if (candidate === undefined || !this.#hasTime()) return 'cannot';
+    this.#candidates.delete(key);
+    const result = compileQuery(this.#schema, candidate.document, operationName, {
+      disableLeafSerialization: true, // the decoder has made sure of every type
+    });
+    const compiled = isCompiledQuery(result) ? result : 'cannot';
+    this.#compiled.set(key, compiled);
+    return compiled;
+  }
+
+  #hasTime(): boolean {
+    const second = Math.floor(performance.now() / 1_000);
+    if (second !== this.#second) this.#compilations = 0;
+    this.#second = second;
+    return ++this.#compilations <= mostCompilationsPerSecond;
+  }
+}
+
+/**
+ * Tells `operations` of what Yoga executes. Introspection is left out: it is rare, and large when compiled. Directives are
+ * as well: graphql-jit 0.8.9 gives a field that was skipped once and selected again the place of the first of the two.
+ */
+export function useCompiledOperations(operations: CompiledOperations, onExecute: () => void): Plugin {
+  return {
+    onExecute({ args: { document, operationName, contextValue } }) {
+      onExecute();
+      const { query } = contextValue.params;
+      if (query && !/__schema|__type\b|@/.test(query)) {
+        operations.remember(query, operationName ?? undefined, document);
+      }
+    },
+  };
+}
+
+function keyOf(query: string, operationName: string | undefined): string {
+  return operationName === undefined ? query : `${operationName}\n${query}`;
+}
