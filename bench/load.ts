@@ -29,7 +29,9 @@ export async function throughput(
   if (!has('wrk')) throw new Error('the bench needs wrk (Debian: apt-get install wrk)');
   const script = join(folder, `${operation.name}.lua`);
   writeFileSync(script, luaScript(operation));
-  const { stdout } = await run(...pinned(core, ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url]));
+  const { stdout } = await run(
+    ...pinned(core, ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, url]),
+  );
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? /Socket errors: (.*)/.exec(stdout)?.[1];
   if (bad !== undefined) throw new Error(`${url}: ${bad} bad answers to ${operation.name}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);

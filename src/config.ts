@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import type { CallerRules } from './http/callers.ts';
 import { isLoopback } from './http/loopback.ts';
+import type { OperationLimits } from './http/operation-limits.ts';
 
 /** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
 export interface Config {
@@ -19,8 +21,19 @@ export interface Config {
   };
   /** Whether callers without a token of their own may use ours on a public address. */
   readonly allowAnonymous: boolean;
+  /** Who may call; undefined is anybody who reaches the gateway. */
+  readonly callers: CallerRules | undefined;
+  /** Origins whose pages may read answers. */
+  readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
+  readonly introspection: boolean;
+  /** A file that holds the only documents that are executed. */
+  readonly trustedDocuments: string | undefined;
   readonly maxBodyBytes: number;
+  readonly limits: OperationLimits & {
+    /** Distinct messages that one operation may ask for. */
+    readonly maxMessages: number;
+  };
   /** Processes that share the port. */
   readonly workers: number;
   readonly logLevel: LogLevel;
@@ -99,6 +112,43 @@ export function readConfig(env: Environment): Config {
     return level ?? fallback;
   };
 
+  /** Comma-separated. What is wrong is not shown: it may be a secret. */
+  const list = (name: string, wanted: string, fits: (item: string) => boolean): readonly string[] => {
+    const items =
+      text(name)
+        ?.split(',')
+        .map((item) => item.trim()) ?? [];
+    if (!items.every(fits)) fault(name, `${wanted}, separated by commas`, 'a list with something else in it');
+    return items;
+  };
+
+  const jwksUrl = (name: string): string | undefined => {
+    const url = URL.parse(text(name) ?? '');
+    const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+    if (text(name) !== undefined && !isSafe) fault(name, 'an https URL', 'something else');
+    return url?.href;
+  };
+
+  const callers = (): CallerRules | undefined => {
+    const names = ['GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE'];
+    const missing = names.filter((name) => text(name) === undefined);
+    if (missing.length === 1 || missing.length === 2) {
+      for (const name of missing)
+        fault(name, `set together with ${names.filter((other) => other !== name).join(' and ')}`, 'nothing');
+    }
+    const apiKeys = list('GATEWAY_API_KEYS', 'keys of visible ASCII characters', (key) => /^[\x21-\x7e]+$/.test(key));
+    const [url, issuer, audience] = [
+      jwksUrl('GATEWAY_JWKS_URL'),
+      text('GATEWAY_JWT_ISSUER'),
+      text('GATEWAY_JWT_AUDIENCE'),
+    ];
+    const jwt =
+      url !== undefined && issuer !== undefined && audience !== undefined
+        ? { jwksUrl: url, issuer, audience }
+        : undefined;
+    return apiKeys.length > 0 || jwt !== undefined ? { apiKeys, jwt } : undefined;
+  };
+
   const config: Config = {
     host: text('HOST') ?? '127.0.0.1',
     port: integer('PORT', 4000, 0, 65_535),
@@ -112,25 +162,40 @@ export function readConfig(env: Environment): Config {
       maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
     },
     allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
+    callers: callers(),
+    corsOrigins: list('CORS_ORIGINS', 'origins such as https://app.example.com', isOrigin),
     graphiql: boolean('GRAPHIQL', true),
+    introspection: boolean('INTROSPECTION', true),
+    trustedDocuments: text('TRUSTED_DOCUMENTS'),
     maxBodyBytes: integer('MAX_BODY_BYTES', 102_400, 1, 536_870_888),
+    limits: {
+      maxTokens: integer('MAX_TOKENS', 4_000, 1, 1_000_000),
+      maxDepth: integer('MAX_DEPTH', 10, 1, 1_000),
+      maxAliases: integer('MAX_ALIASES', 200, 0, 1_000_000),
+      maxDirectives: integer('MAX_DIRECTIVES', 50, 0, 1_000_000),
+      maxMessages: integer('MAX_MESSAGES_PER_OPERATION', 100, 1, 1_000_000),
+    },
     workers: text('WORKERS') === 'auto' ? availableParallelism() : integer('WORKERS', 1, 1, 1_024, 'auto or '),
     logLevel: logLevel('LOG_LEVEL', 'info'),
   };
 
-  for (const name of notYet) {
-    if (text(name) !== undefined && !(name === 'INTROSPECTION' && env[name] === 'true'))
-      faults.push(`${name} must be unset: this version cannot do what it asks for`);
-  }
-  if (config.linq.token !== undefined && !config.allowAnonymous && !isLoopback(config.host)) {
+  if (isOpen(config) && !isLoopback(config.host)) {
     faults.push(
       `HOST must be a loopback address, got ${JSON.stringify(config.host)}: with LINQ_INTEGRATION_TOKEN set, anybody who ` +
-        'reaches the gateway could read every conversation (GATEWAY_ALLOW_ANONYMOUS=true accepts that)',
+        'reaches the gateway could read every conversation (GATEWAY_API_KEYS or GATEWAY_JWKS_URL closes it, ' +
+        'GATEWAY_ALLOW_ANONYMOUS=true accepts that)',
     );
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
 
-/** Ignoring one of these would leave a gateway open that its operator believes closed. (INTROSPECTION=true is so anyway.) */
-const notYet = ['GATEWAY_API_KEYS', 'GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE', 'INTROSPECTION'];
+/** Whether whoever reaches the gateway may use its own token: it then has to be hard to reach. */
+export function isOpen({ linq, callers, allowAnonymous }: Config): boolean {
+  return linq.token !== undefined && callers === undefined && !allowAnonymous;
+}
+
+/** Exactly as a browser sends it. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
+}

@@ -1,8 +1,9 @@
-import { GraphQLError } from 'graphql';
 import type { LinqClient } from './datasources/linq/client.ts';
 import { createLoaders, type Loaders } from './datasources/loaders.ts';
+import type { MessageKey } from './datasources/model.ts';
 import type { Reader } from './datasources/resilience/single-flight.ts';
 import { Token } from './datasources/token.ts';
+import { badRequest, tooCostly } from './refusals.ts';
 
 /** What a resolver gets: abilities, never the token. Made anew for each request. */
 export interface Context {
@@ -16,6 +17,8 @@ interface Upstream {
   readonly token: string | undefined;
   /** The most that one read may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** Distinct messages that one operation may ask for. */
+  readonly maxMessages: number;
 }
 
 /** What a request tells of its caller, whatever carries it. */
@@ -23,15 +26,23 @@ export interface Caller {
   header(name: string): string | null | undefined;
   /** Fires when the caller is gone. */
   readonly signal: Reader['caller'];
+  /** The only chats that it may read; undefined is all. Others are as if they did not exist. */
+  readonly chats: ReadonlySet<string> | undefined;
 }
 
 /** Throws `BAD_REQUEST` for a header that says nothing. */
-export function createContext({ client, token, timeoutMs }: Upstream): (caller: Caller) => Context {
+export function createContext({ client, token, timeoutMs, maxMessages }: Upstream): (caller: Caller) => Context {
   const own = token === undefined ? undefined : new Token(token);
-  return ({ header, signal }) => {
+  const checkCost = (messages: number): void => {
+    if (messages > maxMessages)
+      throw tooCostly(messages, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
+  };
+  return ({ header, signal, chats }) => {
     const caller = tokenOf(header('x-linq-integration-token')) ?? own;
     const reader = { timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))), caller: signal };
-    return { loaders: createLoaders((key) => client.getMessage(key, caller, reader)) };
+    const read = (key: MessageKey) => client.getMessage(key, caller, reader);
+    const readIfAllowed = async (key: MessageKey) => (chats?.has(key.chatId) ? read(key) : null);
+    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, checkCost) };
   };
 }
 
@@ -44,7 +55,5 @@ function tokenOf(secret: string | null | undefined): Token | undefined {
 function timeoutOf(asked: string | null | undefined): number {
   if (asked === null || asked === undefined) return Number.POSITIVE_INFINITY;
   if (/^[1-9]\d{0,14}$/.test(asked)) return Number(asked);
-  throw new GraphQLError('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.', {
-    extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
-  });
+  throw badRequest('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.');
 }

@@ -14,6 +14,7 @@ export const errorCodes = {
   UPSTREAM_UNAVAILABLE: { retryable: true },
   UPSTREAM_BAD_RESPONSE: { retryable: false },
   OVERLOADED: { retryable: true },
+  OPERATION_TOO_COSTLY: { retryable: false },
   GRAPHQL_PARSE_FAILED: { retryable: false },
   GRAPHQL_VALIDATION_FAILED: { retryable: false },
   BAD_REQUEST: { retryable: false },
@@ -69,19 +70,37 @@ export interface PublicError {
   readonly extensions: Record<string, unknown>;
 }
 
+export const internalError = 'Internal error. The log of the gateway tells more under this requestId.';
+
+interface PublicErrorOptions {
+  /** Whether a mistake is answered with names of the schema that come near it. */
+  readonly suggestions: boolean;
+}
+
 /** Puts every error of a result through `publicError`, whether it comes from one field or refuses the whole request. */
-export function usePublicErrors(log: Logger): Plugin<object, ServerContext> {
+export function usePublicErrors(log: Logger, options: PublicErrorOptions): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext: { requestId } }) {
       if (Array.isArray(result) || !('errors' in result) || !result.errors?.length) return;
-      const errors = inOrder(result.errors, result.data).map((error) => {
-        const { message, extensions } = publicError(error, requestId, log);
+      const toPublic = (error: GraphQLError) => {
+        const { message, extensions } = publicError(error, requestId, log, options);
         const { nodes, source, positions, path } = error;
         return new GraphQLError(message, { nodes, source, positions, path, extensions });
-      });
-      setResult({ ...result, errors });
+      };
+      const refusing = result.errors.find(refusesAll);
+      if (refusing !== undefined) {
+        setResult({ errors: [toPublic(new GraphQLError(refusing.message, { extensions: refusing.extensions }))] });
+      } else {
+        setResult({ ...result, errors: inOrder(result.errors, result.data).map(toPublic) });
+      }
     },
   };
+}
+
+/** Whether what one field failed with refuses the whole operation: none of it was asked of Linq. */
+export function refusesAll({ path, extensions }: GraphQLError): boolean {
+  const code: unknown = extensions?.['code']; // graphql-jit's errors may have none
+  return path !== undefined && code === 'OPERATION_TOO_COSTLY';
 }
 
 /** The errors of an answer in the order of its fields, not in that of their failing: the same answer, the same text. */
@@ -105,7 +124,12 @@ export function refusal(code: ErrorCode, message: string, requestId: string): st
  * The error a client sees: our words, a code of the table, `retryable` and `requestId`; where known `retryAfterMs` and
  * `upstream.status`. Whatever is not meant for a client is logged and becomes INTERNAL_SERVER_ERROR.
  */
-export function publicError(error: GraphQLError, requestId: string, log: Logger): PublicError {
+export function publicError(
+  error: GraphQLError,
+  requestId: string,
+  log: Logger,
+  { suggestions }: PublicErrorOptions,
+): PublicError {
   const cause = rootCause(error);
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs } = cause;
@@ -131,11 +155,12 @@ export function publicError(error: GraphQLError, requestId: string, log: Logger)
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
   if (code !== undefined) {
     const http = { status: 400, ...(error.extensions['http'] ?? {}), spec: code !== 'BAD_REQUEST' };
-    return describe(error, error.message, { code, retryable: errorCodes[code].retryable, requestId, http });
+    const message = suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, '');
+    return describe(error, message, { code, retryable: errorCodes[code].retryable, requestId, http });
   }
   // Not the message: it may quote what nobody may read.
   log.error({ requestId, error: cause.name, frames: framesOf(cause) }, 'internal error');
-  return describe(error, 'Internal error. The log of the gateway tells more under this requestId.', {
+  return describe(error, internalError, {
     code: 'INTERNAL_SERVER_ERROR',
     retryable: false,
     requestId,
@@ -179,7 +204,8 @@ function reasonOf({ cause }: Error): string | undefined {
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
 }
 
-function framesOf({ stack = '' }: Error): string[] {
+/** Where an error came from, without its message, which may quote what nobody may read. */
+export function framesOf({ stack = '' }: Error): string[] {
   return stack
     .split('\n')
     .filter((line) => /^ {4}at /.test(line))

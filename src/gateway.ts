@@ -1,19 +1,34 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import { type Config, isOpen } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
-import { inOrder, publicError, refusal, usePublicErrors } from './errors.ts';
+import {
+  type ErrorCode,
+  framesOf,
+  inOrder,
+  internalError,
+  publicError,
+  refusal,
+  refusesAll,
+  usePublicErrors,
+} from './errors.ts';
+import { type CallerRules, createCallerCheck, type Identity } from './http/callers.ts';
 import { CompiledOperations, useCompiledOperations } from './http/compiled-operations.ts';
+import { createCors } from './http/cors.ts';
 import { createDocumentCache } from './http/document-cache.ts';
 import { createFastPath } from './http/fast-path.ts';
-import { useGraphiQLPage } from './http/graphiql.ts';
+import { asksForPage, useGraphiQLPage } from './http/graphiql.ts';
+import { useNoIntrospection } from './http/no-introspection.ts';
+import { useOperationLimits } from './http/operation-limits.ts';
 import { BodyFault, readBody } from './http/request-body.ts';
 import { createRequestCheck, dropUnreadBody } from './http/request-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
-import { hasJsonBody, useJsonRequests } from './http/request-parsing.ts';
+import { createParamsReader, hasJsonBody, useJsonRequests } from './http/request-parsing.ts';
+import { setAnswerHeaders } from './http/security-headers.ts';
+import type { TrustedDocuments } from './http/trusted-documents.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
@@ -25,8 +40,8 @@ export interface Gateway {
 }
 
 /** Puts the parts together. Opens nothing: the first connection to Linq is made by the first read. */
-export function createGateway(config: Config, log: Logger): Gateway {
-  const { linq } = config;
+export function createGateway(config: Config, log: Logger, documents?: TrustedDocuments): Gateway {
+  const { linq, limits } = config;
   const metrics = createMetrics();
   const client = createLinqClient({
     ...linq,
@@ -35,12 +50,15 @@ export function createGateway(config: Config, log: Logger): Gateway {
       log.warn({ path, kind }, 'Linq left its documented contract'),
     ),
   });
-  const contextOf = createContext({ client, token: linq.token, timeoutMs: linq.timeoutMs });
+  const contextOf = createContext({ client, ...linq, maxMessages: limits.maxMessages });
+  const readParams = createParamsReader(documents);
   const operations = new CompiledOperations(schema);
+  const errorOptions = { suggestions: config.introspection };
   const yoga = createYoga<ServerContext, Context>({
     schema,
-    context: ({ request }) => contextOf({ header: (name) => request.headers.get(name), signal: request.signal }),
-    cors: false,
+    context: ({ request, identity }) =>
+      contextOf({ header: (name) => request.headers.get(name), signal: request.signal, chats: identity.chats }),
+    cors: false, // ours covers every answer
     graphiql: false, // ours is below
     landingPage: false,
     maxRequestBodySize: false, // ours counts while it reads
@@ -50,45 +68,72 @@ export function createGateway(config: Config, log: Logger): Gateway {
     // In the order in which a request meets them.
     plugins: [
       config.graphiql && useGraphiQLPage(),
-      useJsonRequests(config.maxBodyBytes),
+      useJsonRequests(config.maxBodyBytes, readParams),
+      useOperationLimits(limits),
+      !config.introspection && useNoIntrospection(),
       useCompiledOperations(operations, () => metrics.operation('interpreted')),
-      usePublicErrors(log),
+      usePublicErrors(log, errorOptions),
     ],
   });
-  const checkRequest = createRequestCheck({
-    loopbackOnly: linq.token !== undefined && !config.allowAnonymous,
-    graphiql: config.graphiql,
-  });
+  const checkRequest = createRequestCheck({ ...config, loopbackOnly: isOpen(config) });
+  const answerCors = createCors(config.corsOrigins);
+  const identify = createIdentify(config.callers, log);
   const answerFast = createFastPath({
     operations,
     contextOf,
+    readParams,
     onAnswer: () => metrics.operation('compiled'),
-    publicErrors: (errors, data, requestId) => inOrder(errors, data).map((error) => publicError(error, requestId, log)),
+    publicErrors: (errors, data, requestId) =>
+      errors.some(refusesAll)
+        ? undefined
+        : inOrder(errors, data).map((error) => publicError(error, requestId, log, errorOptions)),
   });
 
   async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
+    const page = config.graphiql && asksForPage(req.method, req.headers.accept);
+    const identity = identify === undefined || page ? anybody : await identify(req.headers.authorization);
+    if ('code' in identity) return refuse(req, res, requestId, identity);
     const body = hasJsonBody(req) ? readBody(req, config.maxBodyBytes) : undefined;
     try {
-      if (body !== undefined && (await answerFast(req, res, requestId, await body))) return;
+      if (body !== undefined && (await answerFast(req, res, { requestId, identity }, await body))) return;
     } catch (error) {
       if (!(error instanceof BodyFault)) throw error; // that one is for Yoga to answer
     }
-    res.setHeader('x-request-id', requestId);
+    setAnswerHeaders(res, requestId);
     if (!req.complete) dropUnreadBody(req, res);
-    yoga(req, res, { requestId, ...(body && { body }) });
+    yoga(req, res, { requestId, identity, ...(body && { body }) });
+  }
+
+  function refuse(
+    req: IncomingMessage,
+    res: ServerResponse,
+    requestId: string,
+    { status, code, message, headers }: Refusal,
+  ) {
+    setAnswerHeaders(res, requestId);
+    if (!req.complete) dropUnreadBody(req, res);
+    res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
+    res.end(refusal(code, message, requestId));
   }
 
   return {
     handle: (req, res) => {
       const requestId = requestIdOf(req);
+      if (answerCors(req, res)) return;
       const refused = checkRequest(req);
+      if (refused !== undefined) return refuse(req, res, requestId, { code: 'BAD_REQUEST', ...refused });
       const path = req.url?.split('?', 1)[0];
-      if (path === '/graphql' && refused === undefined) return void answer(req, res, requestId);
-      res.setHeader('x-request-id', requestId);
-      if (refused !== undefined) {
-        res.writeHead(refused.status, { 'content-type': 'application/json; charset=utf-8' });
-        res.end(refusal('BAD_REQUEST', refused.message, requestId));
-      } else if (path === '/metrics') {
+      if (path === '/graphql') {
+        answer(req, res, requestId).catch((error: Error) => {
+          log.error({ requestId, error: error.name, frames: framesOf(error) }, 'internal error');
+          if (res.headersSent) res.destroy();
+          else refuse(req, res, requestId, { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalError });
+        });
+        return;
+      }
+      setAnswerHeaders(res, requestId);
+      if (!req.complete) dropUnreadBody(req, res);
+      if (path === '/metrics') {
         metrics.print().then(
           (text) => res.writeHead(200, { 'content-type': metrics.contentType }).end(text),
           () => res.writeHead(503).end(),
@@ -96,8 +141,43 @@ export function createGateway(config: Config, log: Logger): Gateway {
       } else {
         res.writeHead(path === '/livez' ? 200 : 404).end();
       }
-      if (!req.complete) dropUnreadBody(req, res);
     },
     close: () => client.close(),
+  };
+}
+
+/** Without rules for callers, whoever reaches the gateway. */
+const anybody: Identity = { chats: undefined };
+
+interface Refusal {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly headers?: Record<string, string>;
+}
+
+function createIdentify(rules: CallerRules | undefined, log: Logger) {
+  if (rules === undefined) return undefined;
+  const check = createCallerCheck(rules, ({ name }) =>
+    log.error({ error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched'),
+  );
+  return async (authorization: string | undefined): Promise<Identity | Refusal> => {
+    const outcome = await check(authorization);
+    if (outcome === 'unauthenticated') {
+      return {
+        status: 401,
+        code: 'UNAUTHENTICATED',
+        message: 'A credential of this gateway is needed: send it in the header "authorization: Bearer …".',
+        headers: { 'www-authenticate': authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"' },
+      };
+    }
+    if (outcome === 'unavailable') {
+      return {
+        status: 503,
+        code: 'UPSTREAM_UNAVAILABLE',
+        message: 'The credential cannot be checked at the moment. Ask again later.',
+      };
+    }
+    return outcome;
   };
 }

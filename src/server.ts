@@ -5,6 +5,7 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
+import { readTrustedDocuments, type TrustedDocuments } from './http/trusted-documents.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { onDrain, superviseWorkers } from './workers.ts';
 
@@ -26,6 +27,7 @@ const config = configOrExit({
     WORKERS: '1',
   }),
 });
+const documents = documentsOrExit(config.trustedDocuments);
 const log = pino({
   level: config.logLevel,
   base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
@@ -42,7 +44,7 @@ if (cluster.isWorker) {
 
 /** Listens; the answer stops again what it has begun. */
 async function serve(onListening?: (address: AddressInfo) => void): Promise<() => Promise<void>> {
-  const gateway = createGateway(config, log);
+  const gateway = createGateway(config, log, documents);
   // The gateway checks the Host header itself, in our words.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
@@ -97,7 +99,19 @@ function configOrExit(env: NodeJS.ProcessEnv): Config {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(configurationFault);
+    return refuseToStart(error.message);
   }
+}
+
+function documentsOrExit(file: string | undefined): TrustedDocuments | undefined {
+  try {
+    return file === undefined ? undefined : readTrustedDocuments(file);
+  } catch (error) {
+    return refuseToStart(`TRUSTED_DOCUMENTS must be a manifest of documents, got ${JSON.stringify(file)}: ${error}`);
+  }
+}
+
+function refuseToStart(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(configurationFault);
 }

@@ -27,11 +27,13 @@ it('sends Linq no other header of the caller, and the answer no header of Linq',
     headers: { authorization: 'Bearer x', cookie: 'c=d' },
   });
   expect(Object.keys(answer.headers).sort()).toEqual([
+    'cache-control',
     'connection',
     'content-length',
     'content-type',
     'date',
     'keep-alive',
+    'x-content-type-options',
     'x-request-id',
   ]);
   await using sandboxed = await startTestGateway();

@@ -200,7 +200,7 @@ it('is not filled up by ever new documents', async () => {
 });
 
 it('says of a document that is nested beyond all measure that it is, and logs nothing', async () => {
-  await using gateway = await startTestGateway();
+  await using gateway = await startTestGateway({ MAX_TOKENS: '1000000' });
   for (const document of [
     `${'{a'.repeat(20_000)}${'}'.repeat(20_000)}`,
     `{a(x:${'['.repeat(40_000)}${']'.repeat(40_000)})}`,
@@ -313,7 +313,7 @@ it('masks a bug of ours: its own field is null, the log has where it happened, a
     }),
     logging: false,
     maskedErrors: false,
-    plugins: [usePublicErrors(pino({}, { write: (line: string) => void lines.push(line) }))],
+    plugins: [usePublicErrors(pino({}, { write: (line: string) => void lines.push(line) }), { suggestions: true })],
   });
   const server = createServer((req, res) => void yoga(req, res, { requestId: 'test-1' }));
   const response = await fetch(`${await listen(server)}/graphql?query={bad,good,bare}`);

@@ -4,14 +4,14 @@ import { expect, it } from 'vitest';
 
 /** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox. */
 const rules: [file: RegExp, mayImport: RegExp][] = [
-  [/^server\.ts$/, /^(config|gateway|workers|sandbox\/)/],
+  [/^server\.ts$/, /^(config|gateway|workers|http\/trusted-documents|sandbox\/)/],
   [/^workers\.ts$/, /^telemetry\//],
   [/^gateway\.ts$/, /^(?!server|sandbox\/)/],
   [/^config\.ts$/, /^http\//],
-  [/^(context|errors)\.ts$/, /^datasources\//],
-  [/^schema\//, /^(schema\/|datasources\/model\.ts$)/],
+  [/^(context|errors)\.ts$/, /^(datasources\/|refusals)/],
+  [/^schema\//, /^(schema\/|datasources\/model\.ts$|refusals)/],
   [/^datasources\//, /^(datasources\/|exact-json)/],
-  [/^http\//, /^(http\/|exact-json)/],
+  [/^http\//, /^(http\/|datasources\/model\.ts$|exact-json|refusals)/],
   [/^sandbox\//, /^sandbox\//],
   [/^telemetry\//, /^telemetry\//],
 ];

@@ -9,11 +9,21 @@ export interface Loaders {
   readonly message: ReadMessage;
 }
 
-export function createLoaders(readMessage: ReadMessage): Loaders {
+/**
+ * `checkCost` is told how many distinct messages the operation has asked for, before any of them is read; when it throws,
+ * none is. Fields ask in one go, before the first batch leaves, so this counts exactly what the operation wants: through
+ * fragments, aliases, lists and conditions.
+ */
+export function createLoaders(readMessage: ReadMessage, checkCost: (messages: number) => void): Loaders {
+  let asked = 0;
   // Linq reads one message at a time. Answering with promises, not with their results, lets each key settle by itself:
   // a slow or failing one holds up nobody. A bulk route would change this function and nothing else.
   const messages = new DataLoader<MessageKey, Promise<ChatMessage | null>, string>(
-    async (keys) => keys.map((key) => readMessage(key)),
+    async (keys) => {
+      asked += keys.length;
+      checkCost(asked);
+      return keys.map((key) => readMessage(key));
+    },
     { cacheKeyFn: ({ chatId, id }) => `${chatId}/${id}` },
   );
   return { message: (key) => messages.load(key).then((message) => message) };

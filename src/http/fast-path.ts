@@ -1,19 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
+import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context } from '../context.ts';
 import type { CompiledOperations } from './compiled-operations.ts';
-import { fromBody } from './request-parsing.ts';
+import type { ServerContext } from './request-id.ts';
+import type { ReadParams } from './request-parsing.ts';
+import { answerHeaders } from './security-headers.ts';
 
 interface FastPathOptions {
   readonly operations: CompiledOperations;
   readonly contextOf: (caller: Caller) => Context;
+  readonly readParams: ReadParams;
   readonly onAnswer: () => void;
-  /** The errors of an answer as a client sees them. */
-  readonly publicErrors: (errors: readonly GraphQLError[], data: unknown, requestId: string) => readonly object[];
+  /** The errors of an answer as a client sees them; undefined where they refuse the whole operation. */
+  readonly publicErrors: (
+    errors: readonly GraphQLError[],
+    data: unknown,
+    requestId: string,
+  ) => readonly object[] | undefined;
 }
 
 /** Returns whether the request was taken. */
-type FastPath = (req: IncomingMessage, res: ServerResponse, requestId: string, body: string) => Promise<boolean>;
+type FastPath = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  context: Pick<ServerContext, 'requestId' | 'identity'>,
+  body: string,
+) => Promise<boolean>;
 
 /**
  * The detour for the commonest request of all: a JSON POST of an operation that was seen before, answered as JSON. Yoga's
@@ -21,30 +34,43 @@ type FastPath = (req: IncomingMessage, res: ServerResponse, requestId: string, b
  * front of its `Request` and `Response` objects, so this stands beside it, in this file alone: whatever is in the least
  * unusual goes to Yoga, and what is answered here is answered byte for byte as Yoga would (test/http/fast-path.test.ts).
  */
-export function createFastPath({ operations, contextOf, onAnswer, publicErrors }: FastPathOptions): FastPath {
-  return async (req, res, requestId, body) => {
+export function createFastPath({
+  operations,
+  contextOf,
+  readParams,
+  onAnswer,
+  publicErrors,
+}: FastPathOptions): FastPath {
+  return async (req, res, { requestId, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
-    const params = contentType === undefined ? undefined : knownParams(body);
+    const params = contentType === undefined ? undefined : knownParams(body, readParams);
     if (params === undefined) return false;
     const operation = operations.find(params.query, params.operationName);
     if (operation === undefined) return false;
     let context: Context;
     try {
-      context = contextOf(new Connection(req, res));
+      context = contextOf(new Connection(req, res, identity));
     } catch {
       return false; // a header that says nothing: for Yoga to refuse
     }
     const { data, errors } = await operation.query(undefined, context, params.variables ?? {});
     if (data === undefined) return false; // the variables do not fit, nothing was read: for Yoga to refuse
+    let answer: object = { data };
+    if (errors !== undefined && errors.length > 0) {
+      const visible = publicErrors(errors as readonly GraphQLError[], data, requestId);
+      if (visible === undefined) return false; // nothing was read: for Yoga to refuse
+      answer = { errors: visible, data };
+    }
     onAnswer();
-    const text = JSON.stringify(
-      errors === undefined || errors.length === 0
-        ? { data }
-        : { errors: publicErrors(errors as readonly GraphQLError[], data, requestId), data },
-    );
+    const text = JSON.stringify(answer);
     const bytes = Buffer.byteLength(text);
     // Text that is ASCII alone leaves in one piece with its headers, without being encoded.
-    res.writeHead(200, { 'x-request-id': requestId, 'Content-Type': contentType, 'content-length': bytes });
+    res.writeHead(200, {
+      'x-request-id': requestId,
+      ...answerHeaders,
+      'Content-Type': contentType,
+      'content-length': bytes,
+    });
     res.end(text, bytes === text.length ? 'latin1' : 'utf8');
     return true;
   };
@@ -57,10 +83,10 @@ interface KnownParams {
 }
 
 /** Undefined unless the body holds what GraphQL over HTTP names, in its plainest form. */
-function knownParams(body: string): KnownParams | undefined {
-  let params: ReturnType<typeof fromBody>;
+function knownParams(body: string, readParams: ReadParams): KnownParams | undefined {
+  let params: GraphQLParams;
   try {
-    params = fromBody(body);
+    params = readParams(body);
   } catch {
     return undefined;
   }
@@ -99,7 +125,10 @@ class Connection implements Caller {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  readonly chats: Caller['chats'];
+
+  constructor(req: IncomingMessage, res: ServerResponse, { chats }: ServerContext['identity']) {
+    this.chats = chats;
     this.#req = req;
     this.#res = res;
     res.setMaxListeners(0); // one for each read

@@ -1,5 +1,6 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import type { Plugin } from 'graphql-yoga';
+import { pageHeaders } from './security-headers.ts';
 
 /** The first thing a newcomer runs: the example of Linq's own reference page. */
 export const exampleQuery = `# Run me with the play button or Ctrl-Enter.
@@ -26,6 +27,11 @@ query DocumentedMessage {
 }
 `;
 
+/** Whether it is a browser that opens the endpoint, rather than a program that asks. */
+export function asksForPage(method: string | undefined, accept: string | null | undefined): boolean {
+  return method === 'GET' && accept?.includes('text/html') === true;
+}
+
 /** Answers a browser that opens the endpoint with GraphiQL. The page carries all it needs and loads nothing else. */
 export function useGraphiQLPage(): Plugin {
   const page = renderGraphiQL({
@@ -34,10 +40,11 @@ export function useGraphiQLPage(): Plugin {
     shouldPersistHeaders: false, // a header may carry a token
     schemaDescription: true,
   });
+  const headers = { 'content-type': 'text/html; charset=utf-8', ...pageHeaders(page) };
   return {
     onRequestParse({ request, endResponse, fetchAPI }) {
-      if (request.method !== 'GET' || !request.headers.get('accept')?.includes('text/html')) return;
-      endResponse(new fetchAPI.Response(page, { headers: { 'content-type': 'text/html; charset=utf-8' } }));
+      if (!asksForPage(request.method, request.headers.get('accept'))) return;
+      endResponse(new fetchAPI.Response(page, { headers }));
     },
   };
 }

@@ -1,11 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+
+type Fault = 'too large' | 'incomplete' | 'not UTF-8';
 
 /** Why there is no body to read. */
 export class BodyFault extends Error {
   override readonly name = 'BodyFault';
-  readonly fault: 'too large' | 'incomplete';
+  readonly fault: Fault;
 
-  constructor(fault: 'too large' | 'incomplete') {
+  constructor(fault: Fault) {
     super(fault);
     this.fault = fault;
   }
@@ -27,7 +30,9 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
     });
     request.on('end', () => {
       const [first, second] = chunks;
-      resolve(first === undefined ? '' : (second === undefined ? first : Buffer.concat(chunks)).toString());
+      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
+      if (isUtf8(body)) resolve(body.toString());
+      else reject(new BodyFault('not UTF-8'));
     });
     request.on('close', () => request.complete || reject(new BodyFault('incomplete')));
   });

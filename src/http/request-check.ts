@@ -1,11 +1,24 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { asksForPage } from './graphiql.ts';
 import { isLoopback } from './loopback.ts';
 
 interface RequestCheckOptions {
   /** Whether only a `Host` that names this machine is answered. */
   readonly loopbackOnly: boolean;
   readonly graphiql: boolean;
+  /** Origins whose pages may ask as if they were ours. */
+  readonly corsOrigins: readonly string[];
 }
+
+/** Headers that a page of another origin cannot send without a preflight. */
+const preflighted = [
+  'authorization',
+  'x-linq-integration-token',
+  'x-request-id',
+  'x-request-timeout-ms',
+  'apollo-require-preflight',
+  'graphql-preflight',
+];
 
 interface Refusal {
   readonly status: number;
@@ -18,8 +31,10 @@ interface Refusal {
  * gateway that trusts whoever sits here), and that the answer may be JSON (Yoga would stream it).
  */
 export function createRequestCheck(options: RequestCheckOptions): (request: IncomingMessage) => Refusal | undefined {
+  const allowed = new Set(options.corsOrigins);
   let knownHost: string | undefined; // the last one that was answered for `/graphql`: nearly always the same
-  return ({ headers: { host, accept }, url = '', method }) => {
+  return ({ headers, url = '', method }) => {
+    const { host, accept } = headers;
     if (method === 'POST' && accept === undefined && url === '/graphql' && host === knownHost) return undefined;
     if (!url.startsWith('/') || !URL.canParse(`http://${host ?? 'localhost'}${url}`)) {
       return { status: 400, message: 'The Host header and the path make no URL.' };
@@ -27,13 +42,32 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
     if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host)))) {
       return { status: 421, message: 'This gateway answers on loopback only: address it as localhost or 127.0.0.1.' };
     }
-    const page = options.graphiql && method === 'GET' && accept?.includes('text/html');
+    const page = options.graphiql && asksForPage(method, accept);
+    if (method === 'GET' && !page && isForeign(headers, allowed)) {
+      return {
+        status: 403,
+        message: 'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
+      };
+    }
     if (accept !== undefined && !page && /^\/graphql($|\?)/.test(url) && !acceptsJson(accept)) {
       return { status: 406, message: 'Answers are application/graphql-response+json or application/json: accept one.' };
     }
     if (url === '/graphql') knownHost = host;
     return undefined;
   };
+}
+
+/**
+ * Whether a browser says that another origin's page made it send this. With a header that needs a preflight, which we
+ * answer for nobody but CORS_ORIGINS, the page was asked for it first.
+ */
+function isForeign(headers: IncomingHttpHeaders, allowed: ReadonlySet<string>): boolean {
+  const { host, origin } = headers;
+  if (origin !== undefined && allowed.has(origin)) return false;
+  if (preflighted.some((name) => headers[name] !== undefined)) return false;
+  const site = headers['sec-fetch-site'];
+  if (site === 'cross-site' || site === 'same-site') return true;
+  return origin !== undefined && (URL.parse(origin)?.host ?? '') !== host;
 }
 
 /** A body that nobody reads, such as one that was refused for its size, may not keep its connection busy for long. */

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Identity } from './callers.ts';
 
 /** What our plugins know of a request from its very start; Yoga adds `req`. */
 export interface ServerContext {
   /** In every response as `x-request-id`, in every error and every log line of the request. */
   readonly requestId: string;
   readonly req: IncomingMessage;
+  readonly identity: Identity;
   /** The body, where somebody has begun to read it before Yoga. */
   readonly body?: Promise<string>;
 }

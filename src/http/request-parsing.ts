@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { parseExactly } from '../exact-json.ts';
+import { badRequest } from '../refusals.ts';
 import { BodyFault, readBody } from './request-body.ts';
 import type { ServerContext } from './request-id.ts';
+import { type TrustedDocuments, trusted } from './trusted-documents.ts';
 
 /** From the parameters down to the ids of a list of keys. What lies deeper fits no type. */
 const depth = 5;
@@ -21,16 +22,16 @@ export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
  * Reads GraphQL parameters from a JSON body or a query string. The other forms that Yoga knows are refused: any web page
  * can send them without a preflight. What is wrong is a `BAD_REQUEST`.
  */
-export function useJsonRequests(maxBodyBytes: number): Plugin<object, ServerContext> {
+export function useJsonRequests(maxBodyBytes: number, readParams: ReadParams): Plugin<object, ServerContext> {
   return {
     onRequestParse({ request, url, serverContext, setRequestParser }) {
-      if (request.method === 'GET') setRequestParser(() => fromQuery(url.searchParams));
+      if (request.method === 'GET') setRequestParser(() => readParams(url.searchParams));
       if (request.method !== 'POST') return;
       const { req, body } = serverContext;
       if (!hasJsonBody(req)) {
         throw badRequest('The body must be JSON: send it with the header "content-type: application/json".', 415);
       }
-      setRequestParser(async () => fromBody(await textOf(body ?? readBody(req, maxBodyBytes))));
+      setRequestParser(async () => readParams(await textOf(body ?? readBody(req, maxBodyBytes))));
     },
   };
 }
@@ -41,26 +42,40 @@ async function textOf(body: Promise<string>): Promise<string> {
   } catch (error) {
     if (!(error instanceof BodyFault)) throw error;
     if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete.');
+    if (error.fault === 'not UTF-8') throw badRequest('The body is not UTF-8.');
     throw badRequest('The body is larger than MAX_BODY_BYTES.', 413);
   }
 }
 
-/** Throws a `BAD_REQUEST` where the text is no JSON object. Which parameters it holds is for the caller to check. */
-export function fromBody(text: string): GraphQLParams {
+/**
+ * Parameters from a body or a query string; throws a `BAD_REQUEST` for what is none. Which of them there are, and whether
+ * they fit, is for the caller to check.
+ */
+export type ReadParams = (from: string | URLSearchParams) => GraphQLParams;
+
+/** With trusted documents, only these are let through. */
+export function createParamsReader(documents: TrustedDocuments | undefined): ReadParams {
+  return (from) => {
+    const params = typeof from === 'string' ? fromBody(from) : fromQuery(from);
+    return documents === undefined ? params : trusted(params, documents);
+  };
+}
+
+function fromBody(text: string): GraphQLParams {
   const body = parseJson(text, 'The body');
   if (typeof body !== 'object' || body === null) throw badRequest('The body must be a JSON object.');
   return body;
 }
 
 function fromQuery(search: URLSearchParams): GraphQLParams {
-  const params: GraphQLParams = {};
-  for (const name of ['query', 'operationName'] as const) {
+  const params: Record<string, unknown> = {};
+  for (const name of ['query', 'operationName', 'documentId', 'id', 'doc_id']) {
     const value = search.get(name);
     if (value) params[name] = value;
   }
-  for (const name of ['variables', 'extensions'] as const) {
+  for (const name of ['variables', 'extensions']) {
     const value = search.get(name);
-    if (value) params[name] = parseJson(value, `The parameter "${name}"`) as Record<string, unknown>; // checked by Yoga
+    if (value) params[name] = parseJson(value, `The parameter "${name}"`);
   }
   return params;
 }
@@ -76,8 +91,4 @@ function parseJson(text: string, what: string): unknown {
 /** A number that has lost digits on its way here. As words it fits no id: better no message than another one. */
 function refuseRounded(source: string): string {
   return `${source}, a JSON number beyond 2^53-1 or not whole: send it as a string`;
-}
-
-function badRequest(message: string, status = 400): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', http: { status } } });
 }

@@ -1,5 +1,6 @@
-import { GraphQLError, GraphQLScalarType } from 'graphql';
+import { GraphQLScalarType } from 'graphql';
 import { isLinqId, type LinqId, type MessageKey } from '../datasources/model.ts';
+import { badUserInput } from '../refusals.ts';
 
 /** Linq's own text: the decoder has made sure that it is a date-time. No argument takes one. */
 export const DateTime = new GraphQLScalarType<string, string>({
@@ -19,7 +20,5 @@ export function messageKey(key: { chatId: string | number; id: string | number }
 function linqId(value: string, argument: string): LinqId {
   if (isLinqId(value)) return value;
   const got = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
-  throw new GraphQLError(`${argument} must be a decimal integer from 1 to 9223372036854775807, got ${got}.`, {
-    extensions: { code: 'BAD_USER_INPUT' },
-  });
+  throw badUserInput(`${argument} must be a decimal integer from 1 to 9223372036854775807, got ${got}.`);
 }

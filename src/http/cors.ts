@@ -1,0 +1,35 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What a page may send: the headers that mean something here, and those that GraphQL clients add of their own accord. */
+const requestHeaders = [
+  'content-type',
+  'authorization',
+  'x-linq-integration-token',
+  'x-request-id',
+  'x-request-timeout-ms',
+  'apollo-require-preflight',
+  'graphql-preflight',
+  'traceparent',
+].join(', ');
+
+/**
+ * Lets pages of these origins, and of no others, read our answers; credentials that a browser adds by itself never count.
+ * Returns whether the request was a preflight, which is then answered.
+ */
+export function createCors(origins: readonly string[]): (req: IncomingMessage, res: ServerResponse) => boolean {
+  const allowed = new Set(origins);
+  return (req, res) => {
+    if (allowed.size === 0) return false;
+    res.appendHeader('vary', 'Origin');
+    const { origin } = req.headers;
+    if (origin === undefined || !allowed.has(origin)) return false;
+    res.setHeader('access-control-allow-origin', origin);
+    res.setHeader('access-control-expose-headers', 'x-request-id');
+    if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
+    res.setHeader('access-control-allow-methods', 'GET, POST');
+    res.setHeader('access-control-allow-headers', requestHeaders);
+    res.setHeader('access-control-max-age', '600');
+    res.writeHead(204).end();
+    return true;
+  };
+}
