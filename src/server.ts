@@ -2,11 +2,11 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './http/trusted-documents.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
+import { createLog } from './telemetry/log.ts';
 import { onDrain, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: starting again without a change will not help. */
@@ -28,11 +28,7 @@ const config = configOrExit({
   }),
 });
 const documents = documentsOrExit(config.trustedDocuments);
-const log = pino({
-  level: config.logLevel,
-  base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
-  timestamp: pino.stdTimeFunctions.isoTime,
-});
+const log = createLog(config.logLevel);
 
 if (cluster.isWorker) {
   onDrain(await serve());

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 /** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox. */
 const rules: [file: RegExp, mayImport: RegExp][] = [
-  [/^server\.ts$/, /^(config|gateway|workers|http\/trusted-documents|sandbox\/)/],
+  [/^server\.ts$/, /^(config|gateway|workers|http\/trusted-documents|telemetry\/log|sandbox\/)/],
   [/^workers\.ts$/, /^telemetry\//],
   [/^gateway\.ts$/, /^(?!server|sandbox\/)/],
   [/^config\.ts$/, /^http\//],

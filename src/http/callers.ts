@@ -47,10 +47,12 @@ const clockToleranceSeconds = 30;
 /** How long a JWT that was found right is not looked at again, so at most how long a key that was withdrawn still counts. */
 const trustMs = 60_000;
 const longestCredential = 8_192;
+/** So long must all have been well before it is told again that the issuer's keys cannot be fetched. */
+const tellAgainAfterMs = 30_000;
 
 /**
  * Checks credentials. Keys are compared as digests and in constant time; a JWT's signature, issuer, audience and times are
- * checked. `onUnavailable` is told when the issuer's keys cannot be fetched.
+ * checked. `onUnavailable` is told when the issuer's keys cannot be fetched, once for a time of trouble.
  */
 export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: (error: Error) => void): CheckCaller {
   const keyDigests = apiKeys.map(digest);
@@ -71,6 +73,7 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
   // a minute.
   const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
   const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
+  let toldAt = Number.NEGATIVE_INFINITY;
   return async (token: string, id: string): Promise<Identity | Denial> => {
     const known = trusted.get(id);
     if (known !== undefined) return known;
@@ -85,7 +88,8 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
       }));
     } catch (error) {
       if (isDeniedBy(error)) return 'unauthenticated';
-      onUnavailable(error as Error);
+      if (performance.now() - toldAt > tellAgainAfterMs) onUnavailable(error as Error);
+      toldAt = performance.now();
       return 'unavailable';
     }
     const chats = chatsOf(payload);

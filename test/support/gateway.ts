@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { type SandboxCall, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 
 interface GraphQLAnswer {
   // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape the test asked for
@@ -52,7 +52,7 @@ export async function startTestGateway(
   const log: Record<string, unknown>[] = [];
   const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
-  const gateway = createGateway(config, pino({ level: config.logLevel }, linesInto(log)));
+  const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)));
   const server = createServer(gateway.handle);
   const origin = await listen(server);
   const url = `${origin}/graphql`;
