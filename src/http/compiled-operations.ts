@@ -1,4 +1,4 @@
-import type { DocumentNode, GraphQLSchema } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, Kind, visit } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
@@ -39,7 +39,8 @@ export class CompiledOperations {
   /** To be told of every operation that was executed, hence is valid and within all limits. */
   remember(query: string, operationName: string | undefined, document: DocumentNode): void {
     const key = keyOf(query, operationName);
-    if (key.length <= longestDocument && !this.#compiled.has(key)) this.#candidates.set(key, { document });
+    if (key.length > longestDocument || this.#compiled.has(key) || this.#candidates.has(key)) return;
+    if (isCompiledRight(query, document)) this.#candidates.set(key, { document });
   }
 
   /** Undefined for an operation that was not seen before, that the compiler does not know, or when it had too much to do. */
@@ -70,17 +71,27 @@ export class CompiledOperations {
 }
 
 /**
- * Tells `operations` of what Yoga executes. Introspection is left out: it is rare, and large when compiled. Directives are
- * as well: graphql-jit 0.8.9 gives a field that was skipped once and selected again the place of the first of the two.
+ * Not introspection: it is rare, and large when compiled. Not directives: graphql-jit 0.8.9 gives a field that was skipped
+ * once and selected again the place of the first of the two. Not representations that are written into the document: it
+ * does not see variables in them.
  */
+function isCompiledRight(query: string, document: DocumentNode): boolean {
+  let isRight = !/__schema|__type\b|@/.test(query);
+  visit(document, {
+    Argument({ name, value }) {
+      if (name.value === 'representations' && value.kind !== Kind.VARIABLE) isRight = false;
+    },
+  });
+  return isRight;
+}
+
+/** Tells `operations` of what Yoga executes. */
 export function useCompiledOperations(operations: CompiledOperations, onExecute: () => void): Plugin {
   return {
     onExecute({ args: { document, operationName, contextValue } }) {
       onExecute();
       const { query } = contextValue.params;
-      if (query && !/__schema|__type\b|@/.test(query)) {
-        operations.remember(query, operationName ?? undefined, document);
-      }
+      if (query) operations.remember(query, operationName ?? undefined, document);
     },
   };
 }

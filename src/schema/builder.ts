@@ -1,4 +1,5 @@
 import SchemaBuilder from '@pothos/core';
+import DirectivesPlugin from '@pothos/plugin-directives';
 import type { Context } from '../context.ts';
 import { DateTime } from './scalars.ts';
 
@@ -9,7 +10,18 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string | number; Output: string };
     DateTime: { Input: never; Output: string };
+    _Any: { Input: unknown; Output: never };
   };
-}>({ defaultFieldNullability: false });
+  /** Of @graphql-tools/stitch. */
+  Directives: {
+    key: { locations: 'OBJECT'; args: { selectionSet: string } };
+    merge: { locations: 'FIELD_DEFINITION'; args: { keyArg: string } };
+  };
+}>({
+  plugins: [DirectivesPlugin],
+  // In the form in which @graphql-tools prints them.
+  directives: { useGraphQLToolsUnorderedDirectives: true },
+  defaultFieldNullability: false,
+});
 
 builder.addScalarType('DateTime', DateTime);

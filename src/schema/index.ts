@@ -1,6 +1,8 @@
 import { isObjectType } from 'graphql';
 import { builder } from './builder.ts';
 import './chat-message.ts';
+import './federation.ts';
+import './stitching.ts';
 
 export const schema = builder.toSchema({ sortSchema: false });
 

@@ -1,0 +1,91 @@
+import { GraphQLScalarType, type GraphQLSchema, Kind, printSchema, type ValueNode } from 'graphql';
+import { badUserInput } from '../refusals.ts';
+import { builder } from './builder.ts';
+import { ChatMessage } from './chat-message.ts';
+import { eachOnItsOwn } from './each-on-its-own.ts';
+import { oncePerSchema, withoutPlumbing } from './larger-graph.ts';
+import { messageKey } from './scalars.ts';
+
+// By hand, since @pothos/plugin-federation does not run on graphql 17.
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])';
+
+/** This schema as a subgraph of Federation 2, whose entity is a message. */
+export const federationSdl = oncePerSchema((schema: GraphQLSchema) => {
+  const sdl = printSchema(withoutPlumbing(schema));
+  return `${link}\n\n${sdl.replace(/^type ChatMessage \{/m, 'type ChatMessage @key(fields: "chatId id") {')}\n`;
+});
+
+builder.addScalarType(
+  '_Any',
+  new GraphQLScalarType<unknown, never>({
+    name: '_Any',
+    description:
+      'A representation of an entity: its `__typename` and its key, such as `{ __typename: "ChatMessage", chatId: 1, id: 224 }`.',
+    coerceInputValue: (value) => value,
+    parseValue: (value) => value,
+    coerceInputLiteral: (node) => literal(node),
+    parseLiteral: literal, // what Yoga's executor and graphql-jit call, variables and all
+  }),
+);
+
+const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
+  description: 'What a gateway of Federation 2 needs to know of this subgraph.',
+  fields: (t) => ({
+    sdl: t.exposeString('sdl', { description: 'This schema with the directives of Federation 2.' }),
+  }),
+});
+
+const Entity = builder.unionType('_Entity', {
+  description: 'What other subgraphs may point at.',
+  types: [ChatMessage],
+  resolveType: () => ChatMessage,
+});
+
+builder.queryFields((t) => ({
+  _service: t.field({
+    type: Service,
+    description: 'This subgraph, for a gateway of Federation 2. Needs no Linq token and asks nothing of Linq.',
+    resolve: (_root, _args, _context, { schema }) => ({ sdl: federationSdl(schema) }),
+  }),
+  _entities: t.field({
+    type: [Entity],
+    nullable: { list: false, items: true },
+    description:
+      'The entities behind these representations, in their order, for a gateway of Federation 2. An entry is null where ' +
+      'Linq knows no such message, and, with an error whose path ends in its index, where it could not be read.',
+    args: {
+      representations: t.arg({
+        type: ['_Any'],
+        required: true,
+        description: 'The messages to read; the same one twice costs one read.',
+      }),
+    },
+    resolve: (_root, { representations }, { loaders }) =>
+      eachOnItsOwn(representations, (representation, index) =>
+        loaders.message(messageKey(keyOf(representation, index), `representations[${index}].`)),
+      ),
+  }),
+}));
+
+/** Anything may come as a representation; what names no message is `BAD_USER_INPUT` of that entity alone. */
+function keyOf(representation: unknown, index: number): { chatId: string | number; id: string | number } {
+  const { __typename, chatId, id } = (representation ?? {}) as Record<string, unknown>;
+  if (__typename !== 'ChatMessage') throw badUserInput(`representations[${index}].__typename must be "ChatMessage".`);
+  return { chatId: idOf(chatId), id: idOf(id) };
+}
+
+/** What is neither text nor an integer is no id either. */
+function idOf(value: unknown): string | number {
+  return typeof value === 'string' || Number.isSafeInteger(value)
+    ? (value as string | number)
+    : String(JSON.stringify(value));
+}
+
+/** Integers as their digits: a JavaScript number would lose some. */
+function literal(node: ValueNode, variables?: Readonly<Record<string, unknown>> | null): unknown {
+  if (node.kind === Kind.VARIABLE) return variables?.[node.name.value];
+  if (node.kind === Kind.OBJECT) {
+    return Object.fromEntries(node.fields.map(({ name, value }) => [name.value, literal(value, variables)]));
+  }
+  return 'value' in node ? node.value : undefined;
+}

@@ -1,0 +1,20 @@
+import { stitchingDirectives } from '@graphql-tools/stitching-directives';
+import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import { builder } from './builder.ts';
+import { oncePerSchema, withoutPlumbing } from './larger-graph.ts';
+
+const { stitchingDirectivesTypeDefs } = stitchingDirectives();
+
+/** This schema with the directives that tell @graphql-tools/stitch how messages are merged. */
+export const stitchingSdl = oncePerSchema(
+  (schema) => `${stitchingDirectivesTypeDefs.trim()}\n\n${printSchemaWithDirectives(withoutPlumbing(schema))}\n`,
+);
+
+builder.queryField('_sdl', (t) =>
+  t.string({
+    description:
+      'This schema with stitching directives, for @graphql-tools/stitch: `ChatMessage` is merged by `chatId` and `id` ' +
+      'through `chatMessagesByKeys`. Needs no Linq token and asks nothing of Linq.',
+    resolve: (_root, _args, _context, { schema }) => stitchingSdl(schema),
+  }),
+);
