@@ -119,7 +119,7 @@ export function createGateway(config: Config, log: Logger, documents?: TrustedDo
   return {
     handle: (req, res) => {
       const requestId = requestIdOf(req);
-      if (answerCors(req, res)) return;
+      if (answerCors(req, res, requestId)) return;
       const refused = checkRequest(req);
       if (refused !== undefined) return refuse(req, res, requestId, { code: 'BAD_REQUEST', ...refused });
       const path = req.url?.split('?', 1)[0];

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setAnswerHeaders } from './security-headers.ts';
 
 /** What a page may send: the headers that mean something here, and those that GraphQL clients add of their own accord. */
 const requestHeaders = [
@@ -12,13 +13,15 @@ const requestHeaders = [
   'traceparent',
 ].join(', ');
 
+type AnswerCors = (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean;
+
 /**
  * Lets pages of these origins, and of no others, read our answers; credentials that a browser adds by itself never count.
  * Returns whether the request was a preflight, which is then answered.
  */
-export function createCors(origins: readonly string[]): (req: IncomingMessage, res: ServerResponse) => boolean {
+export function createCors(origins: readonly string[]): AnswerCors {
   const allowed = new Set(origins);
-  return (req, res) => {
+  return (req, res, requestId) => {
     if (allowed.size === 0) return false;
     res.appendHeader('vary', 'Origin');
     const { origin } = req.headers;
@@ -29,6 +32,7 @@ export function createCors(origins: readonly string[]): (req: IncomingMessage, r
     res.setHeader('access-control-allow-methods', 'GET, POST');
     res.setHeader('access-control-allow-headers', requestHeaders);
     res.setHeader('access-control-max-age', '600');
+    setAnswerHeaders(res, requestId);
     res.writeHead(204).end();
     return true;
   };

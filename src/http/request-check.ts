@@ -32,11 +32,15 @@ interface Refusal {
  */
 export function createRequestCheck(options: RequestCheckOptions): (request: IncomingMessage) => Refusal | undefined {
   const allowed = new Set(options.corsOrigins);
-  let knownHost: string | undefined; // the last one that was answered for `/graphql`: nearly always the same
+  let knownHost = ''; // the last one that was answered for `/graphql`: nearly always the same
   return ({ headers, url = '', method }) => {
     const { host, accept } = headers;
     if (method === 'POST' && accept === undefined && url === '/graphql' && host === knownHost) return undefined;
-    if (!url.startsWith('/') || !URL.canParse(`http://${host ?? 'localhost'}${url}`)) {
+    if (
+      !url.startsWith('/') ||
+      !isAuthority(host ?? 'localhost') ||
+      !URL.canParse(`http://${host ?? 'localhost'}${url}`)
+    ) {
       return { status: 400, message: 'The Host header and the path make no URL.' };
     }
     if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host)))) {
@@ -52,7 +56,7 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
     if (accept !== undefined && !page && /^\/graphql($|\?)/.test(url) && !acceptsJson(accept)) {
       return { status: 406, message: 'Answers are application/graphql-response+json or application/json: accept one.' };
     }
-    if (url === '/graphql') knownHost = host;
+    if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;
   };
 }
@@ -75,6 +79,11 @@ export function dropUnreadBody(request: IncomingMessage, response: ServerRespons
   response.once('finish', () => {
     if (!request.complete) setTimeout(() => request.complete || request.destroy(), 1_000).unref();
   });
+}
+
+/** Whether it is a name or an address, with or without a port, and nothing that would be read as more of a URL. */
+function isAuthority(host: string): boolean {
+  return /^([\w.~-]+|\[[\da-f:.]+\])(:\d*)?$/i.test(host);
 }
 
 function nameOf(host: string): string {

@@ -5,26 +5,21 @@ import { startTestGateway } from '../support/gateway.ts';
 
 const path = '/graphql?query=%7B__typename%7D';
 
-it.each([
-  'evil.example',
-  'evil.example:4000',
-  'localhost.evil.example',
-  '127.0.0.1.evil.example',
-  '10.0.0.1',
-  'a@localhost',
-  '[::2]',
-])('refuses a request for host %s with 421 while it trusts whoever sits at this machine', async (host) => {
-  await using gateway = await startTestGateway();
-  for (const headers of [{ host }, { host, accept: 'text/html' }] as Record<string, string>[]) {
-    const answer = await gateway.send({ path, headers });
-    expect(answer.status).toBe(421);
-    expect(JSON.parse(answer.body).errors[0].extensions).toEqual({
-      code: 'BAD_REQUEST',
-      retryable: false,
-      requestId: answer.headers['x-request-id'],
-    });
-  }
-});
+it.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1', '[::2]'])(
+  'refuses a request for host %s with 421 while it trusts whoever sits at this machine',
+  async (host) => {
+    await using gateway = await startTestGateway();
+    for (const headers of [{ host }, { host, accept: 'text/html' }] as Record<string, string>[]) {
+      const answer = await gateway.send({ path, headers });
+      expect(answer.status).toBe(421);
+      expect(JSON.parse(answer.body).errors[0].extensions).toEqual({
+        code: 'BAD_REQUEST',
+        retryable: false,
+        requestId: answer.headers['x-request-id'],
+      });
+    }
+  },
+);
 
 it.each([
   'localhost',
@@ -56,6 +51,12 @@ it.each([
   ['127.999.1.1', path],
   ['localhost', `http://localhost${path}`],
   ['localhost', '*'],
+  ['localhost?', path],
+  ['localhost#', path],
+  ['localhost/x', path],
+  ['localhost/graphql?query={__typename}#', path],
+  ['localhost\\x', path],
+  ['a@localhost', path],
 ])('refuses host "%s" with path %s, which make no URL, with 400 in our words', async (host, requestPath) => {
   await using gateway = await startTestGateway();
   const answer = await gateway.send({ path: requestPath, headers: { host } });
@@ -82,6 +83,23 @@ it.each(['/nowhere', '/nowhere/graphql', '/nowhere?x=/graphql', '/graphql/x', '/
     }
   },
 );
+
+it('refuses with 421 a request that names no host, before and after it has seen one that does', async () => {
+  await using gateway = await startTestGateway();
+  const { port } = new URL(gateway.url);
+  const statusWithoutHost = async () => {
+    const body = '{"query":"{__typename}"}';
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.end(
+      `POST /graphql HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const [answer] = await once(socket, 'data');
+    return String(answer).slice(9, 12);
+  };
+  expect(await statusWithoutHost()).toBe('421');
+  await gateway.query('{ __typename }');
+  expect(await statusWithoutHost()).toBe('421');
+});
 
 it('is alive at /livez', async () => {
   await using gateway = await startTestGateway();
