@@ -37,6 +37,9 @@ const report = {
 };
 progress(`${report.machine}; ${report.versions}`);
 
+/** So few that all reads of all callers, 100 for each, find room in the queue. */
+const growthConnections = 8;
+
 const medians = new Map<string, Map<string, number>>();
 if (parts.includes('throughput')) await compareThroughput();
 if (parts.includes('latency')) await compareLatency();
@@ -121,9 +124,6 @@ async function compareLatency(): Promise<void> {
   await stop(ours);
   await stop(theirs);
 }
-
-/** So few that all reads of all callers, 100 for each, find room in the queue. */
-const growthConnections = 8;
 
 async function measureGrowth(): Promise<void> {
   const server = await startServer('gateway', upstream.origin);

@@ -122,6 +122,118 @@ describe('with a token of its own', () => {
   });
 });
 
+describe('who may call', () => {
+  const jwt = {
+    GATEWAY_JWKS_URL: 'https://issuer.example/keys?tenant=1',
+    GATEWAY_JWT_ISSUER: 'https://issuer.example/',
+    GATEWAY_JWT_AUDIENCE: 'gateway',
+  };
+
+  it('are bearers of keys, which may have spaces between them', () => {
+    expect(readConfig({ GATEWAY_API_KEYS: 'a, b=c ,/d+' }).callers).toEqual({
+      apiKeys: ['a', 'b=c', '/d+'],
+      jwt: undefined,
+    });
+  });
+
+  it.each([',', 'good,', ',good', 'good,,good2', 'hunter2 hunter3', 'hunter2\nhunter3', 'hünter2', ' '])(
+    'refuses the keys %j, without showing them',
+    (GATEWAY_API_KEYS) => {
+      const faults = faultsOf({ GATEWAY_API_KEYS });
+      expect(faults).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS must be keys of visible ASCII characters/)]);
+      expect(faults.join()).not.toMatch(/h[uü]nter|good/);
+    },
+  );
+
+  it('are bearers of JWTs, where all three variables are set', () => {
+    expect(readConfig(jwt).callers).toEqual({
+      apiKeys: [],
+      jwt: { jwksUrl: jwt.GATEWAY_JWKS_URL, issuer: jwt.GATEWAY_JWT_ISSUER, audience: jwt.GATEWAY_JWT_AUDIENCE },
+    });
+    for (const [left] of Object.entries(jwt)) {
+      expect(faultsOf({ ...jwt, [left]: '' })).toEqual([
+        expect.stringMatching(
+          new RegExp(`^${left} must be set together with GATEWAY_\\w+ and GATEWAY_\\w+, got nothing$`),
+        ),
+      ]);
+      expect(faultsOf({ [left]: jwt[left as keyof typeof jwt] })).toHaveLength(2);
+    }
+  });
+
+  it.each([
+    'http://issuer.example/keys',
+    'http://127.0.0.1.evil.example/',
+    'ftp://issuer.example',
+    'file:///keys',
+    'keys?t=hunter2',
+  ])('refuses to fetch keys from %s, where others could change them on the way', (GATEWAY_JWKS_URL) => {
+    expect(faultsOf({ ...jwt, GATEWAY_JWKS_URL })).toEqual([
+      'GATEWAY_JWKS_URL must be an https URL, got something else',
+    ]);
+  });
+
+  it.each(['https://issuer.example/', 'http://127.0.0.1:8080/keys', 'http://localhost/keys'])(
+    'fetches keys from %s',
+    (GATEWAY_JWKS_URL) => {
+      expect(readConfig({ ...jwt, GATEWAY_JWKS_URL }).callers?.jwt?.jwksUrl).toBe(GATEWAY_JWKS_URL);
+    },
+  );
+
+  // fetch takes no URL with credentials: such a gateway starts, and answers every JWT with 503.
+  it.fails('refuses to fetch keys from a URL with credentials', () => {
+    expect(faultsOf({ ...jwt, GATEWAY_JWKS_URL: 'https://user:hunter2@issuer.example/' })).toHaveLength(1);
+  });
+
+  it.each([{ GATEWAY_API_KEYS: 'key' }, jwt])('may be asked from anywhere with %o', (env) => {
+    expect(faultsOf({ ...env, LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0' })).toEqual([]);
+  });
+});
+
+it.each([
+  '*',
+  'null',
+  'app.example',
+  'https://app.example/',
+  'https://app.example/path',
+  'https://APP.example',
+  'https://app.example:443',
+  'https://user@app.example',
+  'file://',
+  'chrome-extension://abc',
+  'https://app.example,',
+])('refuses %s as an origin whose pages may read answers: a browser would never send it', (CORS_ORIGINS) => {
+  expect(faultsOf({ CORS_ORIGINS })).toEqual([expect.stringMatching(/^CORS_ORIGINS must be origins such as /)]);
+});
+
+// isOrigin: URL takes * for a letter of a name like any other. It matches no page, so nothing is open that should not be.
+it.fails('refuses an origin with a wildcard in it', () => {
+  expect(faultsOf({ CORS_ORIGINS: 'https://*.app.example' })).toHaveLength(1);
+});
+
+it('takes origins as browsers send them', () => {
+  const origins = [
+    'https://app.example',
+    'http://localhost:3000',
+    'https://xn--bcher-kva.example',
+    'http://[::1]:8080',
+  ];
+  expect(readConfig({ CORS_ORIGINS: origins.join(' , ') }).corsOrigins).toEqual(origins);
+});
+
+it.each([
+  ['MAX_TOKENS', '0', '1000001'],
+  ['MAX_DEPTH', '0', '1001'],
+  ['MAX_ALIASES', '-1', '1000001'],
+  ['MAX_DIRECTIVES', '1.5', '1000001'],
+  ['MAX_MESSAGES_PER_OPERATION', '0', '1000001'],
+  ['MAX_BODY_BYTES', '0', '536870889'],
+  ['WORKERS', '0', '1025'],
+])('refuses %s of %s and of %s', (name, ...values) => {
+  for (const value of [...values, 'Infinity', '0x10', '1e3', ' 1']) {
+    expect(faultsOf({ [name]: value })).toEqual([expect.stringContaining(`${name} must be `)]);
+  }
+});
+
 it('reads the variables that the README lists, and no others', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const listed = [...readme.matchAll(/^\| `([A-Z_]+)` *\| (?:`[^|]+`|unset) *\|[^|]*\|$/gm)].map(([, name]) => name);

@@ -1,0 +1,540 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { close, listen, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { startUpstream } from '../support/upstream.ts';
+
+const query = '{ chatMessage(chatId: 1, id: 224) { id text } }';
+const example = { data: { chatMessage: { id: '224', text: 'Hello, how are you?' } } };
+const introspection = '{ __schema { queryType { name } } }';
+const accepts = ['application/json', 'application/graphql-response+json'];
+
+const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
+
+const post = (gateway: TestGateway, text: string, headers: Record<string, string> = {}, variables?: object) =>
+  gateway.send({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': 'abc', ...headers },
+    body: JSON.stringify({ query: text, variables }),
+  });
+
+async function statusFor(gateway: TestGateway, credential: string): Promise<number> {
+  return (await post(gateway, query, bearer(credential))).status;
+}
+
+interface Key {
+  readonly sign: (claims?: Record<string, unknown>, header?: { kid?: string }) => Promise<string>;
+  readonly jwk: object;
+  readonly pem: string;
+}
+
+const issuer = 'https://issuer.example/';
+const audience = 'linq-gateway';
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+
+async function createKey(alg: 'ES256' | 'RS256', kid: string): Promise<Key> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return {
+    // A claim of undefined is left out.
+    sign: (claims = {}, header = {}) =>
+      new SignJWT({ iss: issuer, aud: audience, exp: inSeconds(600), ...claims })
+        .setProtectedHeader({ alg, kid, ...header })
+        .sign(privateKey),
+    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' },
+    pem: await exportSPKI(publicKey),
+  };
+}
+
+/** Stops both clocks, that of the calendar and that of durations; the answer moves them on. Timers run as ever. */
+function stopClocks(): (ms: number) => void {
+  let now = performance.now();
+  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+  return (ms) => {
+    now += ms;
+    vi.setSystemTime(Date.now() + ms);
+  };
+}
+
+/** A JWT with any header at all, and any signature. */
+function rawJwt(header: object, payload: object, signature: (input: string) => string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part(header)}.${part(payload)}`;
+  return `${input}.${signature(input)}`;
+}
+
+interface Issuer extends AsyncDisposable {
+  readonly env: Record<string, string>;
+  /** What it publishes; may be replaced at any time. */
+  publish(...keys: Key[]): void;
+  answer(respond: (response: ServerResponse) => void): void;
+  fetches: number;
+}
+
+/** Publishes keys as an issuer of JWTs does. */
+async function startIssuer(...keys: Key[]): Promise<Issuer> {
+  let respond: (response: ServerResponse) => void = () => {};
+  const server = createServer((_request, response) => {
+    issuing.fetches++;
+    respond(response);
+  });
+  const issuing: Issuer = {
+    env: {
+      GATEWAY_JWKS_URL: `${await listen(server)}/keys?secret=in-the-url`,
+      GATEWAY_JWT_ISSUER: issuer,
+      GATEWAY_JWT_AUDIENCE: audience,
+    },
+    fetches: 0,
+    publish(...published) {
+      const body = JSON.stringify({ keys: published.map(({ jwk }) => jwk) });
+      respond = (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    },
+    answer(how) {
+      respond = how;
+    },
+    [Symbol.asyncDispose]: () => close(server),
+  };
+  issuing.publish(...keys);
+  return issuing;
+}
+
+let es: Key;
+let rs: Key;
+let unpublished: Key;
+beforeAll(async () => {
+  [es, rs, unpublished] = await Promise.all([
+    createKey('ES256', 'es-1'),
+    createKey('RS256', 'rs-1'),
+    createKey('ES256', 'es-9'),
+  ]);
+});
+
+describe('API keys', () => {
+  const env = { GATEWAY_API_KEYS: 'first-key, second-key' };
+
+  it('are taken, each of several, whatever the case of the scheme', async () => {
+    await using gateway = await startTestGateway(env);
+    for (const authorization of ['Bearer first-key', 'Bearer second-key', 'bearer first-key', 'BEARER   second-key']) {
+      expect(await gateway.query(query, {}, { authorization })).toEqual(example);
+    }
+  });
+
+  it.each([
+    ['none', undefined, 'Bearer'],
+    ['an empty one', '', 'Bearer error="invalid_token"'],
+    ['another one', 'Bearer third-keyy', 'Bearer error="invalid_token"'],
+    ['one in other letters', 'Bearer First-Key', 'Bearer error="invalid_token"'],
+    ['the beginning of one', 'Bearer first-ke', 'Bearer error="invalid_token"'],
+    ['one with more behind it', 'Bearer first-key2', 'Bearer error="invalid_token"'],
+    ['both at once', 'Bearer first-key, second-key', 'Bearer error="invalid_token"'],
+    ['the list as it is configured', 'Bearer first-key,second-key', 'Bearer error="invalid_token"'],
+    ['one of another scheme', 'Basic first-key', 'Bearer error="invalid_token"'],
+    ['one without a scheme', 'first-key', 'Bearer error="invalid_token"'],
+    ['a JWT where none are configured', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Bearer error="invalid_token"'],
+    ['a very long one', `Bearer ${'k'.repeat(9_000)}`, 'Bearer error="invalid_token"'],
+  ])('refuse %s with 401, however it is asked and whatever is asked for', async (_what, authorization, challenge) => {
+    await using gateway = await startTestGateway(env);
+    const credential = authorization === undefined ? {} : { authorization };
+    for (const text of [query, introspection, '{ __typename }', '{']) {
+      for (const accept of accepts) {
+        const headers = { ...credential, accept, 'x-request-id': 'abc' };
+        for (const answer of [
+          await post(gateway, text, headers),
+          await gateway.send({ path: `/graphql?query=${encodeURIComponent(text)}`, headers }),
+        ]) {
+          expect(answer.status).toBe(401);
+          expect(answer.headers['www-authenticate']).toBe(challenge);
+          expect(answer.headers['x-request-id']).toBe('abc');
+          expect(JSON.parse(answer.body)).toEqual({
+            errors: [
+              {
+                message: expect.stringContaining('A credential of this gateway is needed'),
+                extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: 'abc' },
+              },
+            ],
+          });
+        }
+      }
+    }
+    expect(gateway.calls).toEqual([]);
+    expect(gateway.log).toEqual([]);
+  });
+
+  it("are needed beside a caller's own Linq token, which is no credential of the gateway", async () => {
+    await using gateway = await startTestGateway(env);
+    const own = { 'x-linq-integration-token': 'first-key' };
+    expect((await post(gateway, query, own)).status).toBe(401);
+    expect(gateway.calls).toEqual([]);
+    expect(await gateway.query(query, {}, { ...own, ...bearer('first-key') })).toEqual(example);
+    expect(gateway.calls.map(({ headers }) => headers['x-linq-integration-token'])).toEqual(['first-key']);
+  });
+
+  it('are not lifted by GATEWAY_ALLOW_ANONYMOUS', async () => {
+    await using gateway = await startTestGateway({ ...env, GATEWAY_ALLOW_ANONYMOUS: 'true' });
+    expect((await post(gateway, query)).status).toBe(401);
+  });
+
+  it('do not matter where they are sent but in the header', async () => {
+    await using gateway = await startTestGateway(env);
+    const path = `/graphql?query=${encodeURIComponent(query)}&access_token=first-key&authorization=Bearer%20first-key`;
+    expect((await gateway.send({ path, headers: { cookie: 'authorization=Bearer first-key' } })).status).toBe(401);
+  });
+
+  it("let GraphiQL's page load without one, but nothing that the page asks for", async () => {
+    await using gateway = await startTestGateway(env);
+    const path = `/graphql?query=${encodeURIComponent(query)}`;
+    const page = await gateway.send({ path, headers: { accept: 'text/html' } });
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect((await gateway.send({ method: 'POST', path, headers: { accept: 'text/html, */*' } })).status).toBe(401);
+    expect((await post(gateway, query, { accept: 'text/html, */*' })).status).toBe(401);
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('are asked for before a body is read, and before an operation that was seen before', async () => {
+    await using gateway = await startTestGateway(env);
+    for (let turn = 0; turn < 4; turn++) await gateway.query(query, {}, bearer('first-key'));
+    const calls = gateway.calls.length;
+    for (const headers of [{}, bearer('first-ke')] as Record<string, string>[]) {
+      expect((await post(gateway, query, headers)).status).toBe(401);
+      const large = await gateway.send({
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: 'x'.repeat(200_000),
+      });
+      expect(large.status).toBe(401);
+    }
+    expect(gateway.calls).toHaveLength(calls);
+  });
+});
+
+describe('JWTs', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it('are taken when key, issuer, audience and times are right', async () => {
+    await using keys = await startIssuer(es, rs);
+    await using gateway = await startTestGateway(keys.env);
+    for (const token of [
+      await es.sign(),
+      await rs.sign(),
+      await es.sign({ aud: ['another', audience], sub: 'alice', nbf: inSeconds(-60), iat: inSeconds(-60) }),
+      await es.sign({ exp: inSeconds(-10) }), // clocks may differ a little
+      await es.sign({ nbf: inSeconds(10) }),
+    ]) {
+      for (let turn = 0; turn < 3; turn++) expect(await gateway.query(query, {}, bearer(token))).toEqual(example);
+    }
+    expect(keys.fetches).toBe(1);
+  });
+
+  const wrong: [what: string, token: () => string | Promise<string>][] = [
+    ['that has expired', () => es.sign({ exp: inSeconds(-60) })],
+    ['that is not valid yet', () => es.sign({ nbf: inSeconds(60) })],
+    ['that never expires', () => es.sign({ exp: undefined })],
+    ['of another issuer', () => es.sign({ iss: 'https://evil.example/' })],
+    ['of an issuer that begins like ours', () => es.sign({ iss: `${issuer}evil` })],
+    ['of no issuer', () => es.sign({ iss: undefined })],
+    ['for another audience', () => es.sign({ aud: 'another' })],
+    ['for no audience', () => es.sign({ aud: undefined })],
+    ['signed by a key that is not published', () => unpublished.sign()],
+    ['signed by a key that is not published, in the name of one that is', () => unpublished.sign({}, { kid: 'es-1' })],
+    ['that names the key of another kind', () => es.sign({}, { kid: 'rs-1' })],
+    ['whose payload was changed', async () => withPayload(await es.sign(), { sub: 'admin' })],
+    ['whose signature was cut off', async () => (await es.sign()).replace(/[^.]*$/, '')],
+    ['whose signature was changed', async () => (await es.sign()).replace(/.{8}$/, 'AAAAAAAA')],
+    ['of algorithm none', () => rawJwt({ alg: 'none' }, rightClaims(), () => '')],
+    ['of algorithm none, in other letters', () => rawJwt({ alg: 'nOnE', kid: 'es-1' }, rightClaims(), () => '')],
+    ['signed with the public key as a secret, as PEM', () => signedWithPublicKey(rs, rs.pem)],
+    ['signed with the public key as a secret, as JWK', () => signedWithPublicKey(rs, JSON.stringify(rs.jwk))],
+    ['that brings its own key', () => unpublished.sign({}, { kid: 'es-9', jwk: unpublished.jwk } as object)],
+    ['that says where its key is', () => unpublished.sign({}, { jku: 'https://evil.example/keys' } as object)],
+    ['that is garbage', () => 'garbage'],
+    ['of three parts of garbage', () => 'a.b.c'],
+    ['of five parts, as an encrypted one has', () => 'a.b.c.d.e'],
+    ['of nothing but dots', () => '..'],
+    ['that is very long', () => es.sign({ padding: 'x'.repeat(9_000) })],
+    ['whose payload is no object', () => rawJwt({ alg: 'ES256', kid: 'es-1' }, [], () => 'AAAA')],
+    ['with a header that must be understood', () => es.sign({}, { crit: ['x'], x: 1 } as object).catch(() => 'a.b.c')],
+  ];
+  it.each(wrong)('refuse one %s', async (_what, token) => {
+    await using keys = await startIssuer(es, rs);
+    await using gateway = await startTestGateway(keys.env);
+    const credential = await token();
+    for (let turn = 0; turn < 3; turn++) {
+      const answer = await post(gateway, query, bearer(credential));
+      expect(answer.status).toBe(401);
+      expect(answer.headers['www-authenticate']).toBe('Bearer error="invalid_token"');
+      expect(JSON.parse(answer.body).errors[0].extensions).toEqual({
+        code: 'UNAUTHENTICATED',
+        retryable: false,
+        requestId: 'abc',
+      });
+    }
+    expect(gateway.calls).toEqual([]);
+    expect(gateway.log).toEqual([]);
+  });
+
+  it('may be used beside API keys', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway({ ...keys.env, GATEWAY_API_KEYS: 'first-key' });
+    expect(await statusFor(gateway, 'first-key')).toBe(200);
+    expect(keys.fetches).toBe(0);
+    expect(await statusFor(gateway, await es.sign())).toBe(200);
+    expect(await statusFor(gateway, 'first-ke')).toBe(401);
+  });
+
+  it('are refused from the moment they expire, though they were right before', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const token = await es.sign({ exp: inSeconds(10) });
+    const travel = stopClocks();
+    expect(await statusFor(gateway, token)).toBe(200);
+    travel(35_000); // within the tolerance for clocks that differ
+    expect(await statusFor(gateway, token)).toBe(200);
+    travel(10_000);
+    expect(await statusFor(gateway, token)).toBe(401);
+  });
+
+  it('make the keys be fetched again for a key that is not known, at most twice a minute', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const travel = stopClocks();
+    const next = await createKey('ES256', 'es-2');
+    expect(await statusFor(gateway, await es.sign())).toBe(200);
+    keys.publish(es, next);
+    expect(await statusFor(gateway, await next.sign())).toBe(401); // too soon to look again
+    expect(keys.fetches).toBe(1);
+    travel(30_001);
+    expect(await statusFor(gateway, await next.sign())).toBe(200);
+    expect(await statusFor(gateway, await es.sign())).toBe(200);
+    expect(keys.fetches).toBe(2);
+    for (let turn = 0; turn < 20; turn++) {
+      expect(await statusFor(gateway, await unpublished.sign({ turn }, { kid: `unknown-${turn}` }))).toBe(401);
+    }
+    expect(keys.fetches).toBe(2);
+    travel(30_001);
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, turn) =>
+        expect(await statusFor(gateway, await unpublished.sign({ turn }, { kid: `other-${turn}` }))).toBe(401),
+      ),
+    );
+    expect(keys.fetches).toBe(3);
+  });
+
+  it('stay trusted for a minute at most once they were found right', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const token = await es.sign();
+    const travel = stopClocks();
+    expect(await statusFor(gateway, token)).toBe(200);
+    keys.publish(rs);
+    travel(59_000);
+    expect(await statusFor(gateway, token)).toBe(200);
+    travel(600_000); // by now the keys have been fetched anew
+    expect(await statusFor(gateway, token)).toBe(401);
+  });
+
+  // jose keeps the keys that it fetched for ten minutes (cacheMaxAge), during which a withdrawn key still counts.
+  it.fails('are refused within two minutes of their key being withdrawn', async () => {
+    await using keys = await startIssuer(es, rs);
+    await using gateway = await startTestGateway(keys.env);
+    const travel = stopClocks();
+    expect(await statusFor(gateway, await rs.sign())).toBe(200);
+    keys.publish(rs);
+    travel(120_001);
+    expect(await statusFor(gateway, await es.sign())).toBe(401);
+  });
+
+  const broken: [what: string, respond: (response: ServerResponse) => void, error: string][] = [
+    ['cannot be reached', (response) => void response.socket?.resetAndDestroy(), 'TypeError'],
+    ['are HTML', (response) => response.writeHead(200).end('<html>keys?</html>'), 'JOSEError'],
+    ['are a list', (response) => response.writeHead(200).end('[]'), 'JWKSInvalid'],
+    ['are an error', (response) => response.writeHead(500).end('{"keys":[]}'), 'JOSEError'],
+    ['are elsewhere', (response) => response.writeHead(302, { location: '/x' }).end(), 'JOSEError'],
+  ];
+  it.each(broken)(
+    'cannot be checked while the keys %s: 503, and one line in the log',
+    async (_what, respond, error) => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway({ ...keys.env, GATEWAY_API_KEYS: 'first-key' });
+      keys.answer(respond);
+      const token = await es.sign();
+      const answer = await post(gateway, query, bearer(token));
+      expect(answer.status).toBe(503);
+      expect(JSON.parse(answer.body)).toEqual({
+        errors: [
+          {
+            message: expect.any(String),
+            extensions: { code: 'UPSTREAM_UNAVAILABLE', retryable: true, requestId: 'abc' },
+          },
+        ],
+      });
+      expect(gateway.log).toMatchObject([{ level: 50, error, msg: expect.stringContaining('GATEWAY_JWKS_URL') }]);
+      const written = JSON.stringify([answer, gateway.log]);
+      for (const secret of ['in-the-url', token, keys.env['GATEWAY_JWKS_URL'] ?? '']) {
+        expect(written).not.toContain(secret);
+      }
+      expect(await statusFor(gateway, 'first-key')).toBe(200); // the others go on
+      keys.publish(es);
+      expect(await statusFor(gateway, token)).toBe(200); // as soon as the keys are there
+      expect(gateway.log).toHaveLength(1);
+    },
+  );
+});
+
+describe('the claim linq_chats', () => {
+  const wanted = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { chatId id text } }';
+
+  it.each([
+    ['strings', ['2', '9007199254740993']],
+    ['integers', [2, 7]],
+    ['both', ['2', 7]],
+  ])('lets its bearer read the chats that it lists as %s', async (_what, linq_chats) => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const credential = bearer(await es.sign({ linq_chats }));
+    for (let turn = 0; turn < 4; turn++) {
+      const { data } = await gateway.query(wanted, { chatId: '2', id: '5' }, credential);
+      expect(data.chatMessage).toMatchObject({ chatId: '2', id: '5' });
+    }
+    expect(gateway.calls).toHaveLength(4);
+  });
+
+  it('makes all other chats look byte for byte as if they did not exist, without asking Linq', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const narrowed = bearer(await es.sign({ linq_chats: ['2'] }));
+    const wide = bearer(await es.sign());
+    const documents = [
+      wanted, // seen before from the second time on
+      `${wanted} # GET`,
+      'query ($chatId: ID!, $id: ID!) { chatMessagesByKeys(keys: [{ chatId: $chatId, id: $id }]) { chatId id text } }',
+      `query ($chatId: ID!, $id: ID!) {
+        _entities(representations: [{ __typename: "ChatMessage", chatId: $chatId, id: $id }]) { ... on ChatMessage { id } }
+      }`,
+      'query ($chatId: ID!, $id: ID!) { a: chatMessage(chatId: $chatId, id: $id) { ...F } } fragment F on ChatMessage { id }',
+    ];
+    for (const accept of accepts) {
+      for (const text of documents) {
+        for (let turn = 0; turn < 4; turn++) {
+          const calls = gateway.calls.length;
+          const forbidden = await post(gateway, text, { ...narrowed, accept }, { chatId: '1', id: '224' });
+          expect(gateway.calls).toHaveLength(calls);
+          const missing = await post(gateway, text, { ...wide, accept }, { chatId: '404', id: '224' });
+          expect(gateway.calls).toHaveLength(calls + 1);
+          expect(withoutDate(forbidden)).toEqual(withoutDate(missing));
+          expect(forbidden.body).not.toContain('224');
+        }
+      }
+    }
+    expect(gateway.log).toEqual([]);
+    expect((await gateway.send({ path: '/metrics' })).body).toMatch(/executor="compiled"} [1-9]/);
+  });
+
+  it('answers for the chats that it lists and for others in one operation, in the order of the keys', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const text = `{ chatMessagesByKeys(keys: [
+      { chatId: 1, id: 224 }, { chatId: 2, id: 5 }, { chatId: 22, id: 5 }, { chatId: 2, id: 6 }
+    ]) { chatId id } }`;
+    for (let turn = 0; turn < 4; turn++) {
+      expect(await gateway.query(text, {}, bearer(await es.sign({ linq_chats: [2] })))).toEqual({
+        data: { chatMessagesByKeys: [null, { chatId: '2', id: '5' }, null, { chatId: '2', id: '6' }] },
+      });
+    }
+    expect(gateway.calls.every(({ path }) => path.includes('/chats/2/'))).toBe(true);
+  });
+
+  it('narrows whatever Linq token is used, that of the caller too', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const headers = { ...bearer(await es.sign({ linq_chats: ['2'] })), 'x-linq-integration-token': 'callers-own' };
+    expect(await gateway.query(query, {}, headers)).toEqual({ data: { chatMessage: null } });
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('lets its bearer read nothing when it is an empty list', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const credential = bearer(await es.sign({ linq_chats: [] }));
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await gateway.query(query, {}, credential)).toEqual({ data: { chatMessage: null } });
+    }
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it.each([
+    ['a word', 'all'],
+    ['a number', 1],
+    ['null', null],
+    ['a truth', true],
+    ['an object', { 1: true }],
+    ['a list with a wildcard in it', ['1', '*']],
+    ['a list with null in it', ['1', null]],
+    ['a list in a list', [['1']]],
+    ['an id with a sign', ['+1']],
+    ['an id with a leading zero', ['01']],
+    ['an id with a space', [' 1']],
+    ['an id of 0', [0]],
+    ['an id that is not whole', [1.5]],
+    ['an id that has lost digits', [9007199254740992]],
+    ['an id beyond 2^63-1', ['9223372036854775808']],
+    ['a path', ['1/../2']],
+  ])('refuses its bearer when it is %s', async (_what, linq_chats) => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const credential = await es.sign({ linq_chats });
+    for (let turn = 0; turn < 2; turn++) expect(await statusFor(gateway, credential)).toBe(401);
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('is never mixed up between callers that ask the same at the same time', async () => {
+    const waiting: (() => void)[] = [];
+    await using upstream = await startUpstream((response, _request, id) => {
+      waiting.push(() => response.end(`{"data":{"id":${id},"text":"secret of chat 2"}}`));
+    });
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway({ ...keys.env, LINQ_API_URL: upstream.origin });
+    const tokens = await Promise.all([
+      es.sign({ linq_chats: ['2'] }),
+      es.sign({ linq_chats: ['1'] }),
+      es.sign(),
+      es.sign({ linq_chats: [] }),
+    ]);
+    for (let round = 0; round < 10; round++) {
+      const [listed, other, all, none] = tokens.map((token) =>
+        gateway.query(wanted, { chatId: '2', id: '5' }, bearer(token)),
+      );
+      const nothing = { data: { chatMessage: null } };
+      expect(await Promise.all([other, none])).toEqual([nothing, nothing]); // while the others still wait for Linq
+      await gateway.metric('linq_shared_flights_total', round + 1); // one call, for the two that may
+      expect(waiting).toHaveLength(round + 1);
+      waiting[round]?.();
+      const found = { data: { chatMessage: { chatId: '2', id: '5', text: 'secret of chat 2' } } };
+      expect(await Promise.all([listed, all])).toEqual([found, found]);
+    }
+  });
+});
+
+function rightClaims(): object {
+  return { iss: issuer, aud: audience, exp: inSeconds(600) };
+}
+
+function withPayload(token: string, claims: object): string {
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  const changed = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), ...claims };
+  return [header, Buffer.from(JSON.stringify(changed)).toString('base64url'), signature].join('.');
+}
+
+function signedWithPublicKey(key: Key, secret: string): string {
+  const { kid } = key.jwk as { kid: string };
+  return rawJwt({ alg: 'HS256', kid }, rightClaims(), (input) =>
+    createHmac('sha256', secret).update(input).digest('base64url'),
+  );
+}
+
+function withoutDate({ headers: { date: _date, ...headers }, ...answer }: Awaited<ReturnType<typeof post>>) {
+  return { ...answer, headers };
+}

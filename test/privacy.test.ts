@@ -1,0 +1,341 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
+import { startUpstream } from './support/upstream.ts';
+
+const gatewayToken = 'mark-of-the-gateways-token';
+const callerToken = 'mark-of-a-callers-token';
+const apiKey = 'mark-of-an-api-key';
+const wrongKey = 'mark-of-a-wrong-key';
+/** What callers write beside their credentials. */
+const variable = 'mark of a variable';
+/** What Linq writes: texts, people, files, and whatever it says of a failure. */
+const text = 'mark of a text';
+const phone = '+15550123987';
+const file = 'https://files.example/mark-of-a-file.pdf?signature=mark';
+const trouble = 'mark of a failure';
+const issuer = 'https://issuer.example/mark-of-the-issuer';
+
+/** No reader of the log or of metrics, and no client, may see these; data is for the client alone. */
+const secrets = (...credentials: string[]) => [
+  text,
+  phone,
+  file,
+  trouble,
+  issuer,
+  ...[gatewayToken, callerToken, apiKey, wrongKey, ...credentials].flatMap((credential) => [
+    credential,
+    ...(['hex', 'base64', 'base64url'] as const).map((encoding) =>
+      createHash('sha256').update(credential).digest(encoding),
+    ),
+  ]),
+];
+
+/** Everything that was written for somebody: what each client got beside its data, and in which headers. */
+class Written {
+  readonly #answers: { headers: unknown; errors: unknown }[] = [];
+  readonly codes = new Set<string>();
+
+  async ask(gateway: TestGateway, options: Parameters<TestGateway['send']>[0]): Promise<void> {
+    const { headers, body } = await gateway.send(options);
+    const { data: _data, ...rest } = JSON.parse(body);
+    for (const { extensions } of rest.errors ?? []) this.codes.add(extensions.code);
+    this.#answers.push({ headers, errors: rest });
+  }
+
+  get answers(): string {
+    return JSON.stringify(this.#answers);
+  }
+}
+
+const consoles = ['log', 'info', 'warn', 'error', 'debug'] as const;
+const said = vi.fn();
+beforeEach(() => {
+  said.mockClear();
+  for (const name of consoles) vi.spyOn(console, name).mockImplementation(said);
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function expectSilence(gateway: TestGateway, written: Written, ...credentials: string[]) {
+  const { body: metrics } = await gateway.send({ path: '/metrics' });
+  const log = JSON.stringify(gateway.log);
+  for (const mark of secrets(...credentials)) {
+    expect(written.answers).not.toContain(mark);
+    expect(log).not.toContain(mark);
+    expect(metrics).not.toContain(mark);
+  }
+  expect(log).not.toContain(variable);
+  expect(metrics).not.toContain(variable);
+  expect(said).not.toHaveBeenCalled();
+}
+
+const everything = `{
+  chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
+  attachments { id url filename mimeType fileSize }
+  reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }
+}`;
+const byId = `query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) ${everything} }`;
+const byKeys = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) ${everything} }`;
+
+const asPost = (headers: Record<string, string>, params: unknown) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: typeof params === 'string' ? params : JSON.stringify(params),
+});
+const asGet = (headers: Record<string, string>, query: string, variables: object) => ({
+  path: `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`,
+  headers,
+});
+
+const send = (status: number, body: string | Buffer, headers: Record<string, string | number> = {}) => {
+  return (response: ServerResponse) => void response.writeHead(status, `OK ${trouble}`, headers).end(body);
+};
+const fields = {
+  text,
+  sent_at: '2025-05-21T15:30:00.123-05:00',
+  sent_from: phone,
+  delivery_status: text,
+  attachments: [{ id: 'abc12345-1234-5678-9abc-def012345678', url: file, filename: text, mime_type: text }],
+  reactions: [{ id: 1, reaction: text, from_phone: phone }],
+};
+const message = (id: string, more: object = {}) => JSON.stringify({ data: { id: Number(id), ...fields, ...more } });
+
+/** By the id of the message that is asked for. */
+const answers: ((response: ServerResponse, id: string) => void)[] = [
+  (response, id) => send(200, message(id))(response),
+  // Drift: marks where they do not belong, as values and as names.
+  (response, id) =>
+    send(200, message(id, { sent_at: text, is_read: phone, chat_handle_id: phone, attachments: text }))(response),
+  (response, id) => send(200, message(id, { [text]: text, [phone]: 1, [file]: [file] }))(response),
+  (response, id) => send(200, message(id, { reactions: [text, { id: phone, [text]: phone }], text: [text] }))(response),
+  (response, id) =>
+    send(200, message(id, { attachments: [{ id: text, url: { file } }, file, { url: file }] }))(response),
+  // Not the message.
+  (response) => send(200, message('999999', { id: text }))(response),
+  (response) => send(200, message('999999'))(response),
+  (response, id) => send(200, message(id).slice(0, -20))(response),
+  (response, id) => send(200, `${text}${message(id)}`)(response),
+  (response) => send(200, JSON.stringify({ [text]: text }))(response),
+  (response) => send(200, JSON.stringify(text))(response),
+  (response) => send(200, text.repeat(10_000))(response),
+  (response) => send(200, text, { 'content-encoding': 'gzip' })(response),
+  (response) => send(200, text, { 'content-encoding': text })(response),
+  (response, id) => send(200, gzipSync(message(id)).subarray(0, 40), { 'content-encoding': 'gzip' })(response),
+  (response, id) => send(200, Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(message(id))]))(response),
+  // Failures that talk.
+  ...[301, 400, 401, 403, 404, 418, 422, 500, 502, 503].map(
+    (status) => (response: ServerResponse) => sendFailure(response, status),
+  ),
+  // Not HTTP.
+  (response) => void response.socket?.end(`HTTP/1.1 200 ${trouble}\r\n${text}\r\n\r\n`),
+  (response) => void response.socket?.end(`${trouble}\r\n\r\n`),
+  (response) => void response.socket?.end(`HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n${text}`),
+  (response) => void response.socket?.resetAndDestroy(),
+  (response) => sendFailure(response, 429), // the last, since it holds back the reads that follow
+];
+
+function sendFailure(response: ServerResponse, status: number): void {
+  send(status, JSON.stringify({ errors: [{ detail: trouble, title: phone, [file]: text }] }), {
+    location: file,
+    'retry-after': status === 429 ? trouble : 0,
+    'x-linq-integration-token': trouble,
+    'www-authenticate': trouble,
+    'set-cookie': trouble,
+  })(response);
+}
+
+it('shows neither what Linq wrote nor any token to the log, to metrics or in errors, whatever Linq does', async () => {
+  await using upstream = await startUpstream((response, _request, id) => answers[Number(id) - 1]?.(response, id));
+  await using gateway = await startTestGateway({
+    LINQ_API_URL: upstream.origin,
+    LINQ_INTEGRATION_TOKEN: gatewayToken,
+    LINQ_MAX_RESPONSE_BYTES: '50000',
+    LOG_LEVEL: 'trace',
+  });
+  const written = new Written();
+  const ids = answers.map((_answer, index) => `${index + 1}`);
+  for (const own of [undefined, callerToken]) {
+    for (const id of ids) {
+      const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
+      await written.ask(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
+    }
+    const keys = ids.map((id) => ({ chatId: '1', id }));
+    await written.ask(gateway, asPost({ 'x-request-timeout-ms': '300' }, { query: byKeys, variables: { keys } }));
+    await written.ask(gateway, asGet({ 'x-request-timeout-ms': '300' }, byKeys, { keys }));
+  }
+  expect([...written.codes]).toEqual(
+    expect.arrayContaining([
+      'UPSTREAM_BAD_RESPONSE',
+      'UNAUTHENTICATED',
+      'FORBIDDEN',
+      'UPSTREAM_RATE_LIMITED',
+      'UPSTREAM_UNAVAILABLE',
+    ]),
+  );
+  expect(gateway.log.length).toBeGreaterThan(20);
+  expect(await gateway.query(byId, { chatId: '1', id: '1' }, { 'x-linq-integration-token': 'another' })).toMatchObject({
+    data: { chatMessage: { text, sentFrom: phone, attachments: [{ url: file }] } }, // where it belongs
+  });
+  await expectSilence(gateway, written, upstream.origin);
+});
+
+it('shows neither a credential nor a variable to the log, to metrics or in the errors of others', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' };
+  let published = text; // at first no keys at all: that is worth a line, which does not tell where they were looked for
+  const jwks = createServer((_request, response) => response.end(published));
+  const jwksOrigin = await listen(jwks);
+  const sign = (claims: object) =>
+    new SignJWT({ iss: issuer, aud: 'gateway', sub: text, ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k' })
+      .sign(privateKey);
+  const exp = Math.floor(Date.now() / 1_000) + 600;
+  const jwt = await sign({ exp, linq_chats: ['1', '2', '401', '403', '500', '600', '602'] });
+  const jwtWrong = await sign({ exp, iss: 'https://another.example' });
+  const jwtMalformed = await sign({ exp, linq_chats: [text, phone] });
+  await using gateway = await startTestGateway({
+    LINQ_INTEGRATION_TOKEN: gatewayToken,
+    LINQ_TIMEOUT_MS: '1000',
+    LINQ_MAX_RESPONSE_BYTES: '100000',
+    GATEWAY_API_KEYS: `${apiKey},another`,
+    GATEWAY_JWKS_URL: `${jwksOrigin}/keys?secret=${wrongKey}`,
+    GATEWAY_JWT_ISSUER: issuer,
+    GATEWAY_JWT_AUDIENCE: 'gateway',
+    LOG_LEVEL: 'trace',
+  });
+  const written = new Written();
+  const key = { authorization: `Bearer ${apiKey}` };
+  const credentials: Record<string, string>[] = [
+    key,
+    { ...key, 'x-linq-integration-token': callerToken },
+    { authorization: `Bearer ${jwt}` },
+    {},
+    { authorization: `Bearer ${wrongKey}` },
+    { authorization: wrongKey },
+    { authorization: `Bearer ${jwtWrong}` },
+    { authorization: `Bearer ${jwtMalformed}` },
+    { 'x-linq-integration-token': callerToken },
+  ];
+
+  await written.ask(gateway, asPost({ authorization: `Bearer ${jwt}` }, { query: byId }));
+  expect([...written.codes]).toEqual(['UPSTREAM_UNAVAILABLE']);
+  written.codes.clear();
+  published = JSON.stringify({ keys: [jwk] });
+
+  // Every magic chat that ends by itself, and those that a short deadline ends; at last the one that holds others back.
+  const magic = ['1', '2', '401', '403', '404', '500', '599', '600', '601', '602', '603', '502', '504', '598'];
+  for (const chatIds of [magic, ['4290']]) {
+    for (const headers of credentials) {
+      await Promise.all(
+        chatIds.map(async (chatId) => {
+          const short = { ...headers, 'x-request-timeout-ms': '100' };
+          const variables = { chatId, id: '224', note: variable, [variable]: [variable] };
+          await written.ask(gateway, asPost(short, { query: byId, variables }));
+          await written.ask(gateway, asPost(short, { query: byId, variables, extensions: { note: variable } }));
+          await written.ask(gateway, asGet(short, byId, variables));
+        }),
+      );
+    }
+  }
+
+  // Whatever can be wrong with a request.
+  const wrongBodies: unknown[] = [
+    { query: byId, variables: { chatId: variable, id: '224' } },
+    { query: byId, variables: { chatId: { [variable]: variable }, id: [variable] } },
+    { query: byKeys, variables: { keys: [{ chatId: '1', id: '224', [variable]: 1 }, variable] } },
+    { query: byKeys, variables: variable },
+    { query: `{ chatMessage(chatId: "${variable}", id: 1) { id } }` },
+    { query: `{ chatMessage(chatId: 1, id: 224) { unknown } }` },
+    { query: `{ "${variable}"` },
+    { query: byId, operationName: variable },
+    { query: byId, variables: {}, [variable]: variable },
+    { query: byKeys, variables: { keys: Array.from({ length: 101 }, (_, index) => ({ chatId: '2', id: index + 1 })) } },
+    `{"query": "{ __typename }", "variables": {"note": "${variable}"`,
+    `${variable}`,
+    [{ query: variable }],
+    { query: variable.repeat(10_000) },
+  ];
+  for (const body of wrongBodies) {
+    for (let turn = 0; turn < 3; turn++) await written.ask(gateway, asPost(key, body as object));
+  }
+  for (const headers of [
+    { 'x-request-timeout-ms': variable },
+    { 'x-request-id': `${variable} ${callerToken} ü`, 'x-request-timeout-ms': '0' },
+    { 'content-type': `text/plain; note=${variable}` },
+    { host: `${callerToken}.example:99999` },
+    { accept: `image/${callerToken}` },
+    { cookie: `token=${callerToken}`, 'x-request-timeout-ms': 'soon' },
+  ]) {
+    await written.ask(gateway, asPost({ ...key, ...headers }, { query: byId, variables: { chatId: '1', id: '224' } }));
+  }
+  await gateway.send({ path: `/${callerToken}?${apiKey}` });
+  await gateway.send({ method: 'PUT', path: `/graphql?token=${callerToken}`, headers: key });
+
+  // Callers who hang up: while they send, and while they wait.
+  const { port } = new URL(gateway.url);
+  const head = `POST /graphql HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${apiKey}\r\nx-linq-integration-token: ${callerToken}\r\ncontent-type: application/json\r\n`;
+  const body = JSON.stringify({ query: byId, variables: { chatId: '504', id: '1', note: variable } });
+  for (const [length, then] of [
+    [body.length, 'asked'],
+    [body.length + 100, 'sent'],
+  ] as const) {
+    const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
+    socket.write(`${head}content-length: ${length}\r\n\r\n${body}`);
+    if (then === 'asked') {
+      const asked = () => gateway.calls.some(({ path }) => path.endsWith('/504/chat_messages/1'));
+      while (!asked()) await gateway.send({ path: '/livez' });
+    } else {
+      await gateway.query('{ __typename }', {}, key); // a round trip, by which it has arrived
+    }
+    socket.destroy();
+    await once(socket, 'close');
+  }
+  const rude = connect(Number(port), '127.0.0.1').on('error', () => {});
+  rude.end(`GET /graphql?${variable} ${callerToken}\r\n${apiKey}\r\n\r\n`);
+  await once(rude.resume(), 'close');
+  await gateway.metric('linq_read_duration_seconds_count{outcome="cancelled"}', 1);
+
+  expect([...written.codes].toSorted()).toEqual(
+    expect.arrayContaining([
+      'BAD_REQUEST',
+      'BAD_USER_INPUT',
+      'FORBIDDEN',
+      'GRAPHQL_PARSE_FAILED',
+      'GRAPHQL_VALIDATION_FAILED',
+      'OPERATION_TOO_COSTLY',
+      'UNAUTHENTICATED',
+      'UPSTREAM_BAD_RESPONSE',
+      'UPSTREAM_RATE_LIMITED',
+      'UPSTREAM_TIMEOUT',
+      'UPSTREAM_UNAVAILABLE',
+    ]),
+  );
+  expect(gateway.log.length).toBeGreaterThan(20);
+  await expectSilence(gateway, written, jwt, jwtWrong, jwtMalformed, jwksOrigin);
+  await close(jwks);
+});
+
+it('quotes what a caller wrote to nobody but that caller, and only where it is what is wrong', async () => {
+  await using gateway = await startTestGateway({ LINQ_TIMEOUT_MS: '500', LOG_LEVEL: 'trace' });
+  const ask = (chatId: string, note: string) =>
+    gateway.query(byId, { chatId, id: '224', note, token: note }, { 'x-request-timeout-ms': '200' });
+  const [wrong, ...others] = await Promise.all([
+    ask(variable, 'first note'),
+    ask('500', 'second note'),
+    ask('600', 'third note'),
+    ask('504', 'fourth note'),
+  ]);
+  expect(wrong?.errors).toMatchObject([
+    { message: expect.stringContaining(variable), extensions: { code: 'BAD_USER_INPUT' } },
+  ]);
+  expect(JSON.stringify(others)).not.toContain(variable);
+  expect(others.every(({ errors }) => errors?.length === 1)).toBe(true);
+  const written = JSON.stringify([wrong, others, gateway.log]);
+  for (const note of ['first note', 'second note', 'third note', 'fourth note']) expect(written).not.toContain(note);
+  expect(JSON.stringify(gateway.log)).not.toContain(variable);
+});
