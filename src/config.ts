@@ -125,7 +125,10 @@ export function readConfig(env: Environment): Config {
   const jwksUrl = (name: string): string | undefined => {
     const url = URL.parse(text(name) ?? '');
     const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
-    if (text(name) !== undefined && !isSafe) fault(name, 'an https URL', 'something else');
+    const isPlain = url?.username === '' && url.password === ''; // no request can be made to another
+    if (text(name) !== undefined && !(isSafe && isPlain)) {
+      fault(name, 'an https URL without credentials', 'something else');
+    }
     return url?.href;
   };
 
@@ -197,5 +200,5 @@ export function isOpen({ linq, callers, allowAnonymous }: Config): boolean {
 
 /** Exactly as a browser sends it. */
 function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
+  return /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
 }

@@ -33,16 +33,21 @@ export interface Caller {
 /** Throws `BAD_REQUEST` for a header that says nothing. */
 export function createContext({ client, token, timeoutMs, maxMessages }: Upstream): (caller: Caller) => Context {
   const own = token === undefined ? undefined : new Token(token);
-  const checkCost = (messages: number): void => {
-    if (messages > maxMessages)
-      throw tooCostly(messages, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
+  const check = {
+    distinctMessages(sum: number): void {
+      if (sum > maxMessages) throw tooCostly(sum, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
+    },
+    entries(sum: number): void {
+      const most = 10 * maxMessages; // an answer holds a message as often as it is listed
+      if (sum > most) throw tooCostly(sum, 'entries of lists', most, 'ten times MAX_MESSAGES_PER_OPERATION');
+    },
   };
   return ({ header, signal, chats }) => {
     const caller = tokenOf(header('x-linq-integration-token')) ?? own;
     const reader = { timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))), caller: signal };
     const read = (key: MessageKey) => client.getMessage(key, caller, reader);
     const readIfAllowed = async (key: MessageKey) => (chats?.has(key.chatId) ? read(key) : null);
-    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, checkCost) };
+    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, check) };
   };
 }
 

@@ -143,7 +143,7 @@ export function publicError(
       ...(status !== undefined && { upstream: { status } }),
     });
   }
-  if (cause instanceof RangeError && error.path === undefined) {
+  if (cause instanceof RangeError && error.path === undefined && cause.message.includes('call stack')) {
     // The stack of the parser, or of a validation rule: the document did it.
     return describe(error, 'The document is nested too deeply.', {
       code: 'GRAPHQL_PARSE_FAILED',

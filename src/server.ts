@@ -103,7 +103,10 @@ function documentsOrExit(file: string | undefined): TrustedDocuments | undefined
   try {
     return file === undefined ? undefined : readTrustedDocuments(file);
   } catch (error) {
-    return refuseToStart(`TRUSTED_DOCUMENTS must be a manifest of documents, got ${JSON.stringify(file)}: ${error}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    return refuseToStart(
+      `TRUSTED_DOCUMENTS must be a manifest of documents, got ${JSON.stringify(file)}: ${code ?? message}`,
+    );
   }
 }
 

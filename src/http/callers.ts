@@ -44,8 +44,11 @@ const algorithms = [
 ];
 /** How far the issuer's clock and ours may differ. In seconds. */
 const clockToleranceSeconds = 30;
-/** How long a JWT that was found right is not looked at again, so at most how long a key that was withdrawn still counts. */
-const trustMs = 60_000;
+/**
+ * How long the issuer's keys are kept, and how long a JWT that was found right is not looked at again: a key that was
+ * withdrawn counts for the sum of both at the most, which is a minute.
+ */
+const trustMs = 30_000;
 const longestCredential = 8_192;
 /** So long must all have been well before it is told again that the issuer's keys cannot be fetched. */
 const tellAgainAfterMs = 30_000;
@@ -69,9 +72,13 @@ export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: 
 }
 
 function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: (error: Error) => void) {
-  // Fetched when first needed, again after ten minutes, and for a key that is not in it, though not more often than twice
-  // a minute.
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000, cooldownDuration: 30_000 });
+  // Fetched when needed: at first, when they are too old, and for a key that is not among them, though for that not more
+  // often than twice a minute.
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: 5_000,
+    cooldownDuration: 30_000,
+    cacheMaxAge: trustMs,
+  });
   const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
   let toldAt = Number.NEGATIVE_INFINITY;
   return async (token: string, id: string): Promise<Identity | Denial> => {

@@ -25,7 +25,8 @@ export interface OperationLimits {
   readonly maxDirectives: number;
 }
 
-/** Introspection has a bound of its own, which the query of GraphiQL (15 levels) passes. */
+/** Introspection has bounds of its own, which the query of GraphiQL (once, 15 levels) passes. */
+const maxIntrospections = 10;
 const maxIntrospectionDepth = 20;
 
 /** Refuses documents beyond the limits before they are executed; one that is known was looked at when it came first. */
@@ -60,24 +61,31 @@ function countTokens(source: string | Source, limit: number): number {
   return count;
 }
 
-interface Cost {
+export interface Cost {
+  /** Fields, through fragments as often as they are spread. */
+  readonly fields: number;
   readonly depth: number;
+  readonly introspections: number;
   readonly introspectionDepth: number;
   readonly aliases: number;
   readonly directives: number;
 }
 
-const nothing: Cost = { depth: 0, introspectionDepth: 0, aliases: 0, directives: 0 };
+const nothing: Cost = { fields: 0, depth: 0, introspections: 0, introspectionDepth: 0, aliases: 0, directives: 0 };
 
 function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): ValidationRule {
   return function OperationLimitsRule(context: ValidationContext): ASTVisitor {
     return {
       Document(document) {
-        for (const { depth, introspectionDepth, aliases, directives } of costsOf(document)) {
+        for (const { depth, introspections, introspectionDepth, aliases, directives } of costsOf(document)) {
           if (depth > maxDepth) context.reportError(tooCostly(depth, 'levels of fields', maxDepth, 'MAX_DEPTH'));
           if (aliases > maxAliases) context.reportError(tooCostly(aliases, 'aliases', maxAliases, 'MAX_ALIASES'));
           if (directives > maxDirectives) {
             context.reportError(tooCostly(directives, 'directives', maxDirectives, 'MAX_DIRECTIVES'));
+          }
+          if (introspections > maxIntrospections) {
+            const message = `The operation introspects ${introspections} times; the limit is ${maxIntrospections}.`;
+            context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
           }
           if (introspectionDepth > maxIntrospectionDepth) {
             const message = `The operation introspects ${introspectionDepth} levels; the limit is ${maxIntrospectionDepth}.`;
@@ -90,7 +98,7 @@ function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): V
 }
 
 /** What each operation costs. A fragment is looked at once, however often it is spread; one that spreads itself costs nothing more. */
-function costsOf(document: DocumentNode): Cost[] {
+export function costsOf(document: DocumentNode): Cost[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
   const operations: OperationDefinitionNode[] = [];
   for (const definition of document.definitions) {
@@ -112,7 +120,9 @@ function costsOf(document: DocumentNode): Cost[] {
         const inner = selection.selectionSet === undefined ? nothing : costOf(selection.selectionSet);
         const introspects = /^__(schema|type)$/.test(selection.name.value);
         cost = {
+          fields: inner.fields + 1,
           depth: introspects ? 1 : inner.depth + 1,
+          introspections: inner.introspections + (introspects ? 1 : 0),
           introspectionDepth: introspects ? inner.depth + 1 : inner.introspectionDepth,
           aliases: inner.aliases + (selection.alias === undefined ? 0 : 1),
           directives: inner.directives,
@@ -120,6 +130,8 @@ function costsOf(document: DocumentNode): Cost[] {
       }
       cost = plus(cost, selection.directives?.length ?? 0);
       total = {
+        fields: total.fields + cost.fields,
+        introspections: total.introspections + cost.introspections,
         depth: Math.max(total.depth, cost.depth),
         introspectionDepth: Math.max(total.introspectionDepth, cost.introspectionDepth),
         aliases: total.aliases + cost.aliases,

@@ -10,8 +10,10 @@ export type TrustedDocuments = ReadonlyMap<string, string>;
  * `{ "format": "apollo-persisted-query-manifest", "operations": [{ "id", "body" }] }`. Throws where the file is neither.
  */
 export function readTrustedDocuments(file: string): TrustedDocuments {
-  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (typeof manifest !== 'object' || manifest === null) throw new Error('it is not a JSON object');
+  const manifest = parse(readFileSync(file, 'utf8'));
+  if (typeof manifest !== 'object' || manifest === null || Array.isArray(manifest)) {
+    throw new Error('it is not a JSON object');
+  }
   const operations = 'operations' in manifest ? manifest.operations : undefined;
   const entries: unknown[][] = Array.isArray(operations)
     ? operations.map((operation) => [operation?.id, operation?.body])
@@ -20,6 +22,15 @@ export function readTrustedDocuments(file: string): TrustedDocuments {
     if (typeof id !== 'string' || typeof text !== 'string') throw new Error('an entry has no id or no text');
   }
   return new Map(entries as [string, string][]);
+}
+
+/** Throws in our words: the parser's quote what it read, which may be a secret when the file is the wrong one. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('it is not JSON');
+  }
 }
 
 /**

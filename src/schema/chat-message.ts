@@ -97,7 +97,7 @@ builder.queryType({
       },
       directives: { merge: { keyArg: 'keys' } },
       resolve: (_root, { keys }, { loaders }) =>
-        eachOnItsOwn(keys, (key, index) => loaders.message(messageKey(key, `keys[${index}].`))),
+        eachOnItsOwn(loaders, keys, (key, index) => loaders.message(messageKey(key, `keys[${index}].`))),
     }),
   }),
 });

@@ -61,7 +61,7 @@ builder.queryFields((t) => ({
       }),
     },
     resolve: (_root, { representations }, { loaders }) =>
-      eachOnItsOwn(representations, (representation, index) =>
+      eachOnItsOwn(loaders, representations, (representation, index) =>
         loaders.message(messageKey(keyOf(representation, index), `representations[${index}].`)),
       ),
   }),

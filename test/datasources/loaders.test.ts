@@ -7,7 +7,7 @@ import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
 const key = (id: string): MessageKey => ({ chatId: '1', id }) as MessageKey;
 const message = (wanted: MessageKey): ChatMessage => decodeMessage(`{"data":{"id":${wanted.id}}}`, wanted, () => {});
 
-const atAnyCost = () => {};
+const atAnyCost = { distinctMessages: () => {}, entries: () => {} };
 
 it('gives a fast message out while a slow one of the same batch is still under way', async () => {
   const slow = Promise.withResolvers<ChatMessage | null>();

@@ -157,8 +157,8 @@ describe('an operation is refused before anything is asked of Linq', () => {
       {},
       {
         query: byKeys,
-        variables: { keys: keysOf(2_000) },
-        found: 2_000,
+        variables: { keys: keysOf(500) },
+        found: 500,
         what: 'distinct messages',
         limit: 100,
         variable: 'MAX_MESSAGES_PER_OPERATION',
@@ -341,7 +341,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
   });
 
   // Nothing bounds how often one message is repeated: aliases times keys. 200 x 4000 hold the process up for half a minute.
-  it.fails('and an operation that wants one message a hundred thousand times is refused', async () => {
+  it('and an operation that wants one message a hundred thousand times is refused', async () => {
     await using gateway = await startTestGateway();
     const query = `query ($keys: [ChatMessageKey!]!) {
       ${times(25, (index) => `a${index}: chatMessagesByKeys(keys: $keys) { id }`).join(' ')}
@@ -439,7 +439,7 @@ describe('introspection', () => {
 });
 
 // graphql-jit (augmentFieldNodeTree) follows every spread: a document that was seen before costs 2^levels to compile.
-it.fails('takes fragments that double, without aliases, for the one field that they are, the second time too', async () => {
+it('takes fragments that double, without aliases, for the one field that they are, the second time too', async () => {
   await using gateway = await startTestGateway();
   const startedAt = performance.now();
   for (let turn = 0; turn < 3; turn++) {

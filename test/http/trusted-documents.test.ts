@@ -224,12 +224,12 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
   });
 
   // readTrustedDocuments takes the elements of a list for documents, with their places as ids.
-  it.fails('one that is a list', async () => {
+  it('one that is a list', async () => {
     expect(() => readTrustedDocuments(written('["{ __typename }"]'))).toThrow();
   });
 
   // server.ts prints the message of JSON.parse, which quotes the file, line breaks included.
-  it.fails('of whose content, which may be any file by mistake, nothing is shown', async () => {
+  it('of whose content, which may be any file by mistake, nothing is shown', async () => {
     const { code, errors } = await outcomeOf(written('hunter2\nhunter3\n'));
     expect(code).toBe(78);
     expect(errors.trimEnd().split('\n')).toHaveLength(1);
