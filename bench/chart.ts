@@ -19,7 +19,8 @@ export function chart(medians: ReadonlyMap<string, ReadonlyMap<string, number>>)
     }
     y += 28;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="680" height="${y}" font-family="sans-serif" font-size="13">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="680" height="${y}" font-family="sans-serif" font-size="13" role="img">
+<title>Requests a second of each server, for each work</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${body.join('\n')}
 </svg>
