@@ -34,7 +34,9 @@ export function superviseWorkers({ count, graceMs, log, onListening }: Superviso
   });
   const fork = () => {
     const startedAt = performance.now();
-    cluster.fork().once('exit', (code, signal) => {
+    const worker = cluster.fork();
+    log.info({ pid: worker.process.pid }, 'a worker starts');
+    worker.once('exit', (code, signal) => {
       if (stopping) return;
       if (!listened) {
         for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');

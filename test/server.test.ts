@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
@@ -128,11 +128,11 @@ describe('with WORKERS', () => {
       expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     expect(await operations()).toBe(6);
 
-    const [worker] = workersOf(server);
-    process.kill(worker ?? Number.NaN, 'SIGKILL');
+    const { pid } = await lines('a worker starts');
+    process.kill(Number(pid), 'SIGKILL');
     expect(await lines('a worker ended')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
     expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
-    while (workersOf(server).length < 2) await setImmediate();
+    await lines('a worker starts', 3);
 
     const late = readAnew(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
     while (asked.length === 0) await setImmediate();
@@ -153,16 +153,7 @@ describe('with WORKERS', () => {
   });
 });
 
-/** The process ids of the children of a process. */
-function workersOf({ pid }: { readonly pid?: number | undefined }): number[] {
-  return execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([, parent]) => parent === pid)
-    .map(([child = 0]) => child);
-}
-
-/** Resolves with the line of the log that says `msg`, whether it is there already or comes. */
+/** Resolves with the nth line of the log that says `msg`, whether it is there already or comes. */
 function linesOf(server: ChildProcessWithoutNullStreams) {
   const lines: Record<string, string>[] = [];
   let partial = '';
@@ -173,9 +164,9 @@ function linesOf(server: ChildProcessWithoutNullStreams) {
     lines.push(...parts.map((line) => JSON.parse(line)));
     onLine();
   });
-  return async (msg: string): Promise<Record<string, string>> => {
+  return async (msg: string, nth = 1): Promise<Record<string, string>> => {
     for (;;) {
-      const line = lines.find((candidate) => candidate['msg'] === msg);
+      const line = lines.filter((candidate) => candidate['msg'] === msg)[nth - 1];
       if (line !== undefined) return line;
       await new Promise<void>((resolve) => {
         onLine = resolve;

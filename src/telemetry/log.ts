@@ -15,6 +15,7 @@ const allowed: ReadonlySet<string> = new Set([
   'error', // the name of an error's class
   'frames', // places in our code
   'signal',
+  'pid', // of a worker
   'code', // with which a worker ended
   'restartInMs',
   'workers',
