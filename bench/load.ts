@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import autocannon from 'autocannon';
 import { largeIds, type Operation } from './operations.ts';
 import { cores, has, pinned } from './processes.ts';
 
@@ -26,7 +27,7 @@ export async function throughput(
   connections = 32,
   core = cores.others,
 ): Promise<number> {
-  if (!has('wrk')) throw new Error('the bench needs wrk (Debian: apt-get install wrk)');
+  if (!has('wrk')) return (await cannon(url, operation, { connections, duration: seconds })).requests.average;
   const script = join(folder, `${operation.name}.lua`);
   writeFileSync(script, luaScript(operation));
   const { stdout } = await run(
@@ -35,6 +36,24 @@ export async function throughput(
   const bad = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? /Socket errors: (.*)/.exec(stdout)?.[1];
   if (bad !== undefined) throw new Error(`${url}: ${bad} bad answers to ${operation.name}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+}
+
+/** The 99th percentile of response times at `rate` requests a second from 32 clients, in milliseconds. */
+export async function latency(url: string, operation: Operation, rate: number, seconds: number): Promise<number> {
+  return (await cannon(url, operation, { connections: 32, overallRate: rate, duration: seconds })).latency.p99;
+}
+
+async function cannon(url: string, operation: Operation, options: Partial<autocannon.Options>) {
+  const result = await autocannon({
+    ...options,
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    requests: [{ setupRequest: (request: object) => ({ ...request, body: bodyOf(operation) }) }],
+  });
+  const bad = result.errors + result.non2xx;
+  if (bad > 0) throw new Error(`${url}: ${bad} bad answers to ${operation.name}`);
+  return result;
 }
 
 function luaScript({ query, chatId, idVariables }: Operation): string {

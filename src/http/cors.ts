@@ -1,17 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setAnswerHeaders } from './security-headers.ts';
 
-/** What a page may send: the headers that mean something here, and those that GraphQL clients add of their own accord. */
-const requestHeaders = [
-  'content-type',
+/**
+ * Headers that mean something here, or that GraphQL clients add of their own accord, and that a page of another origin
+ * cannot send without a preflight.
+ */
+export const preflighted = [
   'authorization',
   'x-linq-integration-token',
   'x-request-id',
   'x-request-timeout-ms',
   'apollo-require-preflight',
   'graphql-preflight',
-  'traceparent',
-].join(', ');
+];
+
+/** What a page of an origin that is let in may send. */
+const requestHeaders = ['content-type', ...preflighted, 'traceparent'].join(', ');
 
 type AnswerCors = (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean;
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { preflighted } from './cors.ts';
 import { asksForPage } from './graphiql.ts';
 import { isLoopback } from './loopback.ts';
 
@@ -9,16 +10,6 @@ interface RequestCheckOptions {
   /** Origins whose pages may ask as if they were ours. */
   readonly corsOrigins: readonly string[];
 }
-
-/** Headers that a page of another origin cannot send without a preflight. */
-const preflighted = [
-  'authorization',
-  'x-linq-integration-token',
-  'x-request-id',
-  'x-request-timeout-ms',
-  'apollo-require-preflight',
-  'graphql-preflight',
-];
 
 interface Refusal {
   readonly status: number;
