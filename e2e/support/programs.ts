@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Program extends AsyncDisposable {
+  /** What the program says it can be reached at. */
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** All it has written so far. */
+  output(): string;
+}
+
+interface ProgramOptions {
+  /** A file that Node runs, and its arguments. From the project's folder. */
+  readonly args: readonly string[];
+  readonly env?: Record<string, string>;
+  /** What it writes when it is ready; the first group is its URL. */
+  readonly ready: RegExp;
+}
+
+/** Runs a program of ours on the Node of this test until it is disposed of; rejects when it ends before it is ready. */
+export async function startProgram({ args, env, ready }: ProgramOptions): Promise<Program> {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      output += chunk;
+      const [, found] = ready.exec(output) ?? [];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`${args.join(' ')} ended and wrote only:\n${output}`)));
+  });
+  return {
+    url,
+    process: child,
+    output: () => output,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill();
+      await exited;
+    },
+  };
+}
+
+/** The gateway as `npm start` runs it, or with `--sandbox` as `npm run sandbox` does. */
+export function startGateway(env: Record<string, string>, ...args: string[]): Promise<Program> {
+  return startProgram({
+    args: ['src/server.ts', ...args],
+    env,
+    ready: /(http:\/\/127\.0\.0\.1:\d+\/graphql)/,
+  });
+}
+
+/** For programs that cannot pick a port themselves. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

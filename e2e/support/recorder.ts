@@ -1,0 +1,28 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { type Listening, listen } from './listen.ts';
+
+export interface Recorder extends Listening {
+  /** Where the programs under test reach the server behind it. */
+  readonly url: string;
+  /** The requests that went through, in order. */
+  readonly requests: { readonly headers: IncomingHttpHeaders; readonly body: string }[];
+}
+
+/** Stands in front of a GraphQL server and writes down what it is asked. */
+export async function startRecorder(target: string): Promise<Recorder> {
+  const requests: Recorder['requests'] = [];
+  const server = await listen(async (request, response) => {
+    const body = await text(request);
+    requests.push({ headers: request.headers, body });
+    const headers = new Headers();
+    for (const name of ['content-type', 'accept', 'authorization', 'x-linq-integration-token', 'x-request-id']) {
+      const value = request.headers[name];
+      if (typeof value === 'string') headers.set(name, value);
+    }
+    const answer = await fetch(target, { method: 'POST', headers, body });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+    response.end(await answer.text());
+  });
+  return { ...server, url: `${server.origin}/graphql`, requests };
+}
