@@ -1,8 +1,8 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Logger } from 'pino';
 import { UpstreamError, type UpstreamFault } from './datasources/faults.ts';
 import type { ServerContext } from './http/request-id.ts';
+import type { FailureLog } from './telemetry/failure-log.ts';
 
 /** Every `extensions.code` that a client can meet. The set is closed, and part of the API. */
 export const errorCodes = {
@@ -78,7 +78,7 @@ interface PublicErrorOptions {
 }
 
 /** Puts every error of a result through `publicError`, whether it comes from one field or refuses the whole request. */
-export function usePublicErrors(log: Logger, options: PublicErrorOptions): Plugin<object, ServerContext> {
+export function usePublicErrors(log: FailureLog, options: PublicErrorOptions): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext: { requestId } }) {
       if (Array.isArray(result) || !('errors' in result) || !result.errors?.length) return;
@@ -127,7 +127,7 @@ export function refusal(code: ErrorCode, message: string, requestId: string): st
 export function publicError(
   error: GraphQLError,
   requestId: string,
-  log: Logger,
+  log: FailureLog,
   { suggestions }: PublicErrorOptions,
 ): PublicError {
   const cause = rootCause(error);

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -7,6 +7,7 @@ const rules: [file: RegExp, mayImport: RegExp][] = [
   [/^server\.ts$/, /^(config|gateway|workers|http\/trusted-documents|telemetry\/log|sandbox\/)/],
   [/^workers\.ts$/, /^telemetry\//],
   [/^gateway\.ts$/, /^(?!server|sandbox\/)/],
+  [/^in-process(-options)?\.ts$/, /^(in-process-options|config|context|errors|schema\/|datasources\/)/],
   [/^config\.ts$/, /^http\//],
   [/^(context|errors)\.ts$/, /^(datasources\/|refusals)/],
   [/^schema\//, /^(schema\/|datasources\/model\.ts$|refusals)/],
