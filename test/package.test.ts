@@ -92,7 +92,7 @@ const startLinq = (): Promise<Upstream> =>
   });
 
 const example =
-  /## In one process\n.*?```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'README.md'), 'utf8'))?.[1] ?? '';
+  /## In one process\n.*?```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs/larger-graph.md'), 'utf8'))?.[1] ?? '';
 
 const program = `
 import { GraphQLError, graphql } from 'graphql';
@@ -135,7 +135,7 @@ it('has types, without a need for those of its server, that catch what is wrong'
   expect(stdout).toBe('');
 });
 
-it('runs the example of the README', async () => {
+it('runs the example of docs/larger-graph.md', async () => {
   await using linq = await startLinq();
   expect(JSON.parse(await runProgram('example.ts', linq.origin))).toEqual({ data: { chatMessage: { text: 'Hello' } } });
   expect(linq.paths).toEqual(['/api/partner/v2/chats/1/chat_messages/224']);
