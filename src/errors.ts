@@ -2,6 +2,7 @@ import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { UpstreamError, type UpstreamFault } from './datasources/faults.ts';
 import type { ServerContext } from './http/request-id.ts';
+import { withAdvice } from './refusals.ts';
 import type { FailureLog } from './telemetry/failure-log.ts';
 
 /** Every `extensions.code` that a client can meet. The set is closed, and part of the API. */
@@ -36,11 +37,19 @@ const publicFaults: Record<UpstreamFault, PublicFault> = {
     message: 'No Linq token to read with: send one in the X-LINQ-INTEGRATION-TOKEN header.',
     level: 'debug',
   },
-  unauthorized: { code: 'UNAUTHENTICATED', message: 'Linq did not accept the token.', level: 'debug' },
-  forbidden: { code: 'FORBIDDEN', message: 'Linq does not let this token read the message.', level: 'debug' },
+  unauthorized: {
+    code: 'UNAUTHENTICATED',
+    message: 'Linq did not accept the token: send another in the X-LINQ-INTEGRATION-TOKEN header.',
+    level: 'debug',
+  },
+  forbidden: {
+    code: 'FORBIDDEN',
+    message: 'Linq does not let this token read the message: check the chatId, or send another token.',
+    level: 'debug',
+  },
   'rate-limited': {
     code: 'UPSTREAM_RATE_LIMITED',
-    message: 'Linq limits how often this token may read. Wait, then ask again.',
+    message: 'Linq limits how often this token may read. Wait, retryAfterMs if that is given, then ask again.',
     level: 'debug',
   },
   timeout: { code: 'UPSTREAM_TIMEOUT', message: 'Linq did not answer in time. Ask again.', level: 'warn' },
@@ -51,7 +60,7 @@ const publicFaults: Record<UpstreamFault, PublicFault> = {
   },
   'bad-response': {
     code: 'UPSTREAM_BAD_RESPONSE',
-    message: 'Linq answered with something that is not the message asked for.',
+    message: 'Linq answered with something that is not the message asked for. Report it with the requestId.',
     level: 'warn',
   },
   overloaded: {
@@ -70,7 +79,8 @@ export interface PublicError {
   readonly extensions: Record<string, unknown>;
 }
 
-export const internalError = 'Internal error. The log of the gateway tells more under this requestId.';
+export const internalError =
+  'Internal error. Report it with the requestId: the log of the gateway tells more under it.';
 
 interface PublicErrorOptions {
   /** Whether a mistake is answered with names of the schema that come near it. */
@@ -145,7 +155,7 @@ export function publicError(
   }
   if (cause instanceof RangeError && error.path === undefined && cause.message.includes('call stack')) {
     // The stack of the parser, or of a validation rule: the document did it.
-    return describe(error, 'The document is nested too deeply.', {
+    return describe(error, 'The document is nested too deeply to be read: ask for fewer levels.', {
       code: 'GRAPHQL_PARSE_FAILED',
       retryable: false,
       requestId,
@@ -155,8 +165,8 @@ export function publicError(
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
   if (code !== undefined) {
     const http = { status: 400, ...(error.extensions['http'] ?? {}), spec: code !== 'BAD_REQUEST' };
-    const message = suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, '');
-    return describe(error, message, { code, retryable: errorCodes[code].retryable, requestId, http });
+    const words = suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, '');
+    return describe(error, withAdvice(words), { code, retryable: errorCodes[code].retryable, requestId, http });
   }
   // Not the message: it may quote what nobody may read.
   log.error({ requestId, error: cause.name, frames: framesOf(cause) }, 'internal error');

@@ -13,7 +13,25 @@ export function badRequest(message: string, status = 400): GraphQLError {
 
 /** The whole operation is refused, before anything was asked of Linq. */
 export function tooCostly(found: number, what: string, limit: number, variable: string): GraphQLError {
-  return new GraphQLError(`The operation has ${found} ${what}; the limit is ${limit} (${variable}).`, {
-    extensions: { code: 'OPERATION_TOO_COSTLY' },
-  });
+  return new GraphQLError(
+    `The operation has ${found} ${what}; the limit is ${limit} (${variable}). Ask for less at once.`,
+    {
+      extensions: { code: 'OPERATION_TOO_COSTLY' },
+    },
+  );
+}
+
+/** What to do about refusals that Yoga and graphql word, without saying it. */
+const advice: readonly [words: RegExp, next: string][] = [
+  [/^Must provide query string/, 'Send the document as "query", such as {"query":"{ __typename }"}.'],
+  [/^Could not determine what operation/, 'Send the name of an operation of the document as "operationName".'],
+  [/^Unexpected parameter/, 'Send "query", "operationName", "variables" and "extensions" alone.'],
+  [/^Batching is not supported/, 'Send one operation, which may ask for many messages.'],
+  [/operation is not supported by the schema|^Can only perform a mutation/, 'Send a query: there is nothing else.'],
+  [/^GraphQL introspection has been disabled/, 'Ask who runs this gateway for its schema.'],
+];
+
+export function withAdvice(message: string): string {
+  const next = advice.find(([words]) => words.test(message))?.[1];
+  return next === undefined ? message : `${message} ${next}`;
 }

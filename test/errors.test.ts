@@ -290,7 +290,7 @@ describe('requests that are refused as a whole', () => {
     const answer = await gateway.send({ path: '/graphql?query=%7B__typename%7D&variables=%7B' });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).errors[0]).toMatchObject({
-      message: 'The parameter "variables" is not JSON.',
+      message: 'The parameter "variables" is not JSON: send an object, such as {"id":"224"}.',
       extensions: { code: 'BAD_REQUEST' },
     });
   });

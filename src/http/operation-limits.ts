@@ -84,11 +84,11 @@ function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): V
             context.reportError(tooCostly(directives, 'directives', maxDirectives, 'MAX_DIRECTIVES'));
           }
           if (introspections > maxIntrospections) {
-            const message = `The operation introspects ${introspections} times; the limit is ${maxIntrospections}.`;
+            const message = `The operation introspects ${introspections} times; the limit is ${maxIntrospections}. Ask for less at once.`;
             context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
           }
           if (introspectionDepth > maxIntrospectionDepth) {
-            const message = `The operation introspects ${introspectionDepth} levels; the limit is ${maxIntrospectionDepth}.`;
+            const message = `The operation introspects ${introspectionDepth} levels; the limit is ${maxIntrospectionDepth}. Ask for less at once.`;
             context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
           }
         }

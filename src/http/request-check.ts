@@ -32,7 +32,10 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
       !isAuthority(host ?? 'localhost') ||
       !URL.canParse(`http://${host ?? 'localhost'}${url}`)
     ) {
-      return { status: 400, message: 'The Host header and the path make no URL.' };
+      return {
+        status: 400,
+        message: 'The Host header and the path make no URL: send plain ones, such as localhost:4000 and /graphql.',
+      };
     }
     if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host)))) {
       return { status: 421, message: 'This gateway answers on loopback only: address it as localhost or 127.0.0.1.' };

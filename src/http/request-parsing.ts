@@ -41,9 +41,9 @@ async function textOf(body: Promise<string>): Promise<string> {
     return await body;
   } catch (error) {
     if (!(error instanceof BodyFault)) throw error;
-    if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete.');
-    if (error.fault === 'not UTF-8') throw badRequest('The body is not UTF-8.');
-    throw badRequest('The body is larger than MAX_BODY_BYTES.', 413);
+    if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete. Send it again.');
+    if (error.fault === 'not UTF-8') throw badRequest('The body is not UTF-8: encode it so.');
+    throw badRequest('The body is larger than MAX_BODY_BYTES: ask for less at once.', 413);
   }
 }
 
@@ -62,8 +62,9 @@ export function createParamsReader(documents: TrustedDocuments | undefined): Rea
 }
 
 function fromBody(text: string): GraphQLParams {
-  const body = parseJson(text, 'The body');
-  if (typeof body !== 'object' || body === null) throw badRequest('The body must be a JSON object.');
+  const body = parseJson(text, 'The body', '{"query":"{ __typename }"}');
+  if (typeof body !== 'object' || body === null)
+    throw badRequest('The body must be a JSON object, such as {"query":"{ __typename }"}.');
   return body;
 }
 
@@ -75,16 +76,16 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
   }
   for (const name of ['variables', 'extensions']) {
     const value = search.get(name);
-    if (value) params[name] = parseJson(value, `The parameter "${name}"`);
+    if (value) params[name] = parseJson(value, `The parameter "${name}"`, '{"id":"224"}');
   }
   return params;
 }
 
-function parseJson(text: string, what: string): unknown {
+function parseJson(text: string, what: string, example: string): unknown {
   try {
     return parseExactly(text, depth, refuseRounded);
   } catch {
-    throw badRequest(`${what} is not JSON.`);
+    throw badRequest(`${what} is not JSON: send an object, such as ${example}.`);
   }
 }
 

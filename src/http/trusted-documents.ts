@@ -43,6 +43,7 @@ export function trusted(params: GraphQLParams, documents: TrustedDocuments): Gra
   const given = [documentId, id, docId, persistedQuery?.sha256Hash].find((candidate) => typeof candidate === 'string');
   if (given === undefined) throw badRequest('Only trusted documents are executed: send the id of one as "documentId".');
   const query = documents.get(given as string);
-  if (query === undefined) throw badRequest('No trusted document has this id.');
+  if (query === undefined)
+    throw badRequest('No trusted document has this id: send one of the manifest that the gateway was started with.');
   return { ...rest, query, ...(extensions !== undefined && { extensions: otherExtensions }) } as GraphQLParams;
 }

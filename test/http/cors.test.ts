@@ -254,7 +254,10 @@ it.each(['\ufeff', '\ufeff\ufeff'])(
     });
     expect(answer.status).toBe(400);
     expect(JSON.parse(answer.body).errors).toMatchObject([
-      { message: 'The body is not JSON.', extensions: { code: 'BAD_REQUEST' } },
+      {
+        message: 'The body is not JSON: send an object, such as {"query":"{ __typename }"}.',
+        extensions: { code: 'BAD_REQUEST' },
+      },
     ]);
     expect(gateway.calls).toEqual([]);
   },
@@ -277,7 +280,7 @@ it.each([
     });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
-      errors: [{ message: 'The body is not UTF-8.', extensions: { code: 'BAD_REQUEST' } }],
+      errors: [{ message: 'The body is not UTF-8: encode it so.', extensions: { code: 'BAD_REQUEST' } }],
     });
   }
   expect(gateway.calls).toEqual([]);

@@ -31,7 +31,9 @@ async function expectRefusal(gateway: TestGateway, { query, variables, found, wh
     for (let turn = 0; turn < 3; turn++) {
       const answer = await post(gateway, { query, variables }, { accept, 'x-request-id': 'abc' });
       const { data, errors } = JSON.parse(answer.body);
-      expect(errors[0].message).toBe(`The operation has ${found} ${what}; the limit is ${limit} (${variable}).`);
+      expect(errors[0].message).toBe(
+        `The operation has ${found} ${what}; the limit is ${limit} (${variable}). Ask for less at once.`,
+      );
       expect(errors[0].extensions).toEqual({ code: 'OPERATION_TOO_COSTLY', retryable: false, requestId: 'abc' });
       expect(data).toBeUndefined();
       expect(answer.status).toBe(status);
@@ -245,7 +247,7 @@ describe('an operation is refused before anything is asked of Linq', () => {
     });
     expect(answer.status).toBe(413);
     expect(JSON.parse(answer.body).errors).toMatchObject([
-      { message: 'The body is larger than MAX_BODY_BYTES.', extensions: { code: 'BAD_REQUEST' } },
+      { message: 'The body is larger than MAX_BODY_BYTES: ask for less at once.', extensions: { code: 'BAD_REQUEST' } },
     ]);
     expect(gateway.calls).toEqual([]);
   });

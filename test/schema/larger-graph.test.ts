@@ -100,7 +100,8 @@ it('counts the messages of all fields together, and reads one that several name 
     expect(answer.data).toBeUndefined();
     expect(answer.errors).toMatchObject([
       {
-        message: 'The operation has 4 distinct messages; the limit is 3 (MAX_MESSAGES_PER_OPERATION).',
+        message:
+          'The operation has 4 distinct messages; the limit is 3 (MAX_MESSAGES_PER_OPERATION). Ask for less at once.',
         extensions: { code: 'OPERATION_TOO_COSTLY' },
       },
     ]);
