@@ -20,7 +20,8 @@ import { CompiledOperations, useCompiledOperations } from './http/compiled-opera
 import { createCors } from './http/cors.ts';
 import { createDocumentCache } from './http/document-cache.ts';
 import { createFastPath } from './http/fast-path.ts';
-import { asksForPage, useGraphiQLPage } from './http/graphiql.ts';
+import { createGraphiQL } from './http/graphiql.ts';
+import { type FirstPage, linqPage } from './http/graphiql-page.ts';
 import { useNoIntrospection } from './http/no-introspection.ts';
 import { useOperationLimits } from './http/operation-limits.ts';
 import { BodyFault, readBody } from './http/request-body.ts';
@@ -39,8 +40,19 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+interface GatewayOptions {
+  /** The only documents that are executed; undefined is all. */
+  readonly documents?: TrustedDocuments | undefined;
+  /** What GraphiQL opens with. */
+  readonly firstPage?: FirstPage | undefined;
+}
+
 /** Puts the parts together. Opens nothing: the first connection to Linq is made by the first read. */
-export function createGateway(config: Config, log: Logger, documents?: TrustedDocuments): Gateway {
+export function createGateway(
+  config: Config,
+  log: Logger,
+  { documents, firstPage = linqPage }: GatewayOptions = {},
+): Gateway {
   const { linq, limits } = config;
   const metrics = createMetrics();
   const client = createLinqClient({
@@ -67,7 +79,6 @@ export function createGateway(config: Config, log: Logger, documents?: TrustedDo
     maskedErrors: false, // usePublicErrors masks, after every other plugin
     // In the order in which a request meets them.
     plugins: [
-      config.graphiql && useGraphiQLPage(),
       useJsonRequests(config.maxBodyBytes, readParams),
       useOperationLimits(limits),
       !config.introspection && useNoIntrospection(),
@@ -77,6 +88,10 @@ export function createGateway(config: Config, log: Logger, documents?: TrustedDo
   });
   const checkRequest = createRequestCheck({ ...config, loopbackOnly: isOpen(config) });
   const answerCors = createCors(config.corsOrigins);
+  const credential = config.callers && { authorization: 'Bearer ' };
+  const answerGraphiQL = config.graphiql
+    ? createGraphiQL({ ...firstPage, headers: { ...credential, ...firstPage.headers } })
+    : undefined;
   const identify = createIdentify(config.callers, log);
   const answerFast = createFastPath({
     operations,
@@ -90,8 +105,7 @@ export function createGateway(config: Config, log: Logger, documents?: TrustedDo
   });
 
   async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
-    const page = config.graphiql && asksForPage(req.method, req.headers.accept);
-    const identity = identify === undefined || page ? anybody : await identify(req.headers.authorization);
+    const identity = identify === undefined ? anybody : await identify(req.headers.authorization);
     if ('code' in identity) return refuse(req, res, requestId, identity);
     const body = hasJsonBody(req) ? readBody(req, config.maxBodyBytes) : undefined;
     try {
@@ -122,9 +136,11 @@ export function createGateway(config: Config, log: Logger, documents?: TrustedDo
       if (answerCors(req, res, requestId)) return;
       const refused = checkRequest(req);
       if (refused !== undefined) return refuse(req, res, requestId, { code: 'BAD_REQUEST', ...refused });
-      const path = req.url?.split('?', 1)[0];
-      if (path === '/graphql') {
-        answer(req, res, requestId).catch((error: Error) => {
+      const path = req.url?.split('?', 1)[0] ?? '';
+      const answering =
+        answerGraphiQL?.(req, res, path, requestId) ?? (path === '/graphql' ? answer(req, res, requestId) : undefined);
+      if (answering !== undefined) {
+        answering.catch((error: Error) => {
           log.error({ requestId, error: error.name, frames: framesOf(error) }, 'internal error');
           if (res.headersSent) res.destroy();
           else refuse(req, res, requestId, { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalError });

@@ -6,6 +6,7 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './http/trusted-documents.ts';
+import { sandboxPage } from './sandbox/first-page.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { createLog } from './telemetry/log.ts';
 import { onDrain, superviseWorkers } from './workers.ts';
@@ -41,7 +42,7 @@ if (cluster.isWorker) {
 
 /** Listens; the answer stops again what it has begun. */
 async function serve(onListening?: (address: AddressInfo) => void): Promise<() => Promise<void>> {
-  const gateway = createGateway(config, log, documents);
+  const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
   // The gateway checks the Host header itself, in our words.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {

@@ -12,7 +12,7 @@ const rows = policy.split('\n').filter((line) => line.startsWith('| ') && !/^\| 
 
 describe('SECURITY.md', () => {
   it.each(rows)('names a test that is there for: %s', (row) => {
-    const tests = [...row.matchAll(/`(test\/[^`]+)` "([^"]+)"/g)];
+    const tests = [...row.matchAll(/`((?:test|e2e)\/[^`]+)` "([^"]+)"/g)];
     expect(tests.length).toBeGreaterThan(0);
     for (const [, file = '', title = ''] of tests) {
       expect(existsSync(at(file)), file).toBe(true);

@@ -45,6 +45,18 @@ it('as sandbox first says that the data is made up, where to look and what to pa
   expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
 });
 
+it('as sandbox opens GraphiQL with tabs that show what there is to see', async () => {
+  const server = start({}, '--sandbox');
+  const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
+  const page = await (await fetch(url, { headers: { accept: 'text/html' } })).text();
+  expect(page).toContain('<title>Linq GraphQL gateway: sandbox</title>');
+  for (const title of ['DocumentedMessage', 'ManyMessages', 'FailingAndMissing', 'RateLimit', 'Timeout']) {
+    expect(page).toContain(`\\nquery ${title} {`);
+  }
+  server.kill();
+  await outcomeOf(server);
+});
+
 it('as sandbox never sends a real token anywhere', async () => {
   await using upstream = await startUpstream((response) => response.end());
   const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, '--sandbox');

@@ -48,7 +48,7 @@ async function startGateway(manifest: object = documents, env: Record<string, st
   const sandbox = await startSandbox({ onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'own', ...env });
   const trusted = readTrustedDocuments(written(JSON.stringify(manifest)));
-  const gateway = createGateway(config, createLog('silent'), trusted);
+  const gateway = createGateway(config, createLog('silent'), { documents: trusted });
   const server = createServer(gateway.handle);
   const origin = await listen(server);
   return {

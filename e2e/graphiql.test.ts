@@ -1,0 +1,391 @@
+/**
+ * GraphiQL as people meet it, in a real Chromium that reaches nothing but loopback. With SCREENSHOTS=1 the picture in
+ * docs/ is taken anew.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const token = 'a-credential-that-nobody-keeps';
+
+interface Gateway extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** The gateway as a process of its own, on the Node that runs this. Resolves with its URL. */
+async function startGateway(env: Record<string, string>, ...args: string[]): Promise<Gateway> {
+  const server: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  for await (const chunk of server.stdout ?? []) {
+    text += chunk;
+    const url = /http:\/\/127\.0\.0\.1:\d+\/graphql/.exec(text)?.[0];
+    if (url !== undefined) {
+      server.stdout?.resume();
+      const stop = async () => void (server.kill() && (await once(server, 'exit')));
+      return { url, [Symbol.asyncDispose]: stop };
+    }
+  }
+  throw new Error(`the gateway ended and wrote only: ${text}`);
+}
+
+/** Stands before the gateway and counts what goes to the browser: CDP does not tell of what workers load. */
+async function startMeter(url: string) {
+  const meter = { bytes: 0, url: '', close: () => {} };
+  const server = createTcpServer((socket) => {
+    const upstream = connect(Number(new URL(url).port), '127.0.0.1');
+    upstream.on('data', (chunk) => {
+      meter.bytes += chunk.length;
+    });
+    socket.pipe(upstream).pipe(socket);
+    for (const [one, other] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  meter.url = url.replace(/:\d+/, `:${(server.address() as AddressInfo).port}`);
+  meter.close = () => server.close();
+  return meter;
+}
+
+let browser: Browser;
+let context: BrowserContext;
+let sandbox: Gateway;
+/** What must not happen: foreign requests, failed ones, errors and violations of the policy. */
+let troubles: string[];
+
+beforeAll(async () => {
+  sandbox = await startGateway({}, '--sandbox');
+  browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    // Not page.route, which switches the browser's cache off. Addresses are mapped as well as names.
+    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+  });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await sandbox?.[Symbol.asyncDispose]();
+});
+
+afterEach(() => context?.close());
+
+/** A browser that was never here. */
+async function open(url: string): Promise<Page> {
+  troubles = [];
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  context.on('request', (request) => {
+    if (!/^(data|blob):|^http:\/\/127\.0\.0\.1:/.test(request.url())) troubles.push(`foreign: ${request.url()}`);
+  });
+  context.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText;
+    if (reason !== 'net::ERR_ABORTED') troubles.push(`failed: ${request.url()} ${reason}`); // that was our own reload
+  });
+  context.on('response', (response) => response.ok() || troubles.push(`${response.status()}: ${response.url()}`));
+  context.on(
+    'console',
+    (message) => /error|warning/.test(message.type()) && troubles.push(`console: ${message.text()}`),
+  );
+  context.on('weberror', (error) => troubles.push(`thrown: ${error.error().message}`));
+  await context.exposeBinding('tell', (_source, trouble: string) => troubles.push(trouble));
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+      Reflect.get(globalThis, 'tell')(`policy: ${effectiveDirective} ${blockedURI}`),
+    );
+  });
+  const page = await context.newPage();
+  await load(page, () => page.goto(url));
+  return page;
+}
+
+/** Until GraphiQL stands, has the schema, and its workers work. */
+async function load(page: Page, navigate: () => Promise<unknown>): Promise<void> {
+  const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+  await navigate();
+  await answered;
+  await editor(page, 'Operation Editor').waitFor();
+  // Monaco ends workers and starts them anew, so one may be gone while it is asked.
+  const working = () => page.workers().map((worker) => worker.evaluate(() => true).catch(() => false));
+  await expect.poll(() => Promise.all(working()), { timeout: 20_000 }).toEqual([true, true, true]);
+}
+
+const editor = (page: Page, label: string) => page.locator(`[aria-label="${label}"] .view-lines`);
+
+/** What a pane shows, as text. */
+async function shown(page: Page, label: string): Promise<string> {
+  const lines = await editor(page, label).last().innerText();
+  return lines.replaceAll('\u00a0', ' ');
+}
+
+/** Runs what is in the editor from the keyboard; the answer is what came over the wire. */
+async function run(page: Page) {
+  const answered = page.waitForResponse((response) => response.request().method() === 'POST', { timeout: 20_000 });
+  await page.keyboard.press('Control+Enter');
+  const response = await answered;
+  await page.waitForFunction(() => !document.querySelector('.graphiql-spinner'));
+  return { headers: await response.request().allHeaders(), ...(await response.json()) };
+}
+
+const titles = (page: Page) => page.getByRole('tab').allInnerTexts();
+const activeTitle = (page: Page) => page.locator('.graphiql-tab-active').innerText();
+
+/** Everything that a browser keeps for a page, as one text. */
+const kept = (page: Page) =>
+  page.evaluate(async () =>
+    JSON.stringify({
+      local: { ...localStorage },
+      session: { ...sessionStorage },
+      databases: await indexedDB.databases(),
+      caches: await caches.keys(),
+      cookies: document.cookie,
+      history: [location.href, history.state, window.name],
+    }),
+  );
+
+/** Until GraphiQL has kept that it did; before, it would run what it had last. */
+async function switchTo(page: Page, title: string): Promise<void> {
+  await page.getByRole('button', { name: title, exact: true }).click();
+  const index = (await titles(page)).indexOf(title);
+  await page.waitForFunction((wanted) => {
+    const key = Object.keys(localStorage).find((name) => name.endsWith('tabState')) ?? '';
+    return JSON.parse(localStorage.getItem(key) ?? '{}').activeTabIndex === wanted;
+  }, index);
+  expect(await activeTitle(page)).toBe(title);
+}
+
+/** Puts a value between the quotes of the first header of the pane. */
+async function fillIn(page: Page, value: string, line = 2): Promise<void> {
+  await editor(page, 'Headers').last().click();
+  await page.keyboard.press('Control+Home');
+  for (let below = 1; below < line; below++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('End');
+  const text = (await shown(page, 'Headers')).split('\n')[line - 1] ?? '';
+  for (let left = text.length - text.lastIndexOf('"'); left > 0; left--) await page.keyboard.press('ArrowLeft');
+  await page.keyboard.insertText(value);
+}
+
+it('reaches nothing but this machine', async () => {
+  context = await browser.newContext();
+  const page = await context.newPage();
+  for (const url of ['http://example.com/', 'http://192.0.2.1/']) {
+    await expect(page.goto(url)).rejects.toThrow('ERR_NAME_NOT_RESOLVED');
+  }
+});
+
+it('loads with less than 4 MB, and again with less than 50 kB', async () => {
+  const meter = await startMeter(sandbox.url);
+  const page = await open(meter.url);
+  const first = meter.bytes;
+  meter.bytes = 0;
+  await load(page, () => page.reload());
+  process.stdout.write(`GraphiQL: first load ${first} bytes on the wire, reload ${meter.bytes}\n`);
+  expect(first).toBeLessThan(4_000_000);
+  expect(first).toBeGreaterThan(1_000_000); // it was counted
+  expect(meter.bytes).toBeLessThan(50_000);
+  expect(meter.bytes).toBeGreaterThan(1_000);
+  expect(troubles).toEqual([]);
+  meter.close();
+});
+
+describe('in front of the sandbox', () => {
+  it('runs the documented message from the keyboard', async () => {
+    const page = await open(sandbox.url);
+    expect(await activeTitle(page)).toBe('DocumentedMessage');
+    const { data } = await run(page);
+    expect(data.chatMessage.text).toBe('Hello, how are you?');
+    await expect.poll(() => shown(page, 'Result Window')).toContain('"text": "Hello, how are you?"');
+    if (process.env['SCREENSHOTS']) await page.screenshot({ path: `${root}/docs/graphiql.png` });
+    expect(troubles).toEqual([]);
+  });
+
+  it('runs it from within the editor, which is reached without a mouse', async () => {
+    const page = await open(sandbox.url);
+    const inEditor = () => page.evaluate(() => document.activeElement?.closest('.graphiql-query-editor') !== null);
+    for (let presses = 0; presses < 40 && !(await inEditor()); presses++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Control+End');
+    const { data } = await run(page);
+    expect(data.chatMessage.text).toBe('Hello, how are you?');
+    expect(troubles).toEqual([]);
+  });
+
+  it('shows in each tab what its comment says', async () => {
+    const page = await open(sandbox.url);
+    const answers: Record<string, Awaited<ReturnType<typeof run>>> = {};
+    for (const title of await titles(page)) {
+      await switchTo(page, title);
+      const [comment] = (await shown(page, 'Operation Editor')).split('\n');
+      expect(comment).toMatch(/^# .{10,42}$/);
+      answers[title] = await run(page);
+    }
+    const { DocumentedMessage, ManyMessages, FailingAndMissing, RateLimit, Timeout, ...others } = answers;
+    expect(others).toEqual({});
+    expect(DocumentedMessage?.data.chatMessage.text).toBe('Hello, how are you?');
+    expect(ManyMessages?.data.chatMessagesByKeys.map(({ id }: { id: string }) => id)).toEqual([
+      '3',
+      '2',
+      '1',
+      '224',
+      '226',
+      '3',
+    ]);
+    expect(FailingAndMissing).toMatchObject({
+      data: { failing: null, missing: null, found: { text: 'Hello, how are you?' } },
+      errors: [{ path: ['failing'], extensions: { code: 'FORBIDDEN' } }],
+    });
+    expect(RateLimit).toMatchObject({
+      data: { short: { text: 'Hello, how are you?' }, long: null },
+      errors: [{ path: ['long'], extensions: { code: 'UPSTREAM_RATE_LIMITED', retryAfterMs: expect.any(Number) } }],
+    });
+    expect(Timeout).toMatchObject({
+      headers: { 'x-request-timeout-ms': '3000' },
+      data: { silent: null, found: { text: 'Hello, how are you?' } },
+      errors: [{ path: ['silent'], extensions: { code: 'UPSTREAM_TIMEOUT', retryable: true } }],
+    });
+    expect(troubles).toEqual([]);
+  });
+
+  it('explains the schema in the documentation pane', async () => {
+    const page = await open(sandbox.url);
+    await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    const pane = page.locator('.graphiql-doc-explorer');
+    await pane.getByText('Query', { exact: true }).click();
+    await pane.getByText('One message of a chat').waitFor();
+    await pane.getByText('ChatMessage', { exact: true }).first().click();
+    await pane.getByText('Null when the message is attachments alone').waitFor();
+    expect(troubles).toEqual([]);
+  });
+
+  it('completes what is typed, and explains what it offers', async () => {
+    const page = await open(sandbox.url);
+    await editor(page, 'Operation Editor').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('{ chatMessage(chatId: 1, id: 224) { delivered');
+    const offers = page.locator('.suggest-widget');
+    await offers.getByText('deliveredAt').first().waitFor();
+    await page.keyboard.press('Tab');
+    await expect.poll(() => shown(page, 'Operation Editor')).toContain('{ deliveredAt');
+    expect(troubles).toEqual([]);
+  });
+});
+
+it('keeps no credential in the browser, wherever it was typed, and keeps the rest', async () => {
+  const page = await open(sandbox.url);
+  await switchTo(page, 'Timeout');
+  await fillIn(page, `0", "X-LINQ-INTEGRATION-TOKEN": "${token}`);
+  const { headers } = await run(page);
+  expect(headers).toMatchObject({ 'x-linq-integration-token': token });
+  await page.getByRole('button', { name: 'New tab' }).click();
+  await fillIn(page, `0", "authorization": "Bearer ${token}`);
+  await editor(page, 'Operation Editor').click();
+  await page.keyboard.insertText('query Mine { chatMessage(chatId: 1, id: 226) { id } }');
+  expect((await run(page)).headers).toMatchObject({ authorization: `Bearer ${token}` });
+  // What GraphiQL keeps, it keeps half a second after the last change.
+  await expect.poll(() => kept(page), { timeout: 5_000 }).toContain('query Mine');
+  for (const title of [...(await titles(page)), 'Mine']) {
+    await switchTo(page, title);
+    expect(await kept(page)).not.toContain(token);
+  }
+  await load(page, () => page.reload());
+  expect(await kept(page)).not.toContain(token);
+  expect(await page.content()).not.toContain(token);
+  expect(await titles(page)).toEqual([
+    'DocumentedMessage',
+    'ManyMessages',
+    'FailingAndMissing',
+    'RateLimit',
+    'Timeout',
+    'Mine',
+  ]);
+  expect(await activeTitle(page)).toBe('Mine');
+  expect((await run(page)).data).toEqual({ chatMessage: { id: '226' } });
+  expect(troubles).toEqual([]);
+});
+
+it('comes back as it was left, were it untouched', async () => {
+  const page = await open(sandbox.url);
+  const before = await titles(page);
+  for (let visit = 0; visit < 2; visit++) {
+    await load(page, () => page.reload());
+    expect([await titles(page), await activeTitle(page)]).toEqual([before, 'DocumentedMessage']);
+  }
+  expect(new URL(page.url()).search).toBe('');
+});
+
+it('opens a link to a query in a tab of its own, and does not run it', async () => {
+  const page = await open(`${sandbox.url}?query=${encodeURIComponent('query Linked { __typename }')}`);
+  expect(await activeTitle(page)).toBe('Linked');
+  expect(await shown(page, 'Operation Editor')).toBe('query Linked { __typename }');
+  expect(await titles(page)).toContain('DocumentedMessage');
+  expect(await shown(page, 'Result Window')).toBe('');
+  expect((await run(page)).data).toEqual({ __typename: 'Query' });
+  expect(troubles).toEqual([]);
+});
+
+describe('in front of Linq', () => {
+  /** In the place of Linq: answers with the token that it was asked with. */
+  const linq = createServer(({ headers }, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ data: { id: 224, text: headers['x-linq-integration-token'] } }));
+  });
+  let origin: string;
+  beforeAll(async () => {
+    linq.listen(0, '127.0.0.1');
+    await once(linq, 'listening');
+    origin = `http://127.0.0.1:${(linq.address() as AddressInfo).port}`;
+  });
+  afterAll(() => void linq.close());
+
+  it('has one tab, and the header for the token without a value', async () => {
+    await using gateway = await startGateway({ LINQ_API_URL: origin });
+    const page = await open(gateway.url);
+    expect(await titles(page)).toEqual(['Message']);
+    expect(await shown(page, 'Headers')).toBe('{\n  "X-LINQ-INTEGRATION-TOKEN": ""\n}');
+    const without = await run(page);
+    expect(without.errors[0].message).toContain('X-LINQ-INTEGRATION-TOKEN');
+    await fillIn(page, token);
+    expect((await run(page)).data.chatMessage.text).toBe(token);
+    await page.getByRole('button', { name: 'New tab' }).click();
+    expect(await shown(page, 'Headers')).toBe('{\n  "X-LINQ-INTEGRATION-TOKEN": ""\n}');
+    await expect.poll(() => kept(page), { timeout: 5_000 }).toContain('untitled');
+    expect(await kept(page)).not.toContain(token);
+    await load(page, () => page.reload());
+    expect(await kept(page)).not.toContain(token);
+    expect(await shown(page, 'Headers')).toBe('{\n  "X-LINQ-INTEGRATION-TOKEN": ""\n}');
+    expect(troubles).toEqual([]);
+  });
+
+  it('says which credential is missing, and explains the schema once it is there', async () => {
+    await using gateway = await startGateway({
+      LINQ_API_URL: origin,
+      LINQ_INTEGRATION_TOKEN: 'own',
+      GATEWAY_API_KEYS: token,
+    });
+    const page = await open(gateway.url);
+    expect(await shown(page, 'Headers')).toBe('{\n  "authorization": "Bearer ",\n  "X-LINQ-INTEGRATION-TOKEN": ""\n}');
+    expect((await run(page)).errors[0].message).toContain('authorization: Bearer');
+    await expect.poll(() => shown(page, 'Result Window')).toContain('authorization: Bearer');
+    expect(troubles.every((trouble) => /401/.test(trouble))).toBe(true);
+    troubles = [];
+    await fillIn(page, token);
+    expect((await run(page)).data.chatMessage.text).toBe('own');
+    await page.getByRole('button', { name: /Re-fetch GraphQL schema/ }).click();
+    await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    await page.locator('.graphiql-doc-explorer').getByText('Query', { exact: true }).click();
+    expect(await kept(page)).not.toContain(token);
+    expect(troubles).toEqual([]);
+  });
+});
