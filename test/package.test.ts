@@ -92,7 +92,8 @@ const startLinq = (): Promise<Upstream> =>
   });
 
 const example =
-  /## In one process\n.*?```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs/larger-graph.md'), 'utf8'))?.[1] ?? '';
+  /## In one process\n.*?```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs/larger-graph.md'), 'utf8'))?.[1] ??
+  '';
 
 const program = `
 import { GraphQLError, graphql } from 'graphql';
