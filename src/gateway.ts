@@ -19,7 +19,7 @@ import { type CallerRules, createCallerCheck, type Identity } from './http/calle
 import { CompiledOperations, useCompiledOperations } from './http/compiled-operations.ts';
 import { createCors } from './http/cors.ts';
 import { createDocumentCache } from './http/document-cache.ts';
-import { createFastPath } from './http/fast-path.ts';
+import { contentTypeFor, createFastPath } from './http/fast-path.ts';
 import { createGraphiQL } from './http/graphiql.ts';
 import { type FirstPage, linqPage } from './http/graphiql-page.ts';
 import { useNoIntrospection } from './http/no-introspection.ts';
@@ -126,7 +126,9 @@ export function createGateway(
   ) {
     setAnswerHeaders(res, requestId);
     if (!req.complete) dropUnreadBody(req, res);
-    res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
+    // Apollo Client reads the errors of a status such as 401 only under the type that GraphQL over HTTP has for them.
+    const contentType = contentTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
+    res.writeHead(status, { 'content-type': contentType, ...headers });
     res.end(refusal(code, message, requestId));
   }
 

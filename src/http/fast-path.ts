@@ -109,7 +109,7 @@ const json = 'application/json; charset=utf-8';
 const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
 
 /** What Yoga would answer as; undefined where that takes a longer look. */
-function contentTypeFor(accept: string | undefined): string | undefined {
+export function contentTypeFor(accept: string | undefined): string | undefined {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
   for (const range of accept.split(',')) {
     const type = range.trim();

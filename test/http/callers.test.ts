@@ -145,6 +145,7 @@ describe('API keys', () => {
         ]) {
           expect(answer.status).toBe(401);
           expect(answer.headers['www-authenticate']).toBe(challenge);
+          expect(answer.headers['content-type']).toBe(`${accept}; charset=utf-8`);
           expect(answer.headers['x-request-id']).toBe('abc');
           expect(JSON.parse(answer.body)).toEqual({
             errors: [
