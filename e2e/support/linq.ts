@@ -4,23 +4,36 @@ import { type Listening, listen } from './listen.ts';
 export interface Linq extends Listening {
   /** Chat, message and token of each call, in order. */
   readonly calls: { readonly key: string; readonly token: string | undefined }[];
+  /** What messages say instead of `Message <id>`, by chat and message, such as `2/7`. */
+  readonly texts: Map<string, string>;
 }
 
 const documented = JSON.parse(
   readFileSync(new URL('../../test/fixtures/chat-message.documented.json', import.meta.url), 'utf8'),
 );
 
-/** In the place of Linq: its documented example under any id; nothing in chat 404, and an error page in chat 500. */
+/**
+ * In the place of Linq: its documented example under any id; that status in the chats 403, 404 and 500; no answer in chat
+ * 504; in chat 429 the first call for a message is told to come back in a second, in chat 4290 each call in an hour.
+ */
 export async function startLinq(): Promise<Linq> {
   const calls: Linq['calls'] = [];
+  const texts: Linq['texts'] = new Map();
   const server = await listen((request, response) => {
     const [, chatId = '', id = ''] =
       /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/.exec(request.url ?? '') ?? [];
-    calls.push({ key: `${chatId}/${id}`, token: request.headers['x-linq-integration-token']?.toString() });
+    const key = `${chatId}/${id}`;
+    const again = calls.some((call) => call.key === key);
+    calls.push({ key, token: request.headers['x-linq-integration-token']?.toString() });
     if (chatId === '500') return void response.writeHead(500).end('<h1>Oops</h1>');
-    if (chatId === '404') return void response.writeHead(404).end('{}');
+    if (chatId === '403' || chatId === '404') return void response.writeHead(Number(chatId)).end('{}');
+    if (chatId === '504') return;
+    if (chatId === '429' && !again) return void response.writeHead(429, { 'retry-after': '1' }).end('{}');
+    if (chatId === '4290') return void response.writeHead(429, { 'retry-after': '3600' }).end('{}');
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ data: { ...documented.data, id: Number(id), text: `Message ${id}` } }));
+    response.end(
+      JSON.stringify({ data: { ...documented.data, id: Number(id), text: texts.get(key) ?? `Message ${id}` } }),
+    );
   });
-  return { ...server, calls };
+  return { ...server, calls, texts };
 }

@@ -6,17 +6,31 @@ export interface Recorder extends Listening {
   /** Where the programs under test reach the server behind it. */
   readonly url: string;
   /** The requests that went through, in order. */
-  readonly requests: { readonly headers: IncomingHttpHeaders; readonly body: string }[];
+  readonly requests: {
+    readonly headers: IncomingHttpHeaders;
+    readonly body: string;
+    /** By `performance.now()`. */
+    readonly at: number;
+  }[];
 }
+
+const forwarded = [
+  'content-type',
+  'accept',
+  'authorization',
+  'x-linq-integration-token',
+  'x-request-id',
+  'x-request-timeout-ms',
+];
 
 /** Stands in front of a GraphQL server and writes down what it is asked. */
 export async function startRecorder(target: string): Promise<Recorder> {
   const requests: Recorder['requests'] = [];
   const server = await listen(async (request, response) => {
     const body = await text(request);
-    requests.push({ headers: request.headers, body });
+    requests.push({ headers: request.headers, body, at: performance.now() });
     const headers = new Headers();
-    for (const name of ['content-type', 'accept', 'authorization', 'x-linq-integration-token', 'x-request-id']) {
+    for (const name of forwarded) {
       const value = request.headers[name];
       if (typeof value === 'string') headers.set(name, value);
     }

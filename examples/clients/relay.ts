@@ -1,0 +1,19 @@
+import { Environment, type GraphQLResponse, Network, RecordSource, Store } from 'relay-runtime';
+import { post } from './fetch.ts';
+import type { DocumentOptions, GatewayOptions } from './gateway.ts';
+
+export function createRelayEnvironment({ byId = false, ...gateway }: GatewayOptions & DocumentOptions) {
+  return new Environment({
+    network: Network.create(({ id, text }, variables) => {
+      const answer = post(gateway, { ...(byId ? { documentId: id } : { query: text }), variables });
+      return answer as Promise<GraphQLResponse>;
+    }),
+    store: new Store(new RecordSource()),
+    // Relay takes an id for unique in the whole graph. A message's is unique only in its chat (select both), and a
+    // message and a reaction may have the same one.
+    getDataID({ chatId, id }, typeName) {
+      if (typeName === 'ChatMessage') return chatId && id && `ChatMessage:${chatId}/${id}`;
+      return id && `${typeName}:${id}`;
+    },
+  });
+}
