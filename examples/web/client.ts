@@ -1,0 +1,69 @@
+import { Client, fetchExchange, gql } from '@urql/core';
+
+export const client = new Client({
+  url: '/graphql',
+  preferGetMethod: false, // ids stay out of URLs, and so out of the logs on the way
+  // How long the gateway may take for one read. Where it wants a credential, `authorization` goes here too: that of the
+  // person who is signed in, never a Linq token.
+  fetchOptions: { headers: { 'x-request-timeout-ms': '3000' } },
+  fetch: (url, init) => {
+    const patience = AbortSignal.timeout(5_000); // for when the way to the gateway is cut
+    return fetch(url, {
+      ...init,
+      signal: AbortSignal.any([init?.signal, patience].filter((signal) => signal != null)),
+    });
+  },
+  // No cache: delivery and reactions change, and the document cache keeps failures too, whose data is not empty but holds
+  // a null. If you cache: a ChatMessage is identified by chatId and id together, never by id alone.
+  exchanges: [fetchExchange],
+});
+
+export const chatMessageQuery = gql<{ chatMessage: ChatMessage | null }, MessageKey>`
+  query ChatMessage($chatId: ID!, $id: ID!) {
+    chatMessage(chatId: $chatId, id: $id) {
+      text
+      sentFrom
+      sentAt
+      deliveredAt
+      deliveryStatus
+      editedAt
+      isRead
+      attachments { id url filename mimeType fileSize }
+      reactions { id reaction isFromMe fromPhone }
+    }
+  }
+`;
+
+/** Text, not numbers: ids may be beyond what a JavaScript number holds. */
+export interface MessageKey {
+  readonly chatId: string;
+  readonly id: string;
+}
+
+/** What the query asks for; the schema says when a field is null. */
+export interface ChatMessage {
+  readonly text: string | null;
+  readonly sentFrom: string | null;
+  readonly sentAt: string | null;
+  readonly deliveredAt: string | null;
+  readonly deliveryStatus: string | null;
+  readonly editedAt: string | null;
+  readonly isRead: boolean | null;
+  readonly attachments: readonly Attachment[];
+  readonly reactions: readonly Reaction[];
+}
+
+export interface Attachment {
+  readonly id: string;
+  readonly url: string | null;
+  readonly filename: string | null;
+  readonly mimeType: string | null;
+  readonly fileSize: number | null;
+}
+
+export interface Reaction {
+  readonly id: string;
+  readonly reaction: string | null;
+  readonly isFromMe: boolean | null;
+  readonly fromPhone: string | null;
+}

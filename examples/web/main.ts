@@ -1,0 +1,86 @@
+import { chatMessageQuery, client, type MessageKey } from './client.ts';
+import { element } from './element.ts';
+import { renderFailure } from './failure.ts';
+import { renderMessage } from './message.ts';
+
+const form = the('form', HTMLFormElement);
+const status = the('[role=status]', HTMLElement);
+const result = the('#result', HTMLElement);
+const fields = { chatId: the('#chatId', HTMLInputElement), id: the('#id', HTMLInputElement) };
+
+/** Ends the read that is under way: a later one must not be overtaken by its answer. */
+let stop = () => {};
+
+/** Shows what the address asks for, so that every state can be linked to. */
+function show(): void {
+  const asked = new URLSearchParams(location.search);
+  fields.chatId.value = asked.get('chatId') ?? '1';
+  fields.id.value = asked.get('id') ?? '224';
+  for (const link of document.querySelectorAll('nav a')) {
+    link.ariaCurrent = link.getAttribute('href') === location.search ? 'page' : null;
+  }
+  stop();
+  result.replaceChildren();
+  result.ariaBusy = 'false';
+  status.textContent = '';
+  if (readable()) load({ chatId: fields.chatId.value, id: fields.id.value });
+}
+
+function load(key: MessageKey): void {
+  stop(); // an earlier try would be told the answer as well
+  const name = `Message ${key.id} of chat ${key.chatId}`;
+  status.textContent = `${name}: loading …`;
+  document.title = name;
+  result.ariaBusy = 'true';
+  const query = client.query(chatMessageQuery, key).subscribe(({ data, error }) => {
+    status.textContent = name;
+    if (data?.chatMessage) put(renderMessage(data.chatMessage));
+    else if (error) put(renderFailure(error, () => load(key)));
+    else put(element('p', { class: 'missing' }, 'There is no such message.'));
+  });
+  stop = query.unsubscribe;
+}
+
+function put(content: HTMLElement): void {
+  const focused = result.contains(document.activeElement);
+  result.replaceChildren(content);
+  result.ariaBusy = 'false';
+  // Whoever pressed "Try again" goes on from here, not from the top of the page.
+  if (focused) (result.querySelector('button') ?? result).focus();
+}
+
+/** Whether both fields hold ids; says beside each what is wrong. */
+function readable(): boolean {
+  const wrong = Object.values(fields).filter((field) => {
+    field.value = field.value.trim();
+    const fits = isId(field.value);
+    field.ariaInvalid = String(!fits);
+    the(`#${field.id}-fault`, HTMLElement).textContent = fits
+      ? ''
+      : 'A whole number from 1 to 9223372036854775807, please.';
+    return !fits;
+  });
+  wrong[0]?.focus();
+  return wrong.length === 0;
+}
+
+function isId(text: string): boolean {
+  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) < 2n ** 63n;
+}
+
+function the<T extends Element>(selector: string, type: new () => T): T {
+  const found = document.querySelector(selector);
+  if (!(found instanceof type)) throw new Error(`index.html has no ${selector}`);
+  return found;
+}
+
+form.addEventListener('submit', (event) => {
+  if (!readable()) event.preventDefault();
+});
+// Links and the form work by themselves; this only spares the reload. Where a browser lacks it, it reloads.
+window.navigation?.addEventListener('navigate', (event) => {
+  const { pathname } = new URL(event.destination.url);
+  if (!event.canIntercept || event.navigationType === 'reload' || pathname !== location.pathname) return;
+  event.intercept({ focusReset: 'manual', scroll: 'manual', handler: async () => show() });
+});
+show();
