@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Installs what the examples and their tests need, makes and checks their types, and runs the tests; arguments are vitest's. */
+const install = ['ci', '--no-audit', '--no-fund', '--prefix'];
+const steps: [command: string, ...args: string[]][] = [
+  ['npm', ...install, 'examples'],
+  ['npm', ...install, 'examples/web'],
+  ['npm', ...install, 'e2e'],
+  ['npm', 'run', 'generate', '--prefix', 'examples'],
+  ['tsc', '--project', 'examples'],
+  ['tsc', '--project', 'examples/web'],
+  ['tsc', '--project', 'e2e'],
+  ['vitest', 'run', '--root', 'e2e', '--reporter=verbose', ...process.argv.slice(2)],
+];
+
+for (const program of ['/usr/bin/chromium', '/usr/bin/redis-server', '/usr/sbin/nginx']) {
+  if (!existsSync(program)) refuse(`${program} is needed: it comes with Debian's package of that name`);
+}
+for (const [index, [command, ...args]] of steps.entries()) {
+  console.log(`\n-- ${index + 1} of ${steps.length}: ${[command, ...args].join(' ')}`);
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const { status } = spawnSync(command, args, { cwd, stdio: 'inherit', shell: process.platform === 'win32' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function refuse(why: string): never {
+  console.error(why);
+  process.exit(1);
+}
