@@ -227,7 +227,8 @@ describe('a context', () => {
     expect((await inProcess.query(operation(1, 2))).errors).toBeUndefined();
     expect(inProcess.calls.splice(0)).toHaveLength(2);
     const extensions = { code: 'OPERATION_TOO_COSTLY', retryable: false };
-    const message = 'The operation has 3 distinct messages; the limit is 2 (MAX_MESSAGES_PER_OPERATION).';
+    const message =
+      'The operation has 3 distinct messages; the limit is 2 (MAX_MESSAGES_PER_OPERATION). Ask for less at once.';
     expect(await inProcess.query(operation(1, 2, 3))).toMatchObject({
       data: { chatMessage: null, chatMessagesByKeys: [null, null, null] },
       errors: Array(4).fill({ message, extensions }),
