@@ -2,13 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
 import { codings, type GraphiQLFiles, openGraphiQLFiles } from './graphiql-files.ts';
 import { type FirstPage, graphiqlPage } from './graphiql-page.ts';
-import { dropUnreadBody } from './request-check.ts';
+import { asksForPage, dropUnreadBody } from './request-check.ts';
 import { pageHeaders, setAnswerHeaders } from './security-headers.ts';
-
-/** Whether it is a browser that opens the endpoint, rather than a program that asks. */
-export function asksForPage(method: string | undefined, accept: string | null | undefined): boolean {
-  return method === 'GET' && accept?.includes('text/html') === true;
-}
 
 const folder = '/graphql/assets/';
 const contentTypes: Record<string, string> = {

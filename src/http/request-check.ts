@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { preflighted } from './cors.ts';
-import { asksForPage } from './graphiql.ts';
 import { isLoopback } from './loopback.ts';
 
 interface RequestCheckOptions {
@@ -53,6 +52,11 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
     if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;
   };
+}
+
+/** Whether it is a browser that opens the endpoint, rather than a program that asks. */
+export function asksForPage(method: string | undefined, accept: string | null | undefined): boolean {
+  return method === 'GET' && accept?.includes('text/html') === true;
 }
 
 /**
