@@ -18,6 +18,8 @@ export interface Config {
     /** For each token; undefined is without limit. */
     readonly requestsPerSecond: number | undefined;
     readonly maxResponseBytes: number;
+    /** How long a message is kept for its next readers, in milliseconds; 0 is not at all. */
+    readonly cacheTtlMs: number;
   };
   /** Whether callers without a token of their own may use ours on a public address. */
   readonly allowAnonymous: boolean;
@@ -163,6 +165,7 @@ export function readConfig(env: Environment): Config {
       maxQueue: integer('LINQ_MAX_QUEUE', 1024, 0, 1_000_000),
       requestsPerSecond: rate('LINQ_REQUESTS_PER_SECOND'),
       maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
+      cacheTtlMs: integer('LINQ_CACHE_TTL_MS', 0, 0, 86_400_000),
     },
     allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
     callers: callers(),

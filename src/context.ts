@@ -17,6 +17,8 @@ interface Upstream {
   readonly token: string | undefined;
   /** The most that one read may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** How long a message is kept for its next readers, in milliseconds; 0 is not at all. */
+  readonly cacheTtlMs: number;
   /** Distinct messages that one operation may ask for. */
   readonly maxMessages: number;
 }
@@ -31,7 +33,13 @@ export interface Caller {
 }
 
 /** Throws `BAD_REQUEST` for a header that says nothing. */
-export function createContext({ client, token, timeoutMs, maxMessages }: Upstream): (caller: Caller) => Context {
+export function createContext({
+  client,
+  token,
+  timeoutMs,
+  cacheTtlMs,
+  maxMessages,
+}: Upstream): (caller: Caller) => Context {
   const own = token === undefined ? undefined : new Token(token);
   const check = {
     distinctMessages(sum: number): void {
@@ -44,7 +52,11 @@ export function createContext({ client, token, timeoutMs, maxMessages }: Upstrea
   };
   return ({ header, signal, chats }) => {
     const caller = tokenOf(header('x-linq-integration-token')) ?? own;
-    const reader = { timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))), caller: signal };
+    const reader = {
+      timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))),
+      caller: signal,
+      fresh: cacheTtlMs > 0 && wantsFresh(header('cache-control')),
+    };
     const read = (key: MessageKey) => client.getMessage(key, caller, reader);
     const readIfAllowed = async (key: MessageKey) => (chats?.has(key.chatId) ? read(key) : null);
     return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, check) };
@@ -61,4 +73,9 @@ function timeoutOf(asked: string | null | undefined): number {
   if (asked === null || asked === undefined) return Number.POSITIVE_INFINITY;
   if (/^[1-9]\d{0,14}$/.test(asked)) return Number(asked);
   throw badRequest('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.');
+}
+
+/** Whether the caller wants what Linq says now: `Cache-Control: no-cache` (RFC 9111), among other directives or alone. */
+function wantsFresh(directives: string | null | undefined): boolean {
+  return directives !== null && directives !== undefined && /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(directives);
 }

@@ -3,6 +3,8 @@ import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type Config, isOpen } from './config.ts';
 import { type Context, createContext } from './context.ts';
+import { createMemoryStore } from './datasources/cache/memory-store.ts';
+import { MessageCache } from './datasources/cache/message-cache.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
 import {
@@ -57,6 +59,7 @@ export function createGateway(
   const metrics = createMetrics();
   const client = createLinqClient({
     ...linq,
+    cache: linq.cacheTtlMs === 0 ? undefined : new MessageCache(createMemoryStore(linq.cacheTtlMs)),
     meter: metrics.upstream,
     reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind) =>
       log.warn({ path, kind }, 'Linq left its documented contract'),

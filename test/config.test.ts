@@ -24,6 +24,7 @@ it('needs no variable at all', () => {
       maxQueue: 1024,
       requestsPerSecond: undefined,
       maxResponseBytes: 4_194_304,
+      cacheTtlMs: 0,
     },
     allowAnonymous: false,
     callers: undefined,
@@ -227,6 +228,7 @@ it.each([
   ['MAX_DIRECTIVES', '1.5', '1000001'],
   ['MAX_MESSAGES_PER_OPERATION', '0', '1000001'],
   ['MAX_BODY_BYTES', '0', '536870889'],
+  ['LINQ_CACHE_TTL_MS', '-1', '86400001'],
   ['WORKERS', '0', '1025'],
 ])('refuses %s of %s and of %s', (name, ...values) => {
   for (const value of [...values, 'Infinity', '0x10', '1e3', ' 1']) {

@@ -149,40 +149,49 @@ function sendFailure(response: ServerResponse, status: number): void {
   })(response);
 }
 
-it('shows neither what Linq wrote nor any token to the log, to metrics or in errors, whatever Linq does', async () => {
-  await using upstream = await startUpstream((response, _request, id) => answers[Number(id) - 1]?.(response, id));
-  await using gateway = await startTestGateway({
-    LINQ_API_URL: upstream.origin,
-    LINQ_INTEGRATION_TOKEN: gatewayToken,
-    LINQ_MAX_RESPONSE_BYTES: '50000',
-    LOG_LEVEL: 'trace',
-  });
-  const written = new Written();
-  const ids = answers.map((_answer, index) => `${index + 1}`);
-  for (const own of [undefined, callerToken]) {
-    for (const id of ids) {
-      const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
-      await written.ask(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
+it.each([
+  ['alone', {}],
+  ['with a cache', { LINQ_CACHE_TTL_MS: '60000' }],
+])(
+  'shows neither what Linq wrote nor any token to the log, to metrics or in errors, whatever Linq does: %s',
+  async (_what, env) => {
+    await using upstream = await startUpstream((response, _request, id) => answers[Number(id) - 1]?.(response, id));
+    await using gateway = await startTestGateway({
+      LINQ_API_URL: upstream.origin,
+      LINQ_INTEGRATION_TOKEN: gatewayToken,
+      LINQ_MAX_RESPONSE_BYTES: '50000',
+      LOG_LEVEL: 'trace',
+      ...env,
+    });
+    const written = new Written();
+    const ids = answers.map((_answer, index) => `${index + 1}`);
+    for (const own of [undefined, callerToken]) {
+      for (const id of ids) {
+        const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
+        await written.ask(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
+      }
+      const keys = ids.map((id) => ({ chatId: '1', id }));
+      await written.ask(gateway, asPost({ 'x-request-timeout-ms': '300' }, { query: byKeys, variables: { keys } }));
+      await written.ask(gateway, asGet({ 'x-request-timeout-ms': '300' }, byKeys, { keys }));
     }
-    const keys = ids.map((id) => ({ chatId: '1', id }));
-    await written.ask(gateway, asPost({ 'x-request-timeout-ms': '300' }, { query: byKeys, variables: { keys } }));
-    await written.ask(gateway, asGet({ 'x-request-timeout-ms': '300' }, byKeys, { keys }));
-  }
-  expect([...written.codes]).toEqual(
-    expect.arrayContaining([
-      'UPSTREAM_BAD_RESPONSE',
-      'UNAUTHENTICATED',
-      'FORBIDDEN',
-      'UPSTREAM_RATE_LIMITED',
-      'UPSTREAM_UNAVAILABLE',
-    ]),
-  );
-  expect(gateway.log.length).toBeGreaterThan(20);
-  expect(await gateway.query(byId, { chatId: '1', id: '1' }, { 'x-linq-integration-token': 'another' })).toMatchObject({
-    data: { chatMessage: { text, sentFrom: phone, attachments: [{ url: file }] } }, // where it belongs
-  });
-  await expectSilence(gateway, written, upstream.origin);
-});
+    expect([...written.codes]).toEqual(
+      expect.arrayContaining([
+        'UPSTREAM_BAD_RESPONSE',
+        'UNAUTHENTICATED',
+        'FORBIDDEN',
+        'UPSTREAM_RATE_LIMITED',
+        'UPSTREAM_UNAVAILABLE',
+      ]),
+    );
+    expect(gateway.log.length).toBeGreaterThan(20);
+    expect(
+      await gateway.query(byId, { chatId: '1', id: '1' }, { 'x-linq-integration-token': 'another' }),
+    ).toMatchObject({
+      data: { chatMessage: { text, sentFrom: phone, attachments: [{ url: file }] } }, // where it belongs
+    });
+    await expectSilence(gateway, written, upstream.origin);
+  },
+);
 
 it('shows neither a credential nor a variable to the log, to metrics or in the errors of others', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });

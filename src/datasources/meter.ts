@@ -20,5 +20,7 @@ export interface UpstreamMeter {
   breaker(state: BreakerState): void;
   /** A read that joined the call of another. */
   sharedFlight(): void;
+  /** What a read found in the cache, where there is one; `bypass` is one that did not look. */
+  cache(outcome: 'hit' | 'miss' | 'bypass'): void;
   drift(path: string, kind: DriftKind): void;
 }

@@ -22,6 +22,7 @@ export interface MessageKey {
   readonly id: LinqId;
 }
 
+/** A change of its form changes `format` in cache/message-cache.ts as well. */
 export interface ChatMessage {
   /** From the request: Linq's body does not carry it. */
   readonly chatId: string;
@@ -41,7 +42,7 @@ export interface ChatMessage {
 
 export interface Attachment {
   readonly id: string;
-  /** No promise on how long it lives, nor on who may open it: never kept past the request, never logged. */
+  /** No promise on how long it lives, nor on who may open it: kept no longer than LINQ_CACHE_TTL_MS, never logged. */
   readonly url: string | null;
   readonly filename: string | null;
   readonly mimeType: string | null;

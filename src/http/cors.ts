@@ -15,7 +15,7 @@ export const preflighted = [
 ];
 
 /** What a page of an origin that is let in may send. */
-const requestHeaders = ['content-type', ...preflighted, 'traceparent'].join(', ');
+const requestHeaders = ['content-type', ...preflighted, 'cache-control', 'traceparent'].join(', ');
 
 type AnswerCors = (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean;
 

@@ -57,6 +57,12 @@ export function createMetrics(): Metrics {
     help: 'Reads that joined the call of another.',
     registers,
   });
+  const cache = new Counter({
+    name: 'linq_cache_total',
+    help: 'Reads that looked for their message in the cache, by what they found; bypass is one that wanted it fresh.',
+    labelNames: ['outcome'],
+    registers,
+  });
   const drift = new Counter({
     name: 'linq_drift_total',
     help: 'Places where an answer of Linq left its documentation, by path and kind.',
@@ -87,6 +93,7 @@ export function createMetrics(): Metrics {
       queueWait: (durationMs) => queueWait.observe(durationMs / 1_000),
       breaker: enter,
       sharedFlight: () => sharedFlights.inc(),
+      cache: (outcome) => cache.inc({ outcome }),
       drift: (path, kind) => drift.inc({ path, kind }),
     },
     operation: (executor) => {

@@ -433,6 +433,18 @@ describe('the claim linq_chats', () => {
     expect((await gateway.send({ path: '/metrics' })).body).toMatch(/executor="compiled"} [1-9]/);
   });
 
+  it('hides a message of another chat that the cache holds', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway({ ...keys.env, LINQ_CACHE_TTL_MS: '60000' });
+    const [narrowed, wide] = [bearer(await es.sign({ linq_chats: ['2'] })), bearer(await es.sign())];
+    const text = '{ chatMessage(chatId: 1, id: 224) { id } }';
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await gateway.query(text, {}, wide)).toEqual({ data: { chatMessage: { id: '224' } } });
+      expect(await gateway.query(text, {}, narrowed)).toEqual({ data: { chatMessage: null } });
+    }
+    expect(gateway.calls).toHaveLength(1);
+  });
+
   it('answers for the chats that it lists and for others in one operation, in the order of the keys', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);

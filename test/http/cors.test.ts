@@ -69,7 +69,9 @@ describe('with CORS_ORIGINS', () => {
       expect(corsHeaders(asked)).toEqual({
         'access-control-allow-origin': origin,
         'access-control-allow-methods': 'GET, POST',
-        'access-control-allow-headers': expect.stringMatching(/content-type.*authorization.*x-linq-integration-token/),
+        'access-control-allow-headers': expect.stringMatching(
+          /content-type.*authorization.*x-linq-integration-token.*cache-control/,
+        ),
         'access-control-expose-headers': 'x-request-id',
         'access-control-max-age': '600',
       });

@@ -1,3 +1,4 @@
+import type { MessageCache } from '../cache/message-cache.ts';
 import { UpstreamError } from '../faults.ts';
 import type { Outcome, UpstreamMeter } from '../meter.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
@@ -19,14 +20,21 @@ export interface LinqClientOptions {
   readonly maxQueue: number;
   readonly requestsPerSecond: number | undefined;
   readonly maxResponseBytes: number;
+  /** Undefined keeps nothing. */
+  readonly cache?: MessageCache | undefined;
   readonly meter: UpstreamMeter;
   readonly reportDrift: ReportDrift;
+}
+
+interface MessageReader extends Reader {
+  /** Whether to ask Linq whatever the cache holds. */
+  readonly fresh?: boolean;
 }
 
 /** One for each process; one function for each route of Linq that we use. */
 export interface LinqClient {
   /** Null when Linq knows no such message; rejects with an `UpstreamError`. Without a token it costs no call. */
-  getMessage(key: MessageKey, token: Token | undefined, reader: Reader): Promise<ChatMessage | null>;
+  getMessage(key: MessageKey, token: Token | undefined, reader: MessageReader): Promise<ChatMessage | null>;
   /** Answers every reader with `cancelled`, ends the calls in flight and closes their connections. */
   close(): Promise<void>;
 }
@@ -35,7 +43,7 @@ export interface LinqClient {
 const longestPauseMs = 1_000;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
-  const { timeoutMs, meter, reportDrift } = options;
+  const { timeoutMs, meter, reportDrift, cache } = options;
   const transport = createTransport({
     origin: options.origin,
     connections: options.maxConcurrency,
@@ -51,20 +59,36 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
   const limiter = new Limiter({ ...options, onAdmit: (waitedMs) => meter.queueWait(waitedMs) });
 
   /** A read, from the outside in: what a call meets is what it reads here, from top to bottom. */
-  function getMessage(key: MessageKey, token: Token, reader: Reader): Promise<ChatMessage | null> {
-    return flights.join({ token: token.digest, resource: messagePath(key) }, reader, (interest) =>
-      withRetries(
-        () => {
-          breaker.refuseIfOpen(); // before it waits in line
-          return limiter.run(token.digest, interest, () =>
-            breaker.run(() => {
-              interest.ensureWanted();
-              return attempt(key, token, interest);
-            }),
-          );
-        },
-        { budget, interest, onRetry: (reason) => meter.retry(reason) },
-      ),
+  function getMessage(key: MessageKey, token: Token, reader: MessageReader): Promise<ChatMessage | null> {
+    if (cache === undefined) {
+      return flights.join({ token: token.digest, resource: messagePath(key) }, reader, (interest) =>
+        askLinq(key, token, interest),
+      );
+    }
+    // Readers who want it fresh do not join those who may get a kept one.
+    const resource = reader.fresh ? `${messagePath(key)} fresh` : messagePath(key);
+    return flights.join({ token: token.digest, resource }, reader, async (interest) => {
+      const kept = reader.fresh ? undefined : await cache.get(key, token);
+      meter.cache(reader.fresh ? 'bypass' : kept === undefined ? 'miss' : 'hit');
+      if (kept !== undefined) return kept;
+      const message = await askLinq(key, token, interest);
+      if (message !== null) cache.set(key, token, message);
+      return message;
+    });
+  }
+
+  function askLinq(key: MessageKey, token: Token, interest: Interest): Promise<ChatMessage | null> {
+    return withRetries(
+      () => {
+        breaker.refuseIfOpen(); // before it waits in line
+        return limiter.run(token.digest, interest, () =>
+          breaker.run(() => {
+            interest.ensureWanted();
+            return attempt(key, token, interest);
+          }),
+        );
+      },
+      { budget, interest, onRetry: (reason) => meter.retry(reason) },
     );
   }
 

@@ -35,6 +35,7 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
       queueWait: () => {},
       breaker: (state) => breaker.push(state),
       sharedFlight: () => {},
+      cache: () => {},
       drift: () => {},
     },
     ...options,

@@ -1,0 +1,18 @@
+import { LRUCache } from 'lru-cache';
+import type { Store } from './message-cache.ts';
+
+/** What an entry takes beside its name and its text. In bytes. */
+const overhead = 300;
+
+/** Keeps texts in this process, the ones last used, in about so many bytes. */
+export function createMemoryStore(ttlMs: number, maxBytes = 64 * 1_048_576): Store {
+  const texts = new LRUCache<string, string>({
+    maxSize: maxBytes,
+    sizeCalculation: (text, name) => 2 * (text.length + name.length) + overhead,
+    ttl: ttlMs,
+  });
+  return {
+    read: ({ digest }, name) => texts.get(`${digest} ${name}`),
+    write: ({ digest }, name, text) => void texts.set(`${digest} ${name}`, text),
+  };
+}
