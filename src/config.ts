@@ -21,6 +21,8 @@ export interface Config {
     /** How long a message is kept for its next readers, in milliseconds; 0 is not at all. */
     readonly cacheTtlMs: number;
   };
+  /** What replicas share; undefined is nothing. */
+  readonly redisUrl: string | undefined;
   /** Whether callers without a token of their own may use ours on a public address. */
   readonly allowAnonymous: boolean;
   /** Who may call; undefined is anybody who reaches the gateway. */
@@ -134,6 +136,17 @@ export function readConfig(env: Environment): Config {
     return url?.href;
   };
 
+  /** Not shown where it is wrong: it may hold a password. */
+  const redisUrl = (name: string): string | undefined => {
+    const url = URL.parse(text(name) ?? '');
+    const isRedis = url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== '';
+    const isPlain = url?.search === '' && url.hash === '' && /^(?:\/\d{0,5})?$/.test(url.pathname);
+    if (text(name) !== undefined && !(isRedis && isPlain && isDecodable(url.username + url.password))) {
+      fault(name, 'a URL such as redis://user:password@host:6379/0, or rediss:// for TLS', 'something else');
+    }
+    return text(name);
+  };
+
   const callers = (): CallerRules | undefined => {
     const names = ['GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE'];
     const missing = names.filter((name) => text(name) === undefined);
@@ -167,6 +180,7 @@ export function readConfig(env: Environment): Config {
       maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
       cacheTtlMs: integer('LINQ_CACHE_TTL_MS', 0, 0, 86_400_000),
     },
+    redisUrl: redisUrl('REDIS_URL'),
     allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
     callers: callers(),
     corsOrigins: list('CORS_ORIGINS', 'origins such as https://app.example.com', isOrigin),
@@ -204,4 +218,12 @@ export function isOpen({ linq, callers, allowAnonymous }: Config): boolean {
 /** Exactly as a browser sends it. */
 function isOrigin(text: string): boolean {
   return /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
+}
+
+function isDecodable(encoded: string): boolean {
+  try {
+    return decodeURIComponent(encoded) !== undefined;
+  } catch {
+    return false;
+  }
 }

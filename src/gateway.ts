@@ -5,8 +5,10 @@ import { type Config, isOpen } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { MessageCache } from './datasources/cache/message-cache.ts';
+import { createSealedStore } from './datasources/cache/sealed-store.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
+import { Replicas } from './datasources/redis/replicas.ts';
 import {
   type ErrorCode,
   framesOf,
@@ -33,9 +35,11 @@ import { createParamsReader, hasJsonBody, useJsonRequests } from './http/request
 import { setAnswerHeaders } from './http/security-headers.ts';
 import type { TrustedDocuments } from './http/trusted-documents.ts';
 import { schema } from './schema/index.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 export interface Gateway {
+  /** Connects to Redis, where that is used. Resolves without it as well: the gateway then begins alone. */
+  open(): Promise<void>;
   /** Answers every request of a `node:http` server. */
   readonly handle: RequestListener;
   /** Answers every read that is still under way with OVERLOADED, ends its call and closes the connections to Linq. */
@@ -49,7 +53,7 @@ interface GatewayOptions {
   readonly firstPage?: FirstPage | undefined;
 }
 
-/** Puts the parts together. Opens nothing: the first connection to Linq is made by the first read. */
+/** Puts the parts together. Makes no connection: the first one to Linq is made by the first read, the one to Redis by `open`. */
 export function createGateway(
   config: Config,
   log: Logger,
@@ -57,9 +61,11 @@ export function createGateway(
 ): Gateway {
   const { linq, limits } = config;
   const metrics = createMetrics();
+  const replicas = createReplicas(config, log, metrics);
   const client = createLinqClient({
     ...linq,
-    cache: linq.cacheTtlMs === 0 ? undefined : new MessageCache(createMemoryStore(linq.cacheTtlMs)),
+    replicas,
+    cache: createCache(linq.cacheTtlMs, replicas),
     meter: metrics.upstream,
     reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind) =>
       log.warn({ path, kind }, 'Linq left its documented contract'),
@@ -163,8 +169,31 @@ export function createGateway(
         res.writeHead(path === '/livez' ? 200 : 404).end();
       }
     },
-    close: () => client.close(),
+    open: async () => replicas?.open(),
+    async close() {
+      await client.close();
+      await replicas?.close();
+    },
   };
+}
+
+function createReplicas({ redisUrl, linq, workers }: Config, log: Logger, metrics: Metrics): Replicas | undefined {
+  if (redisUrl === undefined) return undefined;
+  return new Replicas({
+    url: redisUrl,
+    origin: linq.origin,
+    atLeast: workers,
+    onChange: (isUp, details) => {
+      metrics.redis(isUp);
+      if (isUp) log.info({ replicas: details.replicas }, 'Redis is there: rates and pauses are kept by all replicas');
+      else log.warn(details, 'Redis is away: this replica keeps to its own share of the rates');
+    },
+  });
+}
+
+function createCache(ttlMs: number, replicas: Replicas | undefined): MessageCache | undefined {
+  if (ttlMs === 0) return undefined;
+  return new MessageCache(replicas === undefined ? createMemoryStore(ttlMs) : createSealedStore(replicas, ttlMs));
 }
 
 /** Without rules for callers, whoever reaches the gateway. */

@@ -49,6 +49,7 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<() =
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
     process.exit(1);
   });
+  await gateway.open();
   server.listen(config.port, config.host);
   await once(server, 'listening');
   onListening?.(server.address() as AddressInfo);

@@ -26,6 +26,7 @@ it('needs no variable at all', () => {
       maxResponseBytes: 4_194_304,
       cacheTtlMs: 0,
     },
+    redisUrl: undefined,
     allowAnonymous: false,
     callers: undefined,
     corsOrigins: [],
@@ -234,6 +235,37 @@ it.each([
   for (const value of [...values, 'Infinity', '0x10', '1e3', ' 1']) {
     expect(faultsOf({ [name]: value })).toEqual([expect.stringContaining(`${name} must be `)]);
   }
+});
+
+describe('REDIS_URL', () => {
+  it.each([
+    'redis://localhost',
+    'redis://localhost:6379/0',
+    'rediss://redis.example:6380/15',
+    'redis://:p%40ss@10.0.0.1/',
+    'redis://user:secret@[::1]:6379',
+  ])('may be %s', (REDIS_URL) => {
+    expect(readConfig({ REDIS_URL }).redisUrl).toBe(REDIS_URL);
+  });
+
+  it.each([
+    'localhost:6379',
+    'http://localhost:6379',
+    'redis:hunter2',
+    'redis://',
+    'redis:///0',
+    'redis://user:hunter2@',
+    'redis://user:hunter2@localhost:99999',
+    'redis://user:hunter%2@localhost',
+    'redis://user:hunter%ff@localhost',
+    'redis://localhost/zero?password=hunter2',
+    'redis://localhost/0/1',
+    'redis://localhost/0#hunter2',
+  ])('may not be %s, and is not shown', (REDIS_URL) => {
+    expect(faultsOf({ REDIS_URL })).toEqual([
+      'REDIS_URL must be a URL such as redis://user:password@host:6379/0, or rediss:// for TLS, got something else',
+    ]);
+  });
 });
 
 it('reads the variables that the README lists, and no others', () => {

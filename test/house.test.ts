@@ -42,3 +42,10 @@ it('reads the environment in one place', () => {
   );
   expect(readers).toEqual(['server.ts']);
 });
+
+it('loads the client of Redis only where Redis is used', () => {
+  const loaders = globSync('**/*.ts', { cwd: 'src' }).filter((file) =>
+    /^import (?!type ).*'@redis\/client'/m.test(readFileSync(join('src', file), 'utf8')),
+  );
+  expect(loaders).toEqual([]);
+});

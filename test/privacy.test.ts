@@ -151,7 +151,7 @@ function sendFailure(response: ServerResponse, status: number): void {
 
 it.each([
   ['alone', {}],
-  ['with a cache', { LINQ_CACHE_TTL_MS: '60000' }],
+  ['with a cache and a lost Redis', { LINQ_CACHE_TTL_MS: '60000', REDIS_URL: `redis://:${apiKey}@127.0.0.1:1` }],
 ])(
   'shows neither what Linq wrote nor any token to the log, to metrics or in errors, whatever Linq does: %s',
   async (_what, env) => {

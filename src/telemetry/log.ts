@@ -9,7 +9,7 @@ const allowed: ReadonlySet<string> = new Set([
   'requestId', // the caller's only where it is 1 to 128 of A-Za-z0-9._-
   'fault', // of UpstreamFault
   'status', // HTTP, of Linq
-  'reason', // an error code of Node or undici
+  'reason', // an error code of Node, undici or Redis
   'path', // of a drift: names of fields, without indices
   'kind', // of a drift
   'error', // the name of an error's class
@@ -19,6 +19,7 @@ const allowed: ReadonlySet<string> = new Set([
   'code', // with which a worker ended
   'restartInMs',
   'workers',
+  'replicas', // how many share Redis
   'url', // ours
   'linq', // the origin of Linq
 ]);

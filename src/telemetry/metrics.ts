@@ -7,6 +7,8 @@ import { clusterMetricsOf } from './cluster-metrics.ts';
 /** What an operator sees of the gateway at `GET /metrics`. Labels are words from closed sets: no ids, no tokens. */
 export interface Metrics {
   readonly upstream: UpstreamMeter;
+  /** Whether Redis is there; not shown before it was told once. */
+  redis(isUp: boolean): void;
   /** An operation that was executed; `compiled` are those on the fast path. */
   operation(executor: 'compiled' | 'interpreted'): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
@@ -63,6 +65,7 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
     help: 'Places where an answer of Linq left its documentation, by path and kind.',
@@ -95,6 +98,15 @@ export function createMetrics(): Metrics {
       sharedFlight: () => sharedFlights.inc(),
       cache: (outcome) => cache.inc({ outcome }),
       drift: (path, kind) => drift.inc({ path, kind }),
+    },
+    redis: (isUp) => {
+      redisUp ??= new Gauge({
+        name: 'linq_redis_up',
+        help: 'Whether the Redis that replicas share is there; with 0 this one keeps to its own share.',
+        registers,
+        aggregator: 'min',
+      });
+      redisUp.set(isUp ? 1 : 0);
     },
     operation: (executor) => {
       executed[executor]++;

@@ -53,6 +53,7 @@ export async function startTestGateway(
   const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)));
+  await gateway.open();
   const server = createServer(gateway.handle);
   const origin = await listen(server);
   const url = `${origin}/graphql`;

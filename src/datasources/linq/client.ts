@@ -2,6 +2,7 @@ import type { MessageCache } from '../cache/message-cache.ts';
 import { UpstreamError } from '../faults.ts';
 import type { Outcome, UpstreamMeter } from '../meter.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
+import type { Replicas } from '../redis/replicas.ts';
 import { Breaker } from '../resilience/breaker.ts';
 import { Limiter } from '../resilience/limiter.ts';
 import { RetryBudget, StaleConnectionError, withRetries } from '../resilience/retry.ts';
@@ -20,6 +21,8 @@ export interface LinqClientOptions {
   readonly maxQueue: number;
   readonly requestsPerSecond: number | undefined;
   readonly maxResponseBytes: number;
+  /** The other processes that rates and pauses are kept with; undefined is none. */
+  readonly replicas?: Replicas | undefined;
   /** Undefined keeps nothing. */
   readonly cache?: MessageCache | undefined;
   readonly meter: UpstreamMeter;
@@ -43,7 +46,7 @@ export interface LinqClient {
 const longestPauseMs = 1_000;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
-  const { timeoutMs, meter, reportDrift, cache } = options;
+  const { timeoutMs, meter, reportDrift, replicas, cache } = options;
   const transport = createTransport({
     origin: options.origin,
     connections: options.maxConcurrency,
@@ -56,7 +59,8 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
     (error, elapsedMs) => verdictOn(error, elapsedMs, timeoutMs),
     (state) => meter.breaker(state),
   );
-  const limiter = new Limiter({ ...options, onAdmit: (waitedMs) => meter.queueWait(waitedMs) });
+  const limiter = new Limiter({ ...options, permits: replicas, onAdmit: (waitedMs) => meter.queueWait(waitedMs) });
+  replicas?.onPause((token, ms) => limiter.pause(token, Math.min(longestPauseMs, ms)));
 
   /** A read, from the outside in: what a call meets is what it reads here, from top to bottom. */
   function getMessage(key: MessageKey, token: Token, reader: MessageReader): Promise<ChatMessage | null> {
@@ -101,7 +105,9 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
     } catch (error) {
       meter.attempt(error instanceof StaleConnectionError ? 'stale' : faultOf(error), account());
       if (error instanceof UpstreamError && error.fault === 'rate-limited') {
-        limiter.pause(token.digest, Math.min(longestPauseMs, error.retryAfterMs ?? longestPauseMs));
+        const pauseMs = Math.min(longestPauseMs, error.retryAfterMs ?? longestPauseMs);
+        limiter.pause(token.digest, pauseMs);
+        replicas?.announcePause(token.digest, pauseMs);
       }
       throw error;
     }

@@ -1,6 +1,7 @@
 import { UpstreamError } from '../faults.ts';
 import type { TokenDigest } from '../token.ts';
 import { Line, type Standing } from './line.ts';
+import { SharedBucket, type SharedPermits } from './shared-bucket.ts';
 import type { Interest } from './single-flight.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -11,6 +12,8 @@ interface LimiterOptions {
   readonly maxQueue: number;
   /** For each token; undefined is without limit. */
   readonly requestsPerSecond: number | undefined;
+  /** Where that rate is kept together with other processes; undefined is here alone. */
+  readonly permits?: SharedPermits | undefined;
   /** Told how long each call waited, in milliseconds. */
   readonly onAdmit: (waitedMs: number) => void;
 }
@@ -71,6 +74,11 @@ export class Limiter {
   pause(token: TokenDigest, ms: number): void {
     const lane = this.#laneOf(token);
     lane.pausedUntil = Math.max(lane.pausedUntil, performance.now() + ms);
+    this.#announce(lane);
+  }
+
+  /** Tells those in line when their turn is. */
+  #announce(lane: Lane): void {
     let place = 1;
     for (const { interest } of lane.waiting) {
       interest.postpone(lane.readyIn(place), new UpstreamError('rate-limited'));
@@ -128,6 +136,7 @@ export class Limiter {
     this.#queued.delete(lane);
     clearTimeout(lane.asleep);
     lane.asleep = undefined;
+    if (lane.bucket instanceof SharedBucket) lane.bucket.release();
   }
 
   /** Of the longest line the last one in it: a token that floods the queue loses its own calls. */
@@ -151,11 +160,20 @@ export class Limiter {
       this.#turns.add(lane);
       return;
     }
+    if (lane.bucket instanceof SharedBucket) {
+      lane.bucket.order(this.#startable(lane), lane.pausedMs);
+      return;
+    }
     lane.asleep = setTimeout(() => {
       lane.asleep = undefined;
       this.#line(lane);
       this.#admit();
     }, waitMs);
+  }
+
+  /** For how many calls of a lane there are slots: at least one, so that it can be in line for the next. */
+  #startable(lane: Lane): number {
+    return Math.max(1, Math.min(lane.waiting.size, this.#free, this.#mostForOne - lane.inFlight));
   }
 
   #admit(): void {
@@ -166,8 +184,8 @@ export class Limiter {
       const waiter = lane.waiting.first;
       // Since it was put in line it may have been paused, or its callers may have left.
       if (waiter !== undefined && lane.readyIn(1) === 0) {
+        this.#start(lane); // takes its permit, before the last one to leave gives back what is over
         this.#leave(lane, waiter);
-        this.#start(lane);
         waiter.admit();
       }
       this.#line(lane);
@@ -185,13 +203,26 @@ export class Limiter {
     const known = this.#lanes.get(token);
     if (known !== undefined && this.#lanes.size === 1) return known;
     const now = performance.now();
-    const lane = known ?? new Lane(this.#options.requestsPerSecond);
+    const lane = known ?? this.#createLane(token);
     this.#lanes.delete(token);
     this.#lanes.set(token, lane);
     if (this.#newest !== undefined) this.#newest.usedAt = now; // until now it was in use
     lane.usedAt = now;
     this.#newest = lane;
     this.#forgetOne(now);
+    return lane;
+  }
+
+  #createLane(token: TokenDigest): Lane {
+    const { requestsPerSecond, permits } = this.#options;
+    if (requestsPerSecond === undefined) return new Lane(undefined);
+    if (permits === undefined) return new Lane(new TokenBucket(requestsPerSecond));
+    const onChange = (isLater: boolean) => {
+      if (isLater) this.#announce(lane);
+      this.#line(lane);
+      this.#admit();
+    };
+    const lane = new Lane(new SharedBucket(token, requestsPerSecond, permits, onChange));
     return lane;
   }
 
@@ -215,21 +246,24 @@ interface Waiter extends Standing {
 
 class Lane {
   readonly waiting = new Line<Waiter>();
-  readonly bucket: TokenBucket | undefined;
+  readonly bucket: TokenBucket | SharedBucket | undefined;
   inFlight = 0;
   usedAt = 0;
   pausedUntil = 0;
   asleep: NodeJS.Timeout | undefined;
 
-  constructor(requestsPerSecond: number | undefined) {
-    this.bucket = requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond);
+  constructor(bucket: TokenBucket | SharedBucket | undefined) {
+    this.bucket = bucket;
   }
 
   /** Milliseconds until the call at this place of the line may start, as far as rate and pause go. */
   readyIn(place: number): number {
     if (this.pausedUntil === 0 && this.bucket === undefined) return 0;
-    const pausedMs = Math.max(0, this.pausedUntil - performance.now());
-    return this.bucket === undefined ? pausedMs : this.bucket.waitFor(place, pausedMs);
+    return this.bucket === undefined ? this.pausedMs : this.bucket.waitFor(place, this.pausedMs);
+  }
+
+  get pausedMs(): number {
+    return Math.max(0, this.pausedUntil - performance.now());
   }
 
   /** Whether a new lane would be the same. */

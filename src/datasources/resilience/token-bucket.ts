@@ -5,10 +5,11 @@ export class TokenBucket {
   #permits: number;
   #at = performance.now();
 
-  constructor(perSecond: number) {
+  /** `filled` is how much of its burst it has saved up at first, from 0 to 1. */
+  constructor(perSecond: number, filled = 1) {
     this.#perSecond = perSecond;
     this.#burst = Math.max(1, perSecond);
-    this.#permits = this.#burst;
+    this.#permits = this.#burst * filled;
   }
 
   /** Milliseconds until `count` permits have come in, 0 if they are there; none is taken in the next `pausedMs`. */
@@ -24,8 +25,12 @@ export class TokenBucket {
   }
 
   get isFull(): boolean {
+    return this.filled === 1;
+  }
+
+  get filled(): number {
     this.#refill();
-    return this.#permits === this.#burst;
+    return this.#permits / this.#burst;
   }
 
   #refill(): void {
