@@ -154,4 +154,5 @@ const silentMeter: UpstreamMeter = {
   breaker() {},
   sharedFlight() {},
   drift() {},
+  cache() {},
 };

@@ -95,7 +95,16 @@ describe('the schema in another process', () => {
     const bug = () => {
       throw new RangeError('+15551234567');
     };
-    const meter = { read: bug, attempt() {}, retry() {}, queueWait() {}, breaker() {}, sharedFlight() {}, drift() {} };
+    const meter = {
+      read: bug,
+      attempt() {},
+      retry() {},
+      queueWait() {},
+      breaker() {},
+      sharedFlight() {},
+      drift() {},
+      cache() {},
+    };
     await using inProcess = await startInProcess({ origin: upstream.origin, log, meter });
     const { errors } = await inProcess.query(query, { requestId: 'r-1' });
     expect(errors).toMatchObject([
@@ -275,7 +284,16 @@ describe('a context factory', () => {
   it('tells its meter of reads, and its log of what an operator must look at, without what Linq wrote', async () => {
     const told: unknown[][] = [];
     const tell = (...what: unknown[]) => void told.push(what);
-    const meter = { read: tell, attempt() {}, retry() {}, queueWait() {}, breaker() {}, sharedFlight() {}, drift() {} };
+    const meter = {
+      read: tell,
+      attempt() {},
+      retry() {},
+      queueWait() {},
+      breaker() {},
+      sharedFlight() {},
+      drift() {},
+      cache() {},
+    };
     await using inProcess = await startInProcess({ log: { debug() {}, warn: tell, error: tell }, meter });
     await inProcess.query('{ chatMessage(chatId: 600, id: 1) { id } }', { requestId: 'r-3' });
     await inProcess.query('{ chatMessage(chatId: 602, id: 1) { id } }');
