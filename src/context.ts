@@ -21,11 +21,14 @@ interface Upstream {
   readonly cacheTtlMs: number;
   /** Distinct messages that one operation may ask for. */
   readonly maxMessages: number;
+  /** Told how many messages an operation asks for together. */
+  readonly onBatch: (size: number) => void;
 }
 
 /** What a request tells of its caller, whatever carries it. */
 export interface Caller {
   header(name: string): string | null | undefined;
+  readonly requestId: string;
   /** Fires when the caller is gone. */
   readonly signal: Reader['caller'];
   /** The only chats that it may read; undefined is all. Others are as if they did not exist. */
@@ -33,13 +36,8 @@ export interface Caller {
 }
 
 /** Throws `BAD_REQUEST` for a header that says nothing. */
-export function createContext({
-  client,
-  token,
-  timeoutMs,
-  cacheTtlMs,
-  maxMessages,
-}: Upstream): (caller: Caller) => Context {
+export function createContext(upstream: Upstream): (caller: Caller) => Context {
+  const { client, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = upstream;
   const own = token === undefined ? undefined : new Token(token);
   const check = {
     distinctMessages(sum: number): void {
@@ -50,16 +48,17 @@ export function createContext({
       if (sum > most) throw tooCostly(sum, 'entries of lists', most, 'ten times MAX_MESSAGES_PER_OPERATION');
     },
   };
-  return ({ header, signal, chats }) => {
+  return ({ header, requestId, signal, chats }) => {
     const caller = tokenOf(header('x-linq-integration-token')) ?? own;
     const reader = {
+      requestId,
       timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))),
       caller: signal,
       fresh: cacheTtlMs > 0 && wantsFresh(header('cache-control')),
     };
     const read = (key: MessageKey) => client.getMessage(key, caller, reader);
     const readIfAllowed = async (key: MessageKey) => (chats?.has(key.chatId) ? read(key) : null);
-    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, check) };
+    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, check, onBatch) };
   };
 }
 

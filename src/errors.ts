@@ -4,6 +4,7 @@ import { UpstreamError, type UpstreamFault } from './datasources/faults.ts';
 import type { ServerContext } from './http/request-id.ts';
 import { withAdvice } from './refusals.ts';
 import type { FailureLog } from './telemetry/failure-log.ts';
+import type { RequestIds } from './telemetry/requests.ts';
 
 /** Every `extensions.code` that a client can meet. The set is closed, and part of the API. */
 export const errorCodes = {
@@ -90,18 +91,23 @@ interface PublicErrorOptions {
 /** Puts every error of a result through `publicError`, whether it comes from one field or refuses the whole request. */
 export function usePublicErrors(log: FailureLog, options: PublicErrorOptions): Plugin<object, ServerContext> {
   return {
-    onResultProcess({ result, setResult, serverContext: { requestId } }) {
-      if (Array.isArray(result) || !('errors' in result) || !result.errors?.length) return;
+    onResultProcess({ result, setResult, serverContext: { record } }) {
+      if (Array.isArray(result) || Symbol.asyncIterator in result) return;
+      if (!result.errors?.length) return record.note(true, []);
       const toPublic = (error: GraphQLError) => {
-        const { message, extensions } = publicError(error, requestId, log, options);
+        const { message, extensions } = publicError(error, record, log, options);
         const { nodes, source, positions, path } = error;
         return new GraphQLError(message, { nodes, source, positions, path, extensions });
       };
       const refusing = result.errors.find(refusesAll);
       if (refusing !== undefined) {
-        setResult({ errors: [toPublic(new GraphQLError(refusing.message, { extensions: refusing.extensions }))] });
+        const errors = [toPublic(new GraphQLError(refusing.message, { extensions: refusing.extensions }))];
+        record.note(false, errors);
+        setResult({ errors });
       } else {
-        setResult({ ...result, errors: inOrder(result.errors, result.data).map(toPublic) });
+        const errors = inOrder(result.errors, result.data).map(toPublic);
+        record.note(Boolean(result.data), errors);
+        setResult({ ...result, errors });
       }
     },
   };
@@ -136,7 +142,7 @@ export function refusal(code: ErrorCode, message: string, requestId: string): st
  */
 export function publicError(
   error: GraphQLError,
-  requestId: string,
+  { requestId, traceId }: RequestIds,
   log: FailureLog,
   { suggestions }: PublicErrorOptions,
 ): PublicError {
@@ -144,7 +150,7 @@ export function publicError(
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs } = cause;
     const { code, message, level } = publicFaults[fault];
-    log[level]({ requestId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
+    log[level]({ requestId, traceId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
     return describe(error, message, {
       code,
       retryable: errorCodes[code].retryable,
@@ -169,7 +175,7 @@ export function publicError(
     return describe(error, withAdvice(words), { code, retryable: errorCodes[code].retryable, requestId, http });
   }
   // Not the message: it may quote what nobody may read.
-  log.error({ requestId, error: cause.name, frames: framesOf(cause) }, 'internal error');
+  log.error({ requestId, traceId, error: cause.name, frames: framesOf(cause) }, 'internal error');
   return describe(error, internalError, {
     code: 'INTERNAL_SERVER_ERROR',
     retryable: false,
@@ -215,7 +221,7 @@ function reasonOf({ cause }: Error): string | undefined {
 }
 
 /** Where an error came from, without its message, which may quote what nobody may read. */
-export function framesOf({ stack = '' }: Error): string[] {
+export function framesOf({ stack = '' }: { readonly stack?: string | undefined }): string[] {
   return stack
     .split('\n')
     .filter((line) => /^ {4}at /.test(line))

@@ -11,6 +11,7 @@ import { createDriftReporter } from './datasources/linq/drift.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import {
   type ErrorCode,
+  errorCodes,
   framesOf,
   inOrder,
   internalError,
@@ -28,6 +29,7 @@ import { createGraphiQL } from './http/graphiql.ts';
 import { type FirstPage, linqPage } from './http/graphiql-page.ts';
 import { useNoIntrospection } from './http/no-introspection.ts';
 import { useOperationLimits } from './http/operation-limits.ts';
+import { Readiness, useReadiness } from './http/readiness.ts';
 import { BodyFault, readBody } from './http/request-body.ts';
 import { createRequestCheck, dropUnreadBody } from './http/request-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
@@ -36,13 +38,19 @@ import { setAnswerHeaders } from './http/security-headers.ts';
 import type { TrustedDocuments } from './http/trusted-documents.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createEndRequest, type RequestIds, RequestRecord } from './telemetry/requests.ts';
+import { createTracing, useOperationSpans } from './telemetry/tracing.ts';
 
 export interface Gateway {
   /** Connects to Redis, where that is used. Resolves without it as well: the gateway then begins alone. */
-  open(): Promise<void>;
+  connect(): Promise<void>;
   /** Answers every request of a `node:http` server. */
   readonly handle: RequestListener;
-  /** Answers every read that is still under way with OVERLOADED, ends its call and closes the connections to Linq. */
+  /** From now on /readyz is 200. To be called when the server listens. */
+  open(): void;
+  /** From now on /readyz is 503, and each answer closes its connection; resolves when balancers have had time to see it. */
+  drain(): Promise<void>;
+  /** Answers every read that is still under way, and every later request, with OVERLOADED; ends all calls to Linq. */
   close(): Promise<void>;
 }
 
@@ -53,32 +61,37 @@ interface GatewayOptions {
   readonly firstPage?: FirstPage | undefined;
 }
 
-/** Puts the parts together. Makes no connection: the first one to Linq is made by the first read, the one to Redis by `open`. */
+/** Puts the parts together. Makes no connection: the first one to Linq is made by the first read, the one to Redis by `connect`. */
 export function createGateway(
   config: Config,
   log: Logger,
   { documents, firstPage = linqPage }: GatewayOptions = {},
 ): Gateway {
   const { linq, limits } = config;
-  const metrics = createMetrics();
+  const metrics = createMetrics(Object.keys(errorCodes) as ErrorCode[]);
+  const endRequest = createEndRequest(log, metrics);
+  const tracing = createTracing(linq.origin);
+  const readiness = new Readiness();
   const replicas = createReplicas(config, log, metrics);
+  let isClosed = false;
   const client = createLinqClient({
     ...linq,
     replicas,
     cache: createCache(linq.cacheTtlMs, replicas),
     meter: metrics.upstream,
-    reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind) =>
-      log.warn({ path, kind }, 'Linq left its documented contract'),
+    follow: tracing?.followCall,
+    reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind, requestId) =>
+      log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
     ),
   });
-  const contextOf = createContext({ client, ...linq, maxMessages: limits.maxMessages });
+  const contextOf = createContext({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
   const readParams = createParamsReader(documents);
   const operations = new CompiledOperations(schema);
   const errorOptions = { suggestions: config.introspection };
   const yoga = createYoga<ServerContext, Context>({
     schema,
-    context: ({ request, identity }) =>
-      contextOf({ header: (name) => request.headers.get(name), signal: request.signal, chats: identity.chats }),
+    context: ({ request, record: { requestId }, identity: { chats } }) =>
+      contextOf({ header: (name) => request.headers.get(name), requestId, signal: request.signal, chats }),
     cors: false, // ours covers every answer
     graphiql: false, // ours is below
     landingPage: false,
@@ -91,8 +104,13 @@ export function createGateway(
       useJsonRequests(config.maxBodyBytes, readParams),
       useOperationLimits(limits),
       !config.introspection && useNoIntrospection(),
-      useCompiledOperations(operations, () => metrics.operation('interpreted')),
+      useCompiledOperations(operations, (record) => {
+        record.executor = 'interpreted';
+        metrics.operation('interpreted');
+      }),
+      tracing !== undefined && useOperationSpans(),
       usePublicErrors(log, errorOptions),
+      useReadiness(readiness),
     ],
   });
   const checkRequest = createRequestCheck({ ...config, loopbackOnly: isOpen(config) });
@@ -106,57 +124,81 @@ export function createGateway(
     operations,
     contextOf,
     readParams,
-    onAnswer: () => metrics.operation('compiled'),
-    publicErrors: (errors, data, requestId) =>
+    onAnswer: (record, res) => {
+      record.executor = 'compiled';
+      metrics.operation('compiled');
+      readiness.letGo(res);
+    },
+    onAnswered: endRequest,
+    publicErrors: (errors, data, record) =>
       errors.some(refusesAll)
         ? undefined
-        : inOrder(errors, data).map((error) => publicError(error, requestId, log, errorOptions)),
+        : inOrder(errors, data).map((error) => publicError(error, record, log, errorOptions)),
   });
 
-  async function answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
-    const identity = identify === undefined ? anybody : await identify(req.headers.authorization);
-    if ('code' in identity) return refuse(req, res, requestId, identity);
+  async function answer(req: IncomingMessage, res: ServerResponse, record: RequestRecord): Promise<void> {
+    const identity = identify === undefined ? anybody : await identify(req.headers.authorization, record);
+    if ('code' in identity) return refuse(req, res, record, identity);
     const body = hasJsonBody(req) ? readBody(req, config.maxBodyBytes) : undefined;
     try {
-      if (body !== undefined && (await answerFast(req, res, { requestId, identity }, await body))) return;
+      if (body !== undefined && (await answerFast(req, res, { record, identity }, await body))) return;
     } catch (error) {
       if (!(error instanceof BodyFault)) throw error; // that one is for Yoga to answer
     }
-    setAnswerHeaders(res, requestId);
+    setAnswerHeaders(res, record.requestId);
     if (!req.complete) dropUnreadBody(req, res);
-    yoga(req, res, { requestId, identity, ...(body && { body }) });
+    const end = () => endRequest(record, res.statusCode, res.writableFinished);
+    if (res.closed) end();
+    else res.once('close', end);
+    yoga(req, res, { record, identity, ...(body && { body }) });
   }
 
   function refuse(
     req: IncomingMessage,
     res: ServerResponse,
-    requestId: string,
+    record: RequestRecord,
     { status, code, message, headers }: Refusal,
   ) {
-    setAnswerHeaders(res, requestId);
+    setAnswerHeaders(res, record.requestId);
     if (!req.complete) dropUnreadBody(req, res);
     // Apollo Client reads the errors of a status such as 401 only under the type that GraphQL over HTTP has for them.
     const contentType = contentTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
     res.writeHead(status, { 'content-type': contentType, ...headers });
-    res.end(refusal(code, message, requestId));
+    record.codes = [code];
+    const isAnswered = !res.closed;
+    res.end(refusal(code, message, record.requestId));
+    endRequest(record, status, isAnswered);
+  }
+
+  function fail(req: IncomingMessage, res: ServerResponse, record: RequestRecord, error: Error): void {
+    const { requestId, traceId } = record;
+    log.error({ requestId, traceId, error: error.name, frames: framesOf(error) }, 'internal error');
+    if (res.headersSent) res.destroy();
+    else refuse(req, res, record, { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalError });
+    endRequest(record, 500, true);
   }
 
   return {
     handle: (req, res) => {
-      const requestId = requestIdOf(req);
+      const record = new RequestRecord(requestIdOf(req), req);
+      const { requestId } = record;
+      readiness.letGo(res);
       if (answerCors(req, res, requestId)) return;
       const refused = checkRequest(req);
-      if (refused !== undefined) return refuse(req, res, requestId, { code: 'BAD_REQUEST', ...refused });
+      if (refused !== undefined) return refuse(req, res, record, { code: 'BAD_REQUEST', ...refused });
       const path = req.url?.split('?', 1)[0] ?? '';
-      const answering =
-        answerGraphiQL?.(req, res, path, requestId) ?? (path === '/graphql' ? answer(req, res, requestId) : undefined);
-      if (answering !== undefined) {
-        answering.catch((error: Error) => {
-          log.error({ requestId, error: error.name, frames: framesOf(error) }, 'internal error');
-          if (res.headersSent) res.destroy();
-          else refuse(req, res, requestId, { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalError });
-        });
+      const page = answerGraphiQL?.(req, res, path, requestId);
+      if (page !== undefined) {
+        page.catch((error: Error) => fail(req, res, record, error));
         return;
+      }
+      if (path === '/graphql') {
+        if (isClosed) return refuse(req, res, record, shuttingDown);
+        record.trace = tracing?.begin(req);
+        const start = () => {
+          answer(req, res, record).catch((error: Error) => fail(req, res, record, error));
+        };
+        return record.trace === undefined ? start() : record.trace.run(start);
       }
       setAnswerHeaders(res, requestId);
       if (!req.complete) dropUnreadBody(req, res);
@@ -166,11 +208,14 @@ export function createGateway(
           () => res.writeHead(503).end(),
         );
       } else {
-        res.writeHead(path === '/livez' ? 200 : 404).end();
+        res.writeHead(path === '/livez' ? 200 : path === '/readyz' ? readiness.ask() : 404).end();
       }
     },
-    open: async () => replicas?.open(),
+    connect: async () => replicas?.open(),
+    open: () => readiness.open(),
+    drain: () => readiness.drain(),
     async close() {
+      isClosed = true;
       await client.close();
       await replicas?.close();
     },
@@ -206,13 +251,19 @@ interface Refusal {
   readonly headers?: Record<string, string>;
 }
 
+const shuttingDown: Refusal = {
+  status: 503,
+  code: 'OVERLOADED',
+  message: 'The gateway is shutting down. Ask again.',
+};
+
 function createIdentify(rules: CallerRules | undefined, log: Logger) {
   if (rules === undefined) return undefined;
-  const check = createCallerCheck(rules, ({ name }) =>
-    log.error({ error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched'),
+  const check = createCallerCheck(rules, ({ name }, { requestId, traceId }) =>
+    log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched'),
   );
-  return async (authorization: string | undefined): Promise<Identity | Refusal> => {
-    const outcome = await check(authorization);
+  return async (authorization: string | undefined, ids: RequestIds): Promise<Identity | Refusal> => {
+    const outcome = await check(authorization, ids);
     if (outcome === 'unauthenticated') {
       return {
         status: 401,

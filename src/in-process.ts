@@ -91,10 +91,10 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
     meter,
     reportDrift: createDriftReporter(
       (path, kind) => meter.drift(path, kind),
-      (path, kind) => log.warn({ path, kind }, 'Linq left its documented contract'),
+      (path, kind, requestId) => log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
     ),
   });
-  const contextOf = createContext({ client, ...upstream, maxMessages: limits.maxMessages });
+  const contextOf = createContext({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);
@@ -103,10 +103,10 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
         'x-linq-integration-token': token,
         'x-request-timeout-ms': timeoutMs?.toString(),
       };
-      const context = contextOf({ header: (name) => headers[name], signal, chats: chats && new Set(chats) });
+      const context = contextOf({ header: (name) => headers[name], requestId, signal, chats: chats && new Set(chats) });
       const toPublic = (error: Error) => {
         const found = new GraphQLError(error.message, { originalError: error, path: [] }); // some field's, not all's
-        const { message, extensions } = publicError(found, requestId, log, { suggestions: true });
+        const { message, extensions } = publicError(found, { requestId }, log, { suggestions: true });
         return new GraphQLError(message, { extensions });
       };
       return { [linq]: { context, toPublic } };

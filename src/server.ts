@@ -4,17 +4,25 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { framesOf } from './errors.ts';
 import { createGateway } from './gateway.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './http/trusted-documents.ts';
 import { sandboxPage } from './sandbox/first-page.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
-import { createLog } from './telemetry/log.ts';
+import { createLog, readableLines } from './telemetry/log.ts';
+import { isTraced } from './telemetry/tracing.ts';
 import { onDrain, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: starting again without a change will not help. */
 const configurationFault = 78;
-/** How long requests in flight may take to finish once the process is told to stop. */
+/** How long requests in flight may take to finish once nobody new is let in. In milliseconds, as all of these. */
 const graceMs = 10_000;
+/** How long they have to be given an answer after that. */
+const cutMs = 1_000;
+/** How long whatever else keeps a stopped process alive may do so, such as an exporter of traces with its last batch. */
+const lastWordsMs = 5_000;
+/** By then a worker has stopped: 3 seconds of notice to balancers and all of the above, and some for a busy machine. */
+const workerStopMs = 25_000;
 /** Longer than balancers commonly keep an idle connection: if we closed it first, their next request on it would fail. */
 const keepAliveMs = 75_000;
 
@@ -30,12 +38,17 @@ const config = configOrExit({
   }),
 });
 const documents = documentsOrExit(config.trustedDocuments);
-const log = createLog(config.logLevel);
+const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
+process.on('uncaughtException', (error: unknown) => {
+  const { name, stack } = error instanceof Error ? error : new Error();
+  log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote what nobody may read
+  process.exit(1);
+});
 
 if (cluster.isWorker) {
-  onDrain(await serve());
+  onDrain(serve(), lastWordsMs);
 } else if (config.workers > 1) {
-  stopOnSignal(superviseWorkers({ count: config.workers, graceMs, log, onListening: announce }));
+  stopOnSignal(superviseWorkers({ count: config.workers, stopMs: workerStopMs, log, onListening: announce }));
 } else {
   stopOnSignal(await serve(announce));
 }
@@ -49,29 +62,36 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<() =
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
     process.exit(1);
   });
-  await gateway.open();
+  await gateway.connect();
   server.listen(config.port, config.host);
   await once(server, 'listening');
+  gateway.open();
   onListening?.(server.address() as AddressInfo);
 
   return async () => {
+    await gateway.drain();
     const closed = once(server, 'close');
     server.close();
     // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.
     setTimeout(() => void gateway.close(), graceMs).unref();
-    setTimeout(() => server.closeAllConnections(), graceMs + 1_000).unref();
+    setTimeout(() => server.closeAllConnections(), graceMs + cutMs).unref();
     await closed;
     await gateway.close();
     await sandbox?.[Symbol.asyncDispose]();
   };
 }
 
+/** The first signal stops in good order, a second one at once. */
 function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, async () => {
+    process.on(signal, async () => {
+      if (stopping) process.exit(1);
+      stopping = true;
       log.info({ signal }, 'stopping');
       await stop();
       log.info('stopped');
+      setTimeout(() => process.exit(0), lastWordsMs).unref();
     });
   }
 }
@@ -81,7 +101,7 @@ function announce({ address, port }: { readonly address: string; readonly port: 
   const host = everywhere ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
   const url = `http://${host}:${port}/graphql`;
   if (sandbox === undefined) {
-    log.info({ url, linq: config.linq.origin, ...(config.workers > 1 && { workers: config.workers }) }, 'listening');
+    log.info({ url, ...summaryOf(config) }, 'listening');
     return;
   }
   process.stdout.write(`
@@ -91,6 +111,20 @@ function announce({ address, port }: { readonly address: string; readonly port: 
   Paste  { chatMessage(chatId: 1, id: 224) { text sentAt deliveryStatus } }
 
 `);
+}
+
+/** What an operator wants to see confirmed; no secrets. */
+function summaryOf({ linq, callers, graphiql, introspection, workers }: Config): object {
+  return {
+    linq: linq.origin,
+    ownToken: linq.token !== undefined,
+    callers: callers === undefined ? 'anybody' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
+    trustedDocuments: documents?.size ?? 'off',
+    graphiql,
+    introspection,
+    workers,
+    tracing: isTraced(),
+  };
 }
 
 function configOrExit(env: NodeJS.ProcessEnv): Config {

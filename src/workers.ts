@@ -5,8 +5,8 @@ import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
 
 interface SupervisorOptions {
   readonly count: number;
-  /** How long all workers together may take to stop. In milliseconds. */
-  readonly graceMs: number;
+  /** What has not stopped by then is killed. In milliseconds. */
+  readonly stopMs: number;
   readonly log: Logger;
   /** Called once, when the first worker listens. */
   readonly onListening: (address: { readonly address: string; readonly port: number }) => void;
@@ -19,31 +19,29 @@ const youngMs = 10_000;
 
 /**
  * Runs this program in `count` processes that share the port; ends this one where not even the first can start. The answer
- * drains them one by one, so that the others go on answering; when the grace period is over, the rest at once.
+ * stops them, all at the same time, and resolves when the last has ended.
  */
-export function superviseWorkers({ count, graceMs, log, onListening }: SupervisorOptions): () => Promise<void> {
+export function superviseWorkers({ count, stopMs, log, onListening }: SupervisorOptions): () => Promise<void> {
   const restarts = new Set<NodeJS.Timeout>();
-  let listened = false;
+  const listening = new Set<Worker>();
   let stopping = false;
   let delayMs = firstDelayMs;
   serveClusterMetrics();
 
-  cluster.once('listening', (_worker, address) => {
-    listened = true;
-    onListening(address);
-  });
+  cluster.once('listening', (_worker, address) => onListening(address));
   const fork = () => {
     const startedAt = performance.now();
     const worker = cluster.fork();
     log.info({ pid: worker.process.pid }, 'a worker starts');
+    worker.once('listening', () => listening.add(worker));
     worker.once('exit', (code, signal) => {
-      if (stopping) return;
-      if (!listened) {
+      if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'a worker stopped');
+      if (listening.size === 0) {
         for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
         process.exit(code || 1); // the worker has said why
       }
       if (performance.now() - startedAt > youngMs) delayMs = firstDelayMs;
-      log.error({ code, signal, restartInMs: delayMs }, 'a worker ended');
+      log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'a worker ended');
       const restart = setTimeout(() => {
         restarts.delete(restart);
         fork();
@@ -58,34 +56,35 @@ export function superviseWorkers({ count, graceMs, log, onListening }: Superviso
     stopping = true;
     for (const restart of restarts) clearTimeout(restart);
     const all = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    const hurry = setTimeout(() => {
-      for (const worker of all) drain(worker);
-    }, graceMs);
-    for (const worker of all) {
-      if (worker.isDead()) continue;
-      const exited = once(worker, 'exit');
-      drain(worker);
-      await exited;
+    const living = all.filter((worker) => !worker.isDead());
+    const exits = living.map((worker) => once(worker, 'exit'));
+    for (const worker of living) {
+      if (!listening.has(worker))
+        worker.process.kill('SIGKILL'); // it has nothing to finish, and could not hear us yet
+      else if (worker.isConnected()) worker.send('drain');
     }
-    clearTimeout(hurry);
+    const fuse = setTimeout(() => {
+      for (const worker of living) worker.process.kill('SIGKILL');
+    }, stopMs);
+    await Promise.all(exits);
+    clearTimeout(fuse);
   };
 }
 
-function drain(worker: Worker): void {
-  if (worker.isConnected()) worker.send('drain');
-}
-
-/** In a worker: stops and ends when the primary says so, or is gone. A terminal's signal is for the primary alone. */
-export function onDrain(stop: () => Promise<void>): void {
+/**
+ * In a worker, to be called before it listens: stops and ends when the primary says so; when that is gone, Node ends it at
+ * once. A terminal's signal is for the primary alone. Whatever else keeps the process alive may do so for `lastWordsMs`.
+ */
+export function onDrain(serving: Promise<() => Promise<void>>, lastWordsMs: number): void {
   let draining = false;
   const drain = async () => {
     if (draining) return;
     draining = true;
-    await stop();
-    process.exit(0);
+    await (await serving)();
+    cluster.worker?.disconnect();
+    setTimeout(() => process.exit(0), lastWordsMs).unref();
   };
   process.on('SIGINT', () => {});
   process.on('SIGTERM', drain);
-  process.on('disconnect', drain);
   process.on('message', (message) => message === 'drain' && drain());
 }

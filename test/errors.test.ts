@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errorCodes, usePublicErrors } from '../src/errors.ts';
 import type { ServerContext } from '../src/http/request-id.ts';
+import { RequestRecord } from '../src/telemetry/requests.ts';
 import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
 import { startUpstream } from './support/upstream.ts';
 
@@ -315,7 +316,7 @@ it('masks a bug of ours: its own field is null, the log has where it happened, a
     maskedErrors: false,
     plugins: [usePublicErrors(pino({}, { write: (line: string) => void lines.push(line) }), { suggestions: true })],
   });
-  const server = createServer((req, res) => void yoga(req, res, { requestId: 'test-1' }));
+  const server = createServer((req, res) => void yoga(req, res, { record: new RequestRecord('test-1', req) }));
   const response = await fetch(`${await listen(server)}/graphql?query={bad,good,bare}`);
   const text = await response.text();
   await close(server);

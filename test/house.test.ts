@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 /** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox. */
 const rules: [file: RegExp, mayImport: RegExp][] = [
-  [/^server\.ts$/, /^(config|gateway|workers|http\/trusted-documents|telemetry\/log|sandbox\/)/],
+  [/^server\.ts$/, /^(config|errors|gateway|workers|http\/trusted-documents|telemetry\/(log|tracing)|sandbox\/)/],
   [/^workers\.ts$/, /^telemetry\//],
   [/^gateway\.ts$/, /^(?!server|sandbox\/)/],
   [/^in-process(-options)?\.ts$/, /^(in-process-options|config|context|errors|schema\/|datasources\/)/],

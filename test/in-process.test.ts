@@ -296,12 +296,15 @@ describe('a context factory', () => {
     };
     await using inProcess = await startInProcess({ log: { debug() {}, warn: tell, error: tell }, meter });
     await inProcess.query('{ chatMessage(chatId: 600, id: 1) { id } }', { requestId: 'r-3' });
-    await inProcess.query('{ chatMessage(chatId: 602, id: 1) { id } }');
+    await inProcess.query('{ chatMessage(chatId: 602, id: 1) { id } }', { requestId: 'r-4' });
     expect(told.slice(0, 2)).toEqual([
       ['bad-response', expect.any(Number)],
       [{ requestId: 'r-3', fault: 'bad-response', status: 200, reason: undefined }, 'a read of Linq failed'],
     ]);
-    expect(told).toContainEqual([{ path: 'data.text', kind: 'type' }, 'Linq left its documented contract']);
+    expect(told).toContainEqual([
+      { requestId: 'r-4', path: 'data.text', kind: 'type' },
+      'Linq left its documented contract',
+    ]);
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
   });
 

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
+import { registerTracing } from './support/spans.ts';
 import { startUpstream } from './support/upstream.ts';
 
 const gatewayToken = 'mark-of-the-gateways-token';
@@ -21,7 +22,7 @@ const file = 'https://files.example/mark-of-a-file.pdf?signature=mark';
 const trouble = 'mark of a failure';
 const issuer = 'https://issuer.example/mark-of-the-issuer';
 
-/** No reader of the log or of metrics, and no client, may see these; data is for the client alone. */
+/** No reader of the log, of metrics or of traces, and no client, may see these; data is for the client alone. */
 const secrets = (...credentials: string[]) => [
   text,
   phone,
@@ -53,9 +54,23 @@ class Written {
   }
 }
 
+const exporter = registerTracing();
+
+/** All that an exporter of traces could send. */
+function traces(): string {
+  const spans = exporter.getFinishedSpans();
+  expect(spans.length).toBeGreaterThan(100);
+  return JSON.stringify(
+    spans.map(({ name, attributes, events, links, status, instrumentationScope, resource }) => {
+      return { name, attributes, events, links, status, instrumentationScope, resource: resource.attributes };
+    }),
+  );
+}
+
 const consoles = ['log', 'info', 'warn', 'error', 'debug'] as const;
 const said = vi.fn();
 beforeEach(() => {
+  exporter.reset();
   said.mockClear();
   for (const name of consoles) vi.spyOn(console, name).mockImplementation(said);
 });
@@ -64,13 +79,14 @@ afterEach(() => vi.restoreAllMocks());
 async function expectSilence(gateway: TestGateway, written: Written, ...credentials: string[]) {
   const { body: metrics } = await gateway.send({ path: '/metrics' });
   const log = JSON.stringify(gateway.log);
+  const spans = traces();
   for (const mark of secrets(...credentials)) {
     expect(written.answers).not.toContain(mark);
     expect(log).not.toContain(mark);
     expect(metrics).not.toContain(mark);
+    expect(spans).not.toContain(mark);
   }
-  expect(log).not.toContain(variable);
-  expect(metrics).not.toContain(variable);
+  for (const each of [log, metrics, spans]) expect(each).not.toContain(variable);
   expect(said).not.toHaveBeenCalled();
 }
 
@@ -153,7 +169,7 @@ it.each([
   ['alone', {}],
   ['with a cache and a lost Redis', { LINQ_CACHE_TTL_MS: '60000', REDIS_URL: `redis://:${apiKey}@127.0.0.1:1` }],
 ])(
-  'shows neither what Linq wrote nor any token to the log, to metrics or in errors, whatever Linq does: %s',
+  'shows neither what Linq wrote nor any token to the log, to metrics, to traces or in errors, whatever Linq does: %s',
   async (_what, env) => {
     await using upstream = await startUpstream((response, _request, id) => answers[Number(id) - 1]?.(response, id));
     await using gateway = await startTestGateway({
@@ -193,7 +209,7 @@ it.each([
   },
 );
 
-it('shows neither a credential nor a variable to the log, to metrics or in the errors of others', async () => {
+it('shows neither a credential nor a variable to the log, to metrics, to traces or in the errors of others', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' };
   let published = text; // at first no keys at all: that is worth a line, which does not tell where they were looked for

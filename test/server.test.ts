@@ -1,43 +1,16 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { close, listen } from './support/gateway.ts';
+import { linesOf, outcomeOf, start, written } from './support/process.ts';
 import { startUpstream } from './support/upstream.ts';
-
-function start(env: Record<string, string>, ...args: string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, ['src/server.ts', ...args], {
-    cwd: new URL('..', import.meta.url),
-    env: { PATH: process.env['PATH'], PORT: '0', ...env },
-  });
-}
-
-/** What the process writes until `pattern` matches it. */
-async function written(server: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = '';
-  for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    const match = pattern.exec(text);
-    if (match !== null) return match;
-  }
-  throw new Error(`the process ended and wrote only: ${text}`);
-}
-
-async function outcomeOf(server: ChildProcessWithoutNullStreams): Promise<{ code: number; errors: string }> {
-  let errors = '';
-  server.stderr.on('data', (chunk) => {
-    errors += chunk;
-  });
-  const [code] = await once(server, 'close');
-  return { code, errors };
-}
 
 const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const read = async (url: string, text = query) => (await fetch(`${url}?query=${encodeURIComponent(text)}`)).json();
 
 it('as sandbox first says that the data is made up, where to look and what to paste, all of which is true', async () => {
-  const server = start({}, '--sandbox');
+  const server = start({}, ['--sandbox']);
   const [text, url = '', paste] = await written(server, /Open {3}(\S+)\n\s+Paste {2}(.+)\n/);
   expect(text).toBeDefined();
   expect(await read(url, paste)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
@@ -46,7 +19,7 @@ it('as sandbox first says that the data is made up, where to look and what to pa
 });
 
 it('as sandbox opens GraphiQL with tabs that show what there is to see', async () => {
-  const server = start({}, '--sandbox');
+  const server = start({}, ['--sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   const page = await (await fetch(url, { headers: { accept: 'text/html' } })).text();
   expect(page).toContain('<title>Linq GraphQL gateway: sandbox</title>');
@@ -59,7 +32,7 @@ it('as sandbox opens GraphiQL with tabs that show what there is to see', async (
 
 it('as sandbox never sends a real token anywhere', async () => {
   await using upstream = await startUpstream((response) => response.end());
-  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, '--sandbox');
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, ['--sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
   expect(upstream.paths).toEqual([]);
@@ -67,31 +40,30 @@ it('as sandbox never sends a real token anywhere', async () => {
   await outcomeOf(server);
 });
 
-it('serves Linq, with one line for its start', async () => {
+it('serves Linq, with one line for its start: where it listens, and what it was told, save secrets', async () => {
   await using upstream = await startUpstream((response) => response.end('{"data":{"id":224,"text":"real"}}'));
-  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret' });
+  const secrets = { LINQ_INTEGRATION_TOKEN: 'secret', GATEWAY_API_KEYS: 'secret-key' };
+  const server = start({ LINQ_API_URL: upstream.origin, INTROSPECTION: 'false', ...secrets });
   const [line] = await written(server, /^.*\n/);
-  const { url, linq } = JSON.parse(line);
-  expect(linq).toBe(upstream.origin);
-  expect(await read(url)).toEqual({ data: { chatMessage: { text: 'real' } } });
+  const { time, url, ...told } = JSON.parse(line);
+  expect(told).toEqual({
+    level: 30,
+    linq: upstream.origin,
+    ownToken: true,
+    callers: 'keys',
+    trustedDocuments: 'off',
+    graphiql: true,
+    introspection: false,
+    workers: 1,
+    tracing: false,
+    msg: 'listening',
+  });
+  const answer = await fetch(`${url}?query=${encodeURIComponent(query)}`, {
+    headers: { authorization: 'Bearer secret-key' },
+  });
+  expect(await answer.json()).toEqual({ data: { chatMessage: { text: 'real' } } });
   server.kill();
   await outcomeOf(server);
-});
-
-it('finishes what is in flight when it is told to stop', async () => {
-  const asked = Promise.withResolvers<() => void>();
-  await using upstream = await startUpstream((response) =>
-    asked.resolve(() => response.end('{"data":{"id":224,"text":"late"}}')),
-  );
-  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret' });
-  const [, url = ''] = await written(server, /"url":"([^"]+)"/);
-  const answer = read(url);
-  const finish = await asked.promise;
-  server.kill('SIGTERM');
-  await written(server, /stopping/);
-  finish();
-  expect(await answer).toEqual({ data: { chatMessage: { text: 'late' } } });
-  expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
 });
 
 it('does not start with a wrong configuration: all faults, a line for each, and exit code 78', async () => {
@@ -105,6 +77,36 @@ it('does not start with a wrong configuration: all faults, a line for each, and 
     expect.stringMatching(/^HOST must be a loopback address/),
   ]);
   expect(errors).not.toContain('secret');
+});
+
+it('tells of a crash in one line, by its place and without its message, and exits with 1', async () => {
+  const bug = `process.once('SIGUSR2', () => { throw new TypeError(process.env.PRIVATE) })`;
+  const server = start({ PRIVATE: 'a text' }, [], ['--import', `data:text/javascript,${encodeURIComponent(bug)}`]);
+  const lines = linesOf(server);
+  await lines('listening');
+  server.kill('SIGUSR2');
+  const crashed = await lines('crashed');
+  expect(crashed).toMatchObject({
+    level: 60,
+    error: 'TypeError',
+    frames: expect.arrayContaining([expect.any(String)]),
+  });
+  expect(JSON.stringify(crashed)).not.toContain('a text');
+  expect(await outcomeOf(server)).toEqual({ code: 1, errors: '' });
+});
+
+const hasPty = spawnSync('script', ['--version']).stdout?.toString().includes('util-linux') === true;
+
+it.skipIf(!hasPty)('writes lines for people where they go to a terminal', async () => {
+  const command = `exec ${process.execPath} src/server.ts`;
+  const server = spawn('script', ['--quiet', '--flush', '--command', command, '/dev/null'], {
+    cwd: new URL('..', import.meta.url),
+    env: { PATH: process.env['PATH'], PORT: '0', TERM: 'xterm' },
+  });
+  const [line] = await written(server, /^.*listening.*\r?\n/m);
+  expect(line).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] .*INFO.*: .*listening.*"url":"http:/);
+  server.kill();
+  await outcomeOf(server);
 });
 
 it('says in one line that its port is taken', async () => {
@@ -131,14 +133,25 @@ describe('with WORKERS', () => {
     });
     const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret', WORKERS: '2' });
     const lines = linesOf(server);
-    const { url = '' } = await lines('listening');
-    const operations = async () => {
-      const text = await (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
-      return Number(/graphql_operations_total\{executor="interpreted"\} (\d+)/.exec(text)?.[1] ?? 0);
-    };
+    const url = String((await lines('listening'))['url']);
+    const metrics = async () => (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
     for (let turn = 0; turn < 6; turn++)
       expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
-    expect(await operations()).toBe(6);
+    const text = await metrics();
+    const valueAt = (name: string) =>
+      Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.split(' ')[1],
+      );
+    expect(valueAt('graphql_operations_total{executor="interpreted"}')).toBe(6);
+    expect(valueAt('graphql_request_duration_seconds_count{outcome="ok"}')).toBe(6);
+    expect(valueAt('graphql_request_duration_seconds_bucket{le="+Inf",outcome="ok"}')).toBe(6);
+    expect(valueAt('graphql_request_errors_total{code="FORBIDDEN"}')).toBe(0);
+    expect(valueAt('linq_breaker_state{state="closed"}')).toBe(2);
+    expect(valueAt('linq_breaker_state{state="open"}')).toBe(0);
+    expect(valueAt('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
 
     const { pid } = await lines('a worker starts');
     process.kill(Number(pid), 'SIGKILL');
@@ -164,25 +177,3 @@ describe('with WORKERS', () => {
     await close(other);
   });
 });
-
-/** Resolves with the nth line of the log that says `msg`, whether it is there already or comes. */
-function linesOf(server: ChildProcessWithoutNullStreams) {
-  const lines: Record<string, string>[] = [];
-  let partial = '';
-  let onLine = () => {};
-  server.stdout.on('data', (chunk) => {
-    const parts = (partial + chunk).split('\n');
-    partial = parts.pop() ?? '';
-    lines.push(...parts.map((line) => JSON.parse(line)));
-    onLine();
-  });
-  return async (msg: string, nth = 1): Promise<Record<string, string>> => {
-    for (;;) {
-      const line = lines.filter((candidate) => candidate['msg'] === msg)[nth - 1];
-      if (line !== undefined) return line;
-      await new Promise<void>((resolve) => {
-        onLine = resolve;
-      });
-    }
-  };
-}

@@ -22,7 +22,8 @@ interface CostCheck {
   entries(sum: number): void;
 }
 
-export function createLoaders(readMessage: ReadMessage, check: CostCheck): Loaders {
+/** `onBatch` is told the size of each batch, before any of it is read. */
+export function createLoaders(readMessage: ReadMessage, check: CostCheck, onBatch: (size: number) => void): Loaders {
   let distinct = 0;
   let entries = 0;
   // Linq reads one message at a time. Answering with promises, not with their results, lets each key settle by itself:
@@ -32,6 +33,7 @@ export function createLoaders(readMessage: ReadMessage, check: CostCheck): Loade
       distinct += keys.length;
       check.entries(entries);
       check.distinctMessages(distinct);
+      onBatch(keys.length);
       return keys.map((key) => readMessage(key));
     },
     { cacheKeyFn: ({ chatId, id }) => `${chatId}/${id}` },

@@ -1,6 +1,7 @@
 import type { UpstreamFault } from './faults.ts';
 import type { DriftKind } from './linq/drift.ts';
 import type { BreakerState } from './resilience/breaker.ts';
+import type { RetryReason } from './resilience/retry.ts';
 
 /** `found` and `missing` are the two good outcomes: a message, and Linq's 404. */
 export type Outcome = 'found' | 'missing' | UpstreamFault;
@@ -14,7 +15,7 @@ export interface UpstreamMeter {
   read(outcome: Outcome, durationMs: number): void;
   /** A call that was sent to Linq, from the slot to its end. `stale` is one that found its connection dead. */
   attempt(outcome: Outcome | 'stale', durationMs: number): void;
-  retry(reason: 'stale-connection' | UpstreamFault): void;
+  retry(reason: RetryReason): void;
   /** How long a call waited for its turn, slot, rate and pause together. */
   queueWait(durationMs: number): void;
   breaker(state: BreakerState): void;
@@ -24,3 +25,9 @@ export interface UpstreamMeter {
   cache(outcome: 'hit' | 'miss' | 'bypass'): void;
   drift(path: string, kind: DriftKind): void;
 }
+
+/**
+ * Told of a call when it is sent, `resends` being how many were sent before it for the same read; the function that it gives
+ * is told how the call ended, and of Linq's status where there was one.
+ */
+export type FollowCall = (resends: number) => (outcome: Outcome | 'stale', status: number | undefined) => void;

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { isLinqId } from '../datasources/model.ts';
+import type { RequestIds } from '../telemetry/requests.ts';
 
 /** Who may call, and how they show it: `Authorization: Bearer`, followed by one of the keys or by a JWT. */
 export interface CallerRules {
@@ -26,7 +27,10 @@ export interface Identity {
 /** Why a caller may not ask: it did not show who it is, or that cannot be found out at the moment. */
 type Denial = 'unauthenticated' | 'unavailable';
 
-export type CheckCaller = (authorization: string | undefined) => Promise<Identity | Denial>;
+export type CheckCaller = (authorization: string | undefined, ids: RequestIds) => Promise<Identity | Denial>;
+
+/** Called with the request that met the trouble. */
+type OnUnavailable = (error: Error, ids: RequestIds) => void;
 
 /** Asymmetric ones alone: a JWKS holds public keys, and a public key must never do as a shared secret. */
 const algorithms = [
@@ -57,21 +61,21 @@ const tellAgainAfterMs = 30_000;
  * Checks credentials. Keys are compared as digests and in constant time; a JWT's signature, issuer, audience and times are
  * checked. `onUnavailable` is told when the issuer's keys cannot be fetched, once for a time of trouble.
  */
-export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: (error: Error) => void): CheckCaller {
+export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: OnUnavailable): CheckCaller {
   const keyDigests = apiKeys.map(digest);
   const checkJwt = jwt === undefined ? undefined : createJwtCheck(jwt, onUnavailable);
-  return async (authorization) => {
+  return async (authorization, ids) => {
     const credential = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
     if (credential === undefined || credential.length > longestCredential) return 'unauthenticated';
     const presented = digest(credential);
     let known = false;
     for (const key of keyDigests) known = timingSafeEqual(key, presented) || known; // every one, whichever it is
     if (known) return { chats: undefined };
-    return checkJwt === undefined ? 'unauthenticated' : checkJwt(credential, presented.toString('base64url'));
+    return checkJwt === undefined ? 'unauthenticated' : checkJwt(credential, presented.toString('base64url'), ids);
   };
 }
 
-function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: (error: Error) => void) {
+function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: OnUnavailable) {
   // Fetched when needed: at first, when they are too old, and for a key that is not among them, though for that not more
   // often than twice a minute.
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
@@ -81,7 +85,7 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
   });
   const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
   let toldAt = Number.NEGATIVE_INFINITY;
-  return async (token: string, id: string): Promise<Identity | Denial> => {
+  return async (token: string, id: string, ids: RequestIds): Promise<Identity | Denial> => {
     const known = trusted.get(id);
     if (known !== undefined) return known;
     let payload: JWTPayload;
@@ -95,7 +99,7 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
       }));
     } catch (error) {
       if (isDeniedBy(error)) return 'unauthenticated';
-      if (performance.now() - toldAt > tellAgainAfterMs) onUnavailable(error as Error);
+      if (performance.now() - toldAt > tellAgainAfterMs) onUnavailable(error as Error, ids);
       toldAt = performance.now();
       return 'unavailable';
     }

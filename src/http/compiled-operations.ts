@@ -2,7 +2,9 @@ import { type DocumentNode, type GraphQLSchema, Kind, visit } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
+import type { RequestRecord } from '../telemetry/requests.ts';
 import { costsOf } from './operation-limits.ts';
+import type { ServerContext } from './request-id.ts';
 
 /** Bounds on what is kept, by the length of documents: a compiled one takes some 500 times its text. */
 const mostCharacters = 50_000;
@@ -93,11 +95,15 @@ function isCompiledRight(query: string, document: DocumentNode): boolean {
 }
 
 /** Tells `operations` of what Yoga executes. */
-export function useCompiledOperations(operations: CompiledOperations, onExecute: () => void): Plugin {
+export function useCompiledOperations(
+  operations: CompiledOperations,
+  onExecute: (record: RequestRecord) => void,
+): Plugin<ServerContext> {
   return {
     onExecute({ args: { document, operationName, contextValue } }) {
-      onExecute();
-      const { query } = contextValue.params;
+      const { params, record } = contextValue;
+      onExecute(record);
+      const { query } = params;
       if (query) operations.remember(query, operationName ?? undefined, document);
     },
   };

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context } from '../context.ts';
+import type { PublicError } from '../errors.ts';
+import type { EndRequest, RequestRecord } from '../telemetry/requests.ts';
 import type { CompiledOperations } from './compiled-operations.ts';
 import type { ServerContext } from './request-id.ts';
 import type { ReadParams } from './request-parsing.ts';
@@ -11,20 +13,22 @@ interface FastPathOptions {
   readonly operations: CompiledOperations;
   readonly contextOf: (caller: Caller) => Context;
   readonly readParams: ReadParams;
-  readonly onAnswer: () => void;
+  /** Called before an answer is written. */
+  readonly onAnswer: (record: RequestRecord, res: ServerResponse) => void;
+  readonly onAnswered: EndRequest;
   /** The errors of an answer as a client sees them; undefined where they refuse the whole operation. */
   readonly publicErrors: (
     errors: readonly GraphQLError[],
     data: unknown,
-    requestId: string,
-  ) => readonly object[] | undefined;
+    record: RequestRecord,
+  ) => readonly PublicError[] | undefined;
 }
 
 /** Returns whether the request was taken. */
 type FastPath = (
   req: IncomingMessage,
   res: ServerResponse,
-  context: Pick<ServerContext, 'requestId' | 'identity'>,
+  context: Pick<ServerContext, 'record' | 'identity'>,
   body: string,
 ) => Promise<boolean>;
 
@@ -39,9 +43,10 @@ export function createFastPath({
   contextOf,
   readParams,
   onAnswer,
+  onAnswered,
   publicErrors,
 }: FastPathOptions): FastPath {
-  return async (req, res, { requestId, identity }, body) => {
+  return async (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
     const params = contentType === undefined ? undefined : knownParams(body, readParams);
     if (params === undefined) return false;
@@ -49,29 +54,34 @@ export function createFastPath({
     if (operation === undefined) return false;
     let context: Context;
     try {
-      context = contextOf(new Connection(req, res, identity));
+      context = contextOf(new Connection(req, res, record, identity));
     } catch {
       return false; // a header that says nothing: for Yoga to refuse
     }
-    const { data, errors } = await operation.query(undefined, context, params.variables ?? {});
+    const execute = () => operation.query(undefined, context, params.variables ?? {});
+    const { data, errors } = await (record.trace === undefined ? execute() : record.trace.operation(execute));
     if (data === undefined) return false; // the variables do not fit, nothing was read: for Yoga to refuse
     let answer: object = { data };
+    let visible: readonly PublicError[] | undefined = [];
     if (errors !== undefined && errors.length > 0) {
-      const visible = publicErrors(errors as readonly GraphQLError[], data, requestId);
+      visible = publicErrors(errors as readonly GraphQLError[], data, record);
       if (visible === undefined) return false; // nothing was read: for Yoga to refuse
       answer = { errors: visible, data };
     }
-    onAnswer();
+    record.note(true, visible);
+    onAnswer(record, res);
     const text = JSON.stringify(answer);
     const bytes = Buffer.byteLength(text);
     // Text that is ASCII alone leaves in one piece with its headers, without being encoded.
     res.writeHead(200, {
-      'x-request-id': requestId,
+      'x-request-id': record.requestId,
       ...answerHeaders,
       'Content-Type': contentType,
       'content-length': bytes,
     });
+    const isAnswered = !res.closed;
     res.end(text, bytes === text.length ? 'latin1' : 'utf8');
+    onAnswered(record, 200, isAnswered);
     return true;
   };
 }
@@ -125,9 +135,16 @@ class Connection implements Caller {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
 
+  readonly requestId: string;
   readonly chats: Caller['chats'];
 
-  constructor(req: IncomingMessage, res: ServerResponse, { chats }: ServerContext['identity']) {
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { requestId }: RequestRecord,
+    { chats }: ServerContext['identity'],
+  ) {
+    this.requestId = requestId;
     this.chats = chats;
     this.#req = req;
     this.#res = res;

@@ -1,56 +1,98 @@
 import cluster from 'node:cluster';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { UpstreamMeter } from '../datasources/meter.ts';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Outcome, UpstreamMeter } from '../datasources/meter.ts';
 import type { BreakerState } from '../datasources/resilience/breaker.ts';
+import type { ErrorCode } from '../errors.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
+import type { RequestOutcome } from './requests.ts';
+import { WordHistogram } from './word-histogram.ts';
 
-/** What an operator sees of the gateway at `GET /metrics`. Labels are words from closed sets: no ids, no tokens. */
+/**
+ * What an operator sees of the gateway at `GET /metrics`; docs/operations.md lists it. Labels are words from closed sets: no
+ * ids, no tokens, nothing that a caller chose. Each word is there from the start, so that its first time is seen as a change.
+ */
 export interface Metrics {
   readonly upstream: UpstreamMeter;
   /** Whether Redis is there; not shown before it was told once. */
   redis(isUp: boolean): void;
+  /** A request for GraphQL that is over, and the codes of the errors in its answer, each once. */
+  request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
   /** An operation that was executed; `compiled` are those on the fast path. */
   operation(executor: 'compiled' | 'interpreted'): void;
+  /** Messages that one operation asked for together. */
+  batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
   print(): Promise<string>;
   readonly contentType: string;
 }
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const breakerStates: readonly BreakerState[] = ['closed', 'open', 'half-open'];
+const requestOutcomes = words<RequestOutcome>({ ok: 0, partial: 0, refused: 0, failed: 0, cancelled: 0 });
+const outcomes = words<Outcome>({
+  found: 0,
+  missing: 0,
+  'no-token': 0,
+  unauthorized: 0,
+  forbidden: 0,
+  'rate-limited': 0,
+  timeout: 0,
+  unavailable: 0,
+  'bad-response': 0,
+  overloaded: 0,
+  cancelled: 0,
+});
+const breakerStates = words<BreakerState>({ closed: 0, open: 0, 'half-open': 0 });
 
-export function createMetrics(): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
-  const reads = new Histogram({
+export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const requests = new WordHistogram({
+    name: 'graphql_request_duration_seconds',
+    help: 'Requests for GraphQL from their arrival to their answer, by outcome.',
+    label: 'outcome',
+    words: requestOutcomes,
+    buckets: seconds,
+    register,
+  });
+  const errors = countsOf(errorCodes);
+  counter('graphql_request_errors_total', 'Requests whose answer has an error of this code.', 'code', errors);
+  const executed = countsOf(['compiled', 'interpreted']);
+  const seenBefore = 'Operations that were executed; those seen before are compiled.';
+  counter('graphql_operations_total', seenBefore, 'executor', executed);
+  const batches = new WordHistogram({
+    name: 'graphql_loader_batch_size',
+    help: 'Distinct messages that one operation asked for together.',
+    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 1_000],
+    register,
+  });
+  const reads = new WordHistogram({
     name: 'linq_read_duration_seconds',
     help: 'Reads of Linq as their callers saw them, by outcome.',
-    labelNames: ['outcome'],
+    label: 'outcome',
+    words: outcomes,
     buckets: seconds,
-    registers,
+    register,
   });
-  const attempts = new Histogram({
+  const attempts = new WordHistogram({
     name: 'linq_attempt_duration_seconds',
     help: 'Calls sent to Linq, by outcome; stale is one that found its connection dead.',
-    labelNames: ['outcome'],
+    label: 'outcome',
+    words: [...outcomes, 'stale'],
     buckets: seconds,
-    registers,
+    register,
   });
-  const retries = new Counter({
-    name: 'linq_retries_total',
-    help: 'Calls made again, by the reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  const queueWait = new Histogram({
+  const retries = countsOf(['stale-connection', 'rate-limited', 'unavailable']);
+  counter('linq_retries_total', 'Calls made again, by the reason.', 'reason', retries);
+  const queueWait = new WordHistogram({
     name: 'linq_queue_wait_seconds',
     help: 'How long calls to Linq waited for their turn: slot, rate and pause together.',
     buckets: seconds,
-    registers,
+    register,
   });
   const breaker = new Gauge({
     name: 'linq_breaker_state',
-    help: 'Circuit breaker towards Linq: 1 for the state that it is in.',
+    help: 'Circuit breaker towards Linq: 1 for the state that it is in; with workers, how many of them are in it.',
     labelNames: ['state'],
     registers,
   });
@@ -72,27 +114,32 @@ export function createMetrics(): Metrics {
     labelNames: ['path', 'kind'],
     registers,
   });
-  const executed = { compiled: 0, interpreted: 0 };
-  new Counter({
-    name: 'graphql_operations_total',
-    help: 'Operations that were executed; those seen before are compiled.',
-    labelNames: ['executor'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [executor, count] of Object.entries(executed)) this.inc({ executor }, count);
-    },
-  });
   const enter = (current: BreakerState): void => {
     for (const state of breakerStates) breaker.set({ state }, state === current ? 1 : 0);
   };
   enter('closed');
 
+  /** Of numbers that are counted elsewhere, at the cost of an addition, and copied when they are asked for. */
+  function counter(name: string, help: string, label: string, counts: Record<string, number>): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [word, count] of Object.entries(counts)) this.inc({ [label]: word }, count);
+      },
+    });
+  }
+
   return {
     upstream: {
-      read: (outcome, durationMs) => reads.observe({ outcome }, durationMs / 1_000),
-      attempt: (outcome, durationMs) => attempts.observe({ outcome }, durationMs / 1_000),
-      retry: (reason) => retries.inc({ reason }),
+      read: (outcome, durationMs) => reads.observe(durationMs / 1_000, outcome),
+      attempt: (outcome, durationMs) => attempts.observe(durationMs / 1_000, outcome),
+      retry: (reason) => {
+        retries[reason]++;
+      },
       queueWait: (durationMs) => queueWait.observe(durationMs / 1_000),
       breaker: enter,
       sharedFlight: () => sharedFlights.inc(),
@@ -108,10 +155,24 @@ export function createMetrics(): Metrics {
       });
       redisUp.set(isUp ? 1 : 0);
     },
+    request: (outcome, durationMs, codes) => {
+      requests.observe(durationMs / 1_000, outcome);
+      for (const code of codes) errors[code]++;
+    },
     operation: (executor) => {
       executed[executor]++;
     },
-    print: cluster.isWorker ? clusterMetricsOf(registry) : () => registry.metrics(),
-    contentType: registry.contentType,
+    batch: (size) => batches.observe(size),
+    print: cluster.isWorker ? clusterMetricsOf(register) : () => register.metrics(),
+    contentType: register.contentType,
   };
+}
+
+/** The keys of a record that the compiler holds complete. */
+function words<Word extends string>(all: Record<Word, 0>): readonly Word[] {
+  return Object.keys(all) as Word[];
+}
+
+function countsOf<Word extends string>(all: readonly Word[]): Record<Word, number> {
+  return Object.fromEntries(all.map((word) => [word, 0])) as Record<Word, number>;
 }

@@ -11,7 +11,11 @@ const atAnyCost = { distinctMessages: () => {}, entries: () => {} };
 
 it('gives a fast message out while a slow one of the same batch is still under way', async () => {
   const slow = Promise.withResolvers<ChatMessage | null>();
-  const loaders = createLoaders(async (wanted) => (wanted.id === '1' ? slow.promise : message(wanted)), atAnyCost);
+  const loaders = createLoaders(
+    async (wanted) => (wanted.id === '1' ? slow.promise : message(wanted)),
+    atAnyCost,
+    () => {},
+  );
   const [first, second] = [loaders.message(key('1')), loaders.message(key('2'))];
   expect(await second).toMatchObject({ chatId: '1', id: '2' });
   slow.resolve(null);
@@ -19,10 +23,14 @@ it('gives a fast message out while a slow one of the same batch is still under w
 });
 
 it('fails the failing message of a batch and no other', async () => {
-  const loaders = createLoaders(async (wanted) => {
-    if (wanted.id === '1') throw new UpstreamError('unavailable');
-    return message(wanted);
-  }, atAnyCost);
+  const loaders = createLoaders(
+    async (wanted) => {
+      if (wanted.id === '1') throw new UpstreamError('unavailable');
+      return message(wanted);
+    },
+    atAnyCost,
+    () => {},
+  );
   const results = await Promise.allSettled([key('1'), key('2'), key('1')].map((wanted) => loaders.message(wanted)));
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
 });

@@ -371,7 +371,9 @@ describe('JWTs', () => {
           },
         ],
       });
-      expect(gateway.log).toMatchObject([{ level: 50, error, msg: expect.stringContaining('GATEWAY_JWKS_URL') }]);
+      expect(gateway.log).toMatchObject([
+        { level: 50, requestId: 'abc', error, msg: expect.stringContaining('GATEWAY_JWKS_URL') },
+      ]);
       const written = JSON.stringify([answer, gateway.log]);
       for (const secret of ['in-the-url', token, keys.env['GATEWAY_JWKS_URL'] ?? '']) {
         expect(written).not.toContain(secret);

@@ -25,6 +25,8 @@ interface HttpAnswer {
 
 export interface TestGateway extends AsyncDisposable {
   readonly url: string;
+  /** The origin of the Linq that it asks. */
+  readonly linq: string;
   /** The calls that reached the sandbox, in order. */
   readonly calls: SandboxCall[];
   /** The lines of the log so far. */
@@ -32,6 +34,8 @@ export interface TestGateway extends AsyncDisposable {
   query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLAnswer>;
   /** Resolves as soon as this line of /metrics has this value. */
   metric(name: string, value: number): Promise<void>;
+  /** Tells it that it will be closed, as a shutdown does first. */
+  drain(): Promise<void>;
   /** Closes the gateway but not its server, as a shutdown does when the grace period is over. */
   close(): Promise<void>;
   /** For what `fetch` refuses to send, such as a `Host` header. */
@@ -53,12 +57,14 @@ export async function startTestGateway(
   const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)));
-  await gateway.open();
+  await gateway.connect();
   const server = createServer(gateway.handle);
   const origin = await listen(server);
+  gateway.open();
   const url = `${origin}/graphql`;
   return {
     url,
+    linq: config.linq.origin,
     calls,
     log,
     async query(query, variables, headers) {
@@ -76,6 +82,7 @@ export async function startTestGateway(
         if (body.includes(line)) return;
       }
     },
+    drain: () => gateway.drain(),
     close: () => gateway.close(),
     send: ({ path = '/graphql', method = 'GET', headers = {}, body }) => sendRaw(origin, path, method, headers, body),
     async [Symbol.asyncDispose]() {

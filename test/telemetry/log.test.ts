@@ -1,5 +1,6 @@
+import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
-import { createLog } from '../../src/telemetry/log.ts';
+import { createLog, readableLines } from '../../src/telemetry/log.ts';
 
 it('leaves out of a line whatever is not on its list', () => {
   const lines: string[] = [];
@@ -17,4 +18,19 @@ it('leaves out of a line whatever is not on its list', () => {
     msg: 'm',
   });
   expect(lines.join('')).not.toContain('SECRET');
+});
+
+it('writes the same lines for people, where they are for people', async () => {
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(line, _encoding, done) {
+      lines.push(String(line));
+      done();
+    },
+  });
+  const log = createLog('info', await readableLines(destination));
+  log.warn({ requestId: 'r1', fault: 'timeout', token: 'SECRET' }, 'a read of Linq failed');
+  expect(lines.join('')).toMatch(
+    /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: a read of Linq failed \{"requestId":"r1","fault":"timeout"\}\n$/,
+  );
 });

@@ -1,6 +1,6 @@
 import type { MessageCache } from '../cache/message-cache.ts';
 import { UpstreamError } from '../faults.ts';
-import type { Outcome, UpstreamMeter } from '../meter.ts';
+import type { FollowCall, Outcome, UpstreamMeter } from '../meter.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
 import type { Replicas } from '../redis/replicas.ts';
 import { Breaker } from '../resilience/breaker.ts';
@@ -27,9 +27,13 @@ export interface LinqClientOptions {
   readonly cache?: MessageCache | undefined;
   readonly meter: UpstreamMeter;
   readonly reportDrift: ReportDrift;
+  /** Follows each call; not there where nobody wants to. */
+  readonly follow?: FollowCall | undefined;
 }
 
 interface MessageReader extends Reader {
+  /** For the log alone. */
+  readonly requestId?: string;
   /** Whether to ask Linq whatever the cache holds. */
   readonly fresh?: boolean;
 }
@@ -46,7 +50,7 @@ export interface LinqClient {
 const longestPauseMs = 1_000;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
-  const { timeoutMs, meter, reportDrift, replicas, cache } = options;
+  const { timeoutMs, meter, reportDrift, replicas, cache, follow } = options;
   const transport = createTransport({
     origin: options.origin,
     connections: options.maxConcurrency,
@@ -66,7 +70,7 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
   function getMessage(key: MessageKey, token: Token, reader: MessageReader): Promise<ChatMessage | null> {
     if (cache === undefined) {
       return flights.join({ token: token.digest, resource: messagePath(key) }, reader, (interest) =>
-        askLinq(key, token, interest),
+        askLinq(key, token, interest, reader),
       );
     }
     // Readers who want it fresh do not join those who may get a kept one.
@@ -75,20 +79,27 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
       const kept = reader.fresh ? undefined : await cache.get(key, token);
       meter.cache(reader.fresh ? 'bypass' : kept === undefined ? 'miss' : 'hit');
       if (kept !== undefined) return kept;
-      const message = await askLinq(key, token, interest);
+      const message = await askLinq(key, token, interest, reader);
       if (message !== null) cache.set(key, token, message);
       return message;
     });
   }
 
-  function askLinq(key: MessageKey, token: Token, interest: Interest): Promise<ChatMessage | null> {
+  function askLinq(
+    key: MessageKey,
+    token: Token,
+    interest: Interest,
+    { requestId }: MessageReader,
+  ): Promise<ChatMessage | null> {
+    const report: ReportDrift = (path, kind) => reportDrift(path, kind, requestId);
+    let sent = 0;
     return withRetries(
       () => {
         breaker.refuseIfOpen(); // before it waits in line
         return limiter.run(token.digest, interest, () =>
           breaker.run(() => {
             interest.ensureWanted();
-            return attempt(key, token, interest);
+            return attempt(key, token, interest, report, sent++);
           }),
         );
       },
@@ -96,14 +107,25 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
     );
   }
 
-  async function attempt(key: MessageKey, token: Token, { signal }: Interest): Promise<ChatMessage | null> {
+  async function attempt(
+    key: MessageKey,
+    token: Token,
+    { signal }: Interest,
+    report: ReportDrift,
+    resends: number,
+  ): Promise<ChatMessage | null> {
     const account = stopwatch();
+    const ended = follow?.(resends);
     try {
-      const message = await readMessage(transport.send, key, token, signal, reportDrift);
-      meter.attempt(message === null ? 'missing' : 'found', account());
+      const message = await readMessage(transport.send, key, token, signal, report);
+      const outcome = message === null ? 'missing' : 'found';
+      meter.attempt(outcome, account());
+      ended?.(outcome, message === null ? 404 : 200);
       return message;
     } catch (error) {
-      meter.attempt(error instanceof StaleConnectionError ? 'stale' : faultOf(error), account());
+      const outcome = error instanceof StaleConnectionError ? 'stale' : faultOf(error);
+      meter.attempt(outcome, account());
+      ended?.(outcome, error instanceof UpstreamError ? error.status : undefined);
       if (error instanceof UpstreamError && error.fault === 'rate-limited') {
         const pauseMs = Math.min(longestPauseMs, error.retryAfterMs ?? longestPauseMs);
         limiter.pause(token.digest, pauseMs);

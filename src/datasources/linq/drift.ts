@@ -6,8 +6,11 @@ export type DriftKind =
   | 'format' // the right type, but not a date-time or a UUID as documented
   | 'range'; // an integer that does not fit
 
-/** `path` is the field's place without indices, such as `data.attachments[].url`; never a value. */
-export type ReportDrift = (path: string, kind: DriftKind) => void;
+/**
+ * `path` is the field's place without indices, such as `data.attachments[].url`; never a value. `requestId` is of the request
+ * that made the call, where it is known.
+ */
+export type ReportDrift = (path: string, kind: DriftKind, requestId?: string) => void;
 
 /** A bound on unknown fields, whose names are the upstream's to choose. The documented ones are bounded by themselves. */
 const mostUnknown = 100;
@@ -20,7 +23,7 @@ const warnAgainAfterMs = 3_600_000;
 export function createDriftReporter(count: ReportDrift, warn: ReportDrift): ReportDrift {
   const warnedAt = new Map<string, number>();
   let unknown = 0;
-  return (path, kind) => {
+  return (path, kind, requestId) => {
     const place = `${kind} ${path}`;
     const before = warnedAt.get(place);
     if (before === undefined && kind === 'unknown' && ++unknown > mostUnknown) return count('other', kind);
@@ -28,6 +31,6 @@ export function createDriftReporter(count: ReportDrift, warn: ReportDrift): Repo
     const now = performance.now();
     if (before !== undefined && now - before < warnAgainAfterMs) return;
     warnedAt.set(place, now);
-    warn(path, kind);
+    warn(path, kind, requestId);
   };
 }

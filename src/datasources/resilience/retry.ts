@@ -9,7 +9,8 @@ const mostAttempts = 3;
 const firstPauseMs = 100;
 
 /** Faults after which the same GET may well succeed. Statuses narrow `unavailable` to those that pass by themselves. */
-const passingFaults: ReadonlySet<UpstreamFault> = new Set(['rate-limited', 'unavailable']);
+type PassingFault = 'rate-limited' | 'unavailable';
+const passingFaults: ReadonlySet<UpstreamFault> = new Set<PassingFault>(['rate-limited', 'unavailable']);
 const passingStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
 
 /** Keeps an outage from being multiplied: retries are at most a tenth of the recent calls, or ten in ten seconds. */
@@ -34,10 +35,13 @@ export class StaleConnectionError extends Error {
   override readonly name = 'StaleConnectionError';
 }
 
+/** Why a call was made again. */
+export type RetryReason = 'stale-connection' | PassingFault;
+
 interface RetryOptions {
   readonly budget: RetryBudget;
   readonly interest: Interest;
-  readonly onRetry: (reason: 'stale-connection' | UpstreamFault) => void;
+  readonly onRetry: (reason: RetryReason) => void;
 }
 
 /**
@@ -72,7 +76,7 @@ export async function withRetries<T>(
   }
 }
 
-function isPassing(error: unknown): error is UpstreamError {
+function isPassing(error: unknown): error is UpstreamError & { readonly fault: PassingFault } {
   if (!(error instanceof UpstreamError) || error instanceof BreakerOpenError) return false;
   return passingFaults.has(error.fault) && passingStatuses.has(error.status);
 }

@@ -1,0 +1,35 @@
+/**
+ * Sends the gateway's traces to an OpenTelemetry collector, over OTLP/HTTP:
+ *
+ *     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 node --import ./deploy/tracing.mjs src/server.ts
+ *
+ * docs/operations.md says what to install and what the variables mean. A recipe: copy it, change it, use another.
+ */
+import { context, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+
+/** Of the requests whose caller has not decided whether its trace is recorded. */
+const share = Number(process.env.OTEL_TRACES_SAMPLER_ARG ?? 0.1);
+
+const provider = new TracerProvider({
+  resource: defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': 'linq-graphql-gateway' }))
+    .merge(detectResources({ detectors: [envDetector] })), // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+  sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) }),
+  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+});
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+trace.setGlobalTracerProvider(provider);
+
+// The last spans leave when the gateway has stopped: it handles signals itself, and waits for this.
+process.once('beforeExit', () => provider.shutdown());

@@ -1,0 +1,104 @@
+import { globSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { readConfig } from '../src/config.ts';
+import { errorCodes } from '../src/errors.ts';
+import { logFields } from '../src/telemetry/log.ts';
+import { readExposition } from './support/exposition.ts';
+import { startTestGateway } from './support/gateway.ts';
+
+const root = new URL('..', import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
+const operations = read('docs/operations.md');
+const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })];
+
+/** The cells of the table under this heading row. */
+function tableOf(page: string, heading: string): string[][] {
+  const [, table = ''] = page.split(`| ${heading} |`);
+  const [lines = ''] = table.split('\n\n');
+  return lines
+    .split('\n')
+    .slice(2)
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+
+async function exposition() {
+  await using gateway = await startTestGateway();
+  await gateway.query('{ chatMessage(chatId: 602, id: 7) { id } }'); // a drift, which is counted from its first time on
+  return readExposition((await gateway.send({ path: '/metrics' })).body);
+}
+
+it('lists the metrics that there are, and no others, with their types and labels', async () => {
+  const { types, series } = await exposition();
+  const exist = [...types].filter(([name]) => /^(graphql|linq)_/.test(name));
+  const listed = tableOf(operations, 'metric | type | labels | counts').map(([name, type, labels]) => [
+    quoted(name)[0],
+    type,
+    quoted(labels).toSorted(),
+  ]);
+  const withLabels = exist.map(([name, type]) => {
+    const labels = series.get(type === 'histogram' ? `${name}_count` : name) ?? new Map();
+    return [name, type, [...labels.keys()].toSorted()];
+  });
+  expect(withLabels.length).toBeGreaterThan(10);
+  expect(listed.toSorted()).toEqual(withLabels.toSorted());
+});
+
+it('names the metrics of Node and the process that there are, and no others', async () => {
+  const { types } = await exposition();
+  const exist = [...types.keys()].filter((name) => !/^(graphql|linq)_/.test(name));
+  const [, paragraph = ''] = operations.split('as prom-client counts them by itself');
+  const [, named = ''] = /^:([\s\S]*?)\. Over workers/.exec(paragraph) ?? [];
+  const others = quoted(named).filter((name) => name !== 'WORKERS' && !exist.includes(name));
+  expect(exist.filter((name) => !quoted(named).includes(name))).toEqual([]);
+  if (process.platform === 'linux') expect(others).toEqual([]); // elsewhere there are fewer
+});
+
+it('lists the outcomes of requests that there are, and no others', async () => {
+  const { series } = await exposition();
+  const outcomes = series.get('graphql_request_duration_seconds_count')?.get('outcome') ?? new Set();
+  const [row] = tableOf(operations, 'metric | type | labels | counts');
+  expect(quoted(row?.[3])).toEqual([...outcomes]);
+});
+
+it('speaks of no metric that does not exist', async () => {
+  const { types, series } = await exposition();
+  for (const page of pages) {
+    const named = quoted(read(page)).flatMap((text) => text.match(/\b(graphql|linq|nodejs|process)_[a-z0-9_]+/g) ?? []);
+    const unknown = named.filter((name) => !types.has(name) && !series.has(name) && name !== 'linq_chats'); // a claim of JWTs
+    if (process.platform === 'linux') expect(unknown, page).toEqual([]);
+  }
+});
+
+it('lists the fields of the log that there are, and no others', () => {
+  const listed = tableOf(operations, 'field | holds').flatMap(([fields]) => quoted(fields));
+  expect(listed.toSorted()).toEqual(['level', 'time', 'msg', 'worker', ...logFields].toSorted());
+});
+
+it('lists the lines of the log that there are, and no others', () => {
+  const listed = tableOf(operations, 'line | level | when').flatMap(([lines]) => quoted(lines));
+  const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => read(file));
+  const written = sources.flatMap((source) =>
+    [...source.matchAll(/\blog(?:\.(?:fatal|error|warn|info|debug)|\[level\])\([^']*'([^']+)'/g)].map(
+      ([, line]) => line,
+    ),
+  );
+  expect(listed.toSorted()).toEqual([...new Set(written)].toSorted());
+});
+
+// That the README lists them all, and no others, is tested with them: test/config.test.ts and test/errors.test.ts.
+it('speaks of no variable and no error code that does not exist', () => {
+  const variables = new Set<unknown>();
+  readConfig(new Proxy({}, { get: (_env, name) => void variables.add(name) }));
+  for (const page of pages) {
+    const words = quoted(read(page)).flatMap((text) => text.match(/\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []);
+    const unknown = words.filter((word) => !variables.has(word) && !(word in errorCodes) && !word.startsWith('OTEL_'));
+    expect(unknown, page).toEqual([]);
+  }
+});

@@ -1,0 +1,54 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** The process as an operator starts it, on a free port; `--` arguments that Node takes stand before those of the gateway. */
+export function start(env: Record<string, string>, args: string[] = [], node: string[] = []) {
+  return spawn(process.execPath, [...node, 'src/server.ts', ...args], {
+    cwd: new URL('../..', import.meta.url),
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+  });
+}
+
+/** What the process writes until `pattern` matches it. */
+export async function written(server: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<RegExpExecArray> {
+  let text = '';
+  for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    const match = pattern.exec(text);
+    if (match !== null) return match;
+  }
+  throw new Error(`the process ended and wrote only: ${text}`);
+}
+
+export async function outcomeOf(
+  server: ChildProcessWithoutNullStreams,
+): Promise<{ code: number | null; errors: string }> {
+  let errors = '';
+  server.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const [code] = await once(server, 'close');
+  return { code, errors };
+}
+
+/** Resolves with the nth line of the log that says `msg`, whether it is there already or comes. */
+export function linesOf(server: ChildProcessWithoutNullStreams) {
+  const lines: Record<string, unknown>[] = [];
+  let partial = '';
+  let onLine = () => {};
+  server.stdout.on('data', (chunk) => {
+    const parts = (partial + chunk).split('\n');
+    partial = parts.pop() ?? '';
+    lines.push(...parts.map((line) => JSON.parse(line)));
+    onLine();
+  });
+  return async (msg: string, nth = 1): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const line = lines.filter((candidate) => candidate['msg'] === msg)[nth - 1];
+      if (line !== undefined) return line;
+      await new Promise<void>((resolve) => {
+        onLine = resolve;
+      });
+    }
+  };
+}

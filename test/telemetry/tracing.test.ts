@@ -1,0 +1,233 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import * as conventions from '@opentelemetry/semantic-conventions/incubating';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { registerTracing } from '../support/spans.ts';
+import { startUpstream } from '../support/upstream.ts';
+
+const exporter = registerTracing();
+beforeEach(() => exporter.reset());
+
+const read = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id } }';
+const messageRoute = '/api/partner/v2/chats/{chat_id}/chat_messages/{id}';
+const ok = { code: SpanStatusCode.UNSET };
+const error = { code: SpanStatusCode.ERROR };
+
+/** The spans so far, when there are `count` of them; a span ends a moment after its answer has arrived. */
+async function spans(count: number): Promise<ReadableSpan[]> {
+  while (exporter.getFinishedSpans().length < count) await setImmediate();
+  return exporter
+    .getFinishedSpans()
+    .toSorted((a, b) => order.indexOf(a.kind + a.name) - order.indexOf(b.kind + b.name));
+}
+const order = [`${SpanKind.SERVER}POST /graphql`, `${SpanKind.SERVER}query`, `${SpanKind.CLIENT}GET ${messageRoute}`];
+
+const idOf = (span: ReadableSpan | undefined) => span?.spanContext().spanId;
+const parentOf = (span: ReadableSpan | undefined) => span?.parentSpanContext?.spanId;
+const tracesOf = (all: ReadableSpan[]) => new Set(all.map((span) => span.spanContext().traceId));
+
+describe.each([
+  ['compiled', {}],
+  ['interpreted', { accept: 'application/json;q=1' }],
+])('a request whose operation is %s', (_executor, headers: Record<string, string>) => {
+  async function startWarm(env: Record<string, string> = {}): Promise<TestGateway> {
+    const gateway = await startTestGateway(env);
+    for (let turn = 0; turn < 2; turn++) await gateway.query(read, { chatId: '404', id: '1' }, headers); // seen before
+    await spans(6);
+    exporter.reset();
+    return gateway;
+  }
+
+  it('is a span, its operation one within it, and each call to Linq one within that', async () => {
+    await using gateway = await startWarm();
+    await gateway.query(read, { chatId: '1', id: '224' }, headers);
+    const [request, operation, call, ...others] = await spans(3);
+    expect(others).toEqual([]);
+    const { port } = new URL(gateway.linq);
+    expect(request).toMatchObject({ name: 'POST /graphql', kind: SpanKind.SERVER, status: ok });
+    expect(request?.attributes).toEqual({
+      'http.request.method': 'POST',
+      'http.route': '/graphql',
+      'http.response.status_code': 200,
+      'url.path': '/graphql',
+      'url.scheme': 'http',
+    });
+    expect(operation).toMatchObject({ name: 'query', kind: SpanKind.SERVER, status: ok });
+    expect(operation?.attributes).toEqual({ 'graphql.operation.type': 'query' });
+    expect(call).toMatchObject({ name: `GET ${messageRoute}`, kind: SpanKind.CLIENT, status: ok });
+    expect(call?.attributes).toEqual({
+      'http.request.method': 'GET',
+      'http.response.status_code': 200,
+      'server.address': '127.0.0.1',
+      'server.port': Number(port),
+      'url.template': messageRoute,
+    });
+    expect([parentOf(request), parentOf(operation), parentOf(call)]).toEqual([
+      undefined,
+      idOf(request),
+      idOf(operation),
+    ]);
+    expect(tracesOf(await spans(3)).size).toBe(1);
+  });
+
+  it("continues its caller's trace", async () => {
+    await using gateway = await startWarm();
+    const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+    await gateway.query(read, { chatId: '1', id: '224' }, { ...headers, traceparent: `00-${traceId}-${spanId}-01` });
+    const all = await spans(3);
+    expect(parentOf(all[0])).toBe(spanId);
+    expect(tracesOf(all)).toEqual(new Set([traceId]));
+  });
+
+  it('has the id of its trace in each of its lines of the log', async () => {
+    await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
+    gateway.log.length = 0;
+    await gateway.query(read, { chatId: '600', id: '1' }, headers);
+    const [traceId] = tracesOf(await spans(3));
+    expect(gateway.log.map((line) => [line['msg'], line['traceId']])).toEqual([
+      ['a read of Linq failed', traceId],
+      ['request', traceId],
+    ]);
+  });
+
+  it('counts calls that are made again, and says of each how it failed', async () => {
+    await using gateway = await startWarm();
+    await gateway.query(read, { chatId: '502', id: '7' }, headers);
+    const [, operation, ...calls] = await spans(5);
+    const failed = { 'http.response.status_code': 502, 'error.type': 'unavailable' };
+    expect(calls.map(({ status }) => status)).toEqual([error, error, ok]);
+    expect(calls.map(({ attributes }) => attributes)).toEqual([
+      expect.objectContaining(failed),
+      expect.objectContaining({ ...failed, 'http.request.resend_count': 1 }),
+      expect.objectContaining({ 'http.response.status_code': 200, 'http.request.resend_count': 2 }),
+    ]);
+    expect(calls[0]?.attributes).not.toHaveProperty(['http.request.resend_count']);
+    expect(new Set(calls.map(parentOf))).toEqual(new Set([idOf(operation)]));
+  });
+
+  it('that fails for one field fails its operation, by the code of its error, and not itself', async () => {
+    await using gateway = await startWarm();
+    await gateway.query(read, { chatId: '403', id: '7' }, headers);
+    const [request, operation, call] = await spans(3);
+    expect(request).toMatchObject({ status: ok, attributes: { 'http.response.status_code': 200 } });
+    expect(operation).toMatchObject({ status: error, attributes: { 'error.type': 'FORBIDDEN' } });
+    expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'forbidden' } });
+  });
+
+  it('that finds nothing fails nowhere', async () => {
+    await using gateway = await startWarm();
+    await gateway.query(read, { chatId: '404', id: '7' }, headers);
+    const all = await spans(3);
+    expect(all.map(({ status }) => status)).toEqual([ok, ok, ok]);
+    expect(all[2]?.attributes).toMatchObject({ 'http.response.status_code': 404 });
+  });
+
+  it('that does not fit the schema has no operation', async () => {
+    await using gateway = await startWarm();
+    await gateway.query('{ nope }', {}, headers);
+    await gateway.query(read, { chatId: '404', id: '7' }, headers);
+    const all = await spans(4);
+    expect(all.map(({ name }) => name)).toEqual(['POST /graphql', 'POST /graphql', 'query', `GET ${messageRoute}`]);
+  });
+
+  it('that is cancelled by its caller says so, and ends all its spans', async () => {
+    await using gateway = await startWarm();
+    const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
+    const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    socket.write('POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n');
+    socket.write(`content-length: ${body.length}\r\n${more.join('')}\r\n${body}`);
+    while (!gateway.calls.some(({ path }) => path.includes('/504/'))) await setImmediate();
+    socket.destroy();
+    const [request, , call] = await spans(3);
+    expect(request).toMatchObject({ status: error, attributes: { 'error.type': 'cancelled' } });
+    expect(request?.attributes).not.toHaveProperty(['http.response.status_code']);
+    expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'cancelled' } });
+  });
+
+  it('that shares the call of another leaves it in the trace of the first', async () => {
+    const asked = Promise.withResolvers<() => void>();
+    await using upstream = await startUpstream((response, _request, id) => {
+      if (id === '1') response.writeHead(404).end();
+      else asked.resolve(() => response.end(`{"data":{"id":${id}}}`));
+    });
+    await using gateway = await startWarm({ LINQ_API_URL: upstream.origin });
+    const first = gateway.query(read, { chatId: '1', id: '7' }, headers);
+    const answer = await asked.promise;
+    const second = gateway.query(read, { chatId: '1', id: '7' }, headers);
+    await gateway.metric('linq_shared_flights_total', 1);
+    answer();
+    await Promise.all([first, second]);
+    const all = await spans(5);
+    expect(all.map(({ name }) => name)).toEqual([
+      'POST /graphql',
+      'POST /graphql',
+      'query',
+      'query',
+      `GET ${messageRoute}`,
+    ]);
+    expect(all.slice(2, 4).map(idOf)).toContain(parentOf(all[4]));
+    expect(tracesOf(all).size).toBe(2);
+  });
+});
+
+it('says of a request that is refused before its operation how, and fails only what is our fault', async () => {
+  await using gateway = await startTestGateway({
+    GATEWAY_API_KEYS: 'key',
+    GATEWAY_JWKS_URL: 'http://127.0.0.1:1/',
+    GATEWAY_JWT_ISSUER: 'issuer',
+    GATEWAY_JWT_AUDIENCE: 'audience',
+  });
+  await gateway.send({ path: '/graphql?query={__typename}' });
+  await gateway.send({ headers: { authorization: 'Bearer eyJhbGciOiJFUzI1NiJ9.e30.AA' } });
+  await gateway.send({ method: 'PROPFIND', headers: { authorization: 'Bearer key' } });
+  const all = exporter.getFinishedSpans().map(({ name, status, attributes }) => [name, status, attributes]);
+  const attributes = { 'http.route': '/graphql', 'url.path': '/graphql', 'url.scheme': 'http' };
+  expect(all).toEqual([
+    ['GET /graphql', ok, { ...attributes, 'http.request.method': 'GET', 'http.response.status_code': 401 }],
+    [
+      'GET /graphql',
+      error,
+      { ...attributes, 'http.request.method': 'GET', 'http.response.status_code': 503, 'error.type': '503' },
+    ],
+    ['HTTP /graphql', ok, { ...attributes, 'http.request.method': '_OTHER', 'http.response.status_code': 405 }],
+  ]);
+});
+
+it('has no spans for probes, metrics and the page of GraphiQL', async () => {
+  await using gateway = await startTestGateway();
+  for (const path of ['/livez', '/readyz', '/metrics', '/nowhere']) await gateway.send({ path });
+  await gateway.send({ headers: { accept: 'text/html' } });
+  expect(exporter.getFinishedSpans()).toEqual([]);
+});
+
+it('tells Linq nothing of traces', async () => {
+  const seen: IncomingHttpHeaders[] = [];
+  await using upstream = await startUpstream((response, { headers }, id) => {
+    seen.push(headers);
+    response.end(`{"data":{"id":${id}}}`);
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
+  const trace = {
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+    tracestate: 'a=b',
+    baggage: 'c=d',
+  };
+  await gateway.query(read, { chatId: '1', id: '7' }, trace);
+  expect(seen).toEqual([
+    { host: expect.any(String), connection: 'keep-alive', 'x-linq-integration-token': 'the-gateways-own' },
+  ]);
+});
+
+it('uses the words of the semantic conventions', async () => {
+  await using gateway = await startTestGateway();
+  for (const chatId of ['1', '403', '502']) await gateway.query(read, { chatId, id: '7' });
+  const words = new Set<unknown>(Object.values(conventions));
+  const used = new Set((await spans(11)).flatMap(({ attributes }) => Object.keys(attributes)));
+  expect([...used].filter((word) => !words.has(word))).toEqual([]);
+  expect(used.size).toBe(11);
+});
