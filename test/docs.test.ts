@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
 import { errorCodes } from '../src/errors.ts';
 import { logFields } from '../src/telemetry/log.ts';
@@ -90,6 +91,12 @@ it('lists the lines of the log that there are, and no others', () => {
     ),
   );
   expect(listed.toSorted()).toEqual([...new Set(written)].toSorted());
+});
+
+it('says what to do at each alert, and speaks of no others', () => {
+  const listed = tableOf(operations, 'alert | what to do').flatMap(([alerts]) => quoted(alerts));
+  const rules: { alert: string }[] = parse(read('deploy/alerts.yaml')).groups[0].rules;
+  expect(listed.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
 });
 
 // That the README lists them all, and no others, is tested with them: test/config.test.ts and test/errors.test.ts.

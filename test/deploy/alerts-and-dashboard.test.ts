@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { parser } from '@prometheus-io/lezer-promql';
+import { beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { type Exposition, readExposition } from '../support/exposition.ts';
+import { startTestGateway } from '../support/gateway.ts';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly promise?: string };
+}
+
+interface Panel {
+  readonly id: number;
+  readonly title: string;
+  readonly type: string;
+  readonly datasource?: { readonly uid: string };
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+const rules: Rule[] = parse(read('deploy/alerts.yaml')).groups.flatMap(({ rules }: { rules: Rule[] }) => rules);
+const dashboard: { panels: Panel[]; templating: { list: { name: string; query: unknown }[] } } = JSON.parse(
+  read('deploy/grafana.json'),
+);
+const queries = dashboard.panels.flatMap(({ title, targets = [] }) =>
+  targets.map(({ expr }): [string, string] => [title, expr.replaceAll('$__rate_interval', '5m')]),
+);
+/** Of which target Prometheus scraped it from. */
+const targetLabels = new Set(['job', 'instance']);
+
+/** All that a gateway exposes once it has met a bit of everything. */
+let exposed: Exposition;
+beforeAll(async () => {
+  await using gateway = await startTestGateway();
+  for (const chatId of [1, 404, 403, 500, 502, 602])
+    await gateway.query(`{ chatMessage(chatId: ${chatId}, id: 7) { id } }`);
+  exposed = readExposition((await gateway.send({ path: '/metrics' })).body);
+});
+
+interface Selector {
+  readonly metric: string;
+  readonly matchers: readonly { label: string; operator: string; value: string }[];
+}
+
+/** What a query selects, and by which labels it groups. Throws for what is no PromQL. */
+function selectionsOf(query: string): { selectors: Selector[]; groupedBy: string[] } {
+  const selectors: { metric: string; matchers: { label: string; operator: string; value: string }[] }[] = [];
+  const groupedBy: string[] = [];
+  parser.parse(query).iterate({
+    enter({ type, name, from, to, node }) {
+      const text = query.slice(from, to);
+      if (type.isError) throw new Error(`no PromQL: ${query.slice(0, from)} <here> ${query.slice(from)}`);
+      if (name === 'VectorSelector') selectors.push({ metric: '', matchers: [] });
+      if (name === 'Identifier' && node.parent?.name === 'VectorSelector') {
+        selectors.splice(-1, 1, { metric: text, matchers: [] });
+      }
+      if (name === 'UnquotedLabelMatcher') {
+        const [, label = '', operator = '', value = ''] = /^(\w+)\s*([=!~]+)\s*"(.*)"$/.exec(text) ?? [];
+        selectors.at(-1)?.matchers.push({ label, operator, value });
+      }
+      if (name === 'LabelName' && node.parent?.name === 'GroupingLabels') groupedBy.push(text);
+    },
+  });
+  return { selectors, groupedBy };
+}
+
+it.each([...rules.map(({ alert, expr }): [string, string] => [alert, expr]), ...queries])(
+  '%s asks for metrics, labels and words that exist: %s',
+  (_name, query) => {
+    const { selectors, groupedBy } = selectionsOf(query);
+    expect(selectors.length).toBeGreaterThan(0);
+    for (const { metric, matchers } of selectors) {
+      const labels = exposed.series.get(metric);
+      expect(labels, metric).toBeDefined();
+      for (const { label, operator, value } of matchers) {
+        if (targetLabels.has(label)) continue;
+        for (const word of operator.endsWith('~') ? value.split('|') : [value]) {
+          expect([...(labels?.get(label) ?? [])], `${metric} ${label}`).toContain(word);
+        }
+      }
+    }
+    for (const label of groupedBy) {
+      const known = targetLabels.has(label) || selectors.some(({ metric }) => exposed.series.get(metric)?.has(label));
+      expect(known, label).toBe(true);
+    }
+  },
+);
+
+it('the dashboard shows every metric of the gateway', () => {
+  const shown = new Set(queries.flatMap(([, query]) => selectionsOf(query).selectors.map(({ metric }) => metric)));
+  const own = [...exposed.types.keys()].filter((name) => /^(graphql|linq)_/.test(name));
+  expect(own.length).toBeGreaterThan(10);
+  const hidden = own.filter((name) => ![name, `${name}_bucket`, `${name}_count`].some((series) => shown.has(series)));
+  expect(hidden).toEqual([]);
+});
+
+it('the dashboard can be imported: each panel has its own id and place, and asks the chosen data source', () => {
+  const { panels, templating } = dashboard;
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  expect(templating.list.map(({ name }) => name)).toEqual(['datasource', 'job']);
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, index) => `${x + (index % w)} ${y + Math.floor(index / w)}`),
+  );
+  expect(new Set(cells).size).toBe(cells.length);
+  for (const { datasource } of panels.filter(({ type }) => type !== 'row'))
+    expect(datasource?.uid).toMatch(/^\$\{datasource\}$/);
+});
+
+it('every promise that metrics can show is watched by an alert', () => {
+  const promises = [...read('docs/reliability.md').matchAll(/^\| ([A-Z][^|]+?) \|/gm)].map(([, promise]) => promise);
+  const watched = new Set(rules.flatMap(({ annotations: { promise = [] } }) => promise));
+  expect([...watched].filter((promise) => !promises.includes(promise))).toEqual([]);
+  expect(promises.filter((promise) => promise !== undefined && !watched.has(promise))).toEqual([
+    'A caller may shorten its deadline, never lengthen it', // watched with the deadline itself
+    'Identical reads with the same token share one call', // a saving, which the dashboard shows
+    'No answer ever reaches another token', // in no metric: tests alone can tell
+  ]);
+});
+
+it('each alert has a name of its own, a severity and a summary', () => {
+  expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+  for (const { labels, annotations } of rules) {
+    expect(['critical', 'warning']).toContain(labels.severity);
+    expect(annotations.summary).toMatch(/^[A-Z{].+\.$/);
+  }
+});
