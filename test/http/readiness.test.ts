@@ -5,6 +5,7 @@ import { readConfig } from '../../src/config.ts';
 import { createGateway } from '../../src/gateway.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { close, listen, startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const statusOf = async (gateway: TestGateway, path: string) => (await gateway.send({ path })).status;
 
@@ -41,6 +42,30 @@ it('is not ready any more from the moment it drains, and each answer closes its 
     const answer = await gateway.send({ ...query, body: each });
     expect(answer.headers.connection).toBe('close');
   }
+});
+
+it.each([
+  ['compiled', '*/*'],
+  ['interpreted', 'application/json;q=1'],
+])('closes the connection of a request that it was at, %s, when it began to drain', async (_executor, accept) => {
+  const asked: (() => void)[] = [];
+  await using upstream = await startUpstream((response, _request, id) => {
+    if (id === '1') response.writeHead(404).end();
+    else asked.push(() => response.end(`{"data":{"id":${id}}}`));
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
+  const ask = (id: string) =>
+    gateway.send({
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'keep-alive', accept },
+      body: JSON.stringify({ query: 'query ($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }', variables: { id } }),
+    });
+  for (let turn = 0; turn < 2; turn++) expect((await ask('1')).headers.connection).toBe('keep-alive'); // seen before
+  const answer = ask('7');
+  while (asked.length === 0) await setImmediate();
+  await gateway.drain();
+  asked[0]?.();
+  expect((await answer).headers.connection).toBe('close');
 });
 
 it('gives balancers a moment to see that, where one ever asked', async () => {
