@@ -30,7 +30,7 @@ function tableOf(page: string, heading: string): string[][] {
 const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
 
 async function exposition() {
-  await using gateway = await startTestGateway();
+  await using gateway = await startTestGateway({ REDIS_URL: 'redis://127.0.0.1:1' });
   await gateway.query('{ chatMessage(chatId: 602, id: 7) { id } }'); // a drift, which is counted from its first time on
   return readExposition((await gateway.send({ path: '/metrics' })).body);
 }

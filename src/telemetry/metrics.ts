@@ -101,12 +101,10 @@ export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
     help: 'Reads that joined the call of another.',
     registers,
   });
-  const cache = new Counter({
-    name: 'linq_cache_total',
-    help: 'Reads that looked for their message in the cache, by what they found; bypass is one that wanted it fresh.',
-    labelNames: ['outcome'],
-    registers,
-  });
+  const cache = countsOf(['hit', 'miss', 'bypass']);
+  const lookedUp =
+    'Reads that looked for their message in the cache, by what they found; bypass is one that wanted it fresh.';
+  counter('linq_cache_total', lookedUp, 'outcome', cache);
   let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
@@ -143,7 +141,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
       queueWait: (durationMs) => queueWait.observe(durationMs / 1_000),
       breaker: enter,
       sharedFlight: () => sharedFlights.inc(),
-      cache: (outcome) => cache.inc({ outcome }),
+      cache: (outcome) => {
+        cache[outcome]++;
+      },
       drift: (path, kind) => drift.inc({ path, kind }),
     },
     redis: (isUp) => {

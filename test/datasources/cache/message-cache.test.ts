@@ -21,7 +21,7 @@ describe('the cache of messages', () => {
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
     expect(textOf(await gateway.query(query))).toBe('text 1');
     expect(textOf(await gateway.query(query))).toBe('text 2');
-    expect((await gateway.send({ path: '/metrics' })).body).not.toMatch(/^linq_cache_total\{/m);
+    expect((await gateway.send({ path: '/metrics' })).body).not.toMatch(/^linq_cache_total\{.* [1-9]/m);
   });
 
   it('answers with what was read before, whole, and counts that', async () => {
