@@ -14,17 +14,19 @@ export interface Program extends AsyncDisposable {
 }
 
 interface ProgramOptions {
-  /** A file that Node runs, and its arguments. From the project's folder. */
+  /** A file that Node runs, and its arguments. */
   readonly args: readonly string[];
+  /** The project's folder unless it is named. */
+  readonly cwd?: string;
   readonly env?: Record<string, string>;
   /** What it writes when it is ready; the first group is its URL. */
   readonly ready: RegExp;
 }
 
 /** Runs a program of ours on the Node of this test until it is disposed of; rejects when it ends before it is ready. */
-export async function startProgram({ args, env, ready }: ProgramOptions): Promise<Program> {
+export async function startProgram({ args, cwd = root, env, ready }: ProgramOptions): Promise<Program> {
   const child = spawn(process.execPath, args, {
-    cwd: root,
+    cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,0 +1,24 @@
+# syntax=docker/dockerfile:1
+# The Node that the project pins, from wherever you keep images; any image with that Node and a shell will do.
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS install
+WORKDIR /gateway
+COPY package.json package-lock.json ./
+# The image brings its own Node: the one that npm would install is optional.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY src ./src
+# GraphiQL's files, compressed once.
+RUN npm run prepare --if-present
+
+FROM ${NODE_IMAGE}
+ENV HOST=0.0.0.0 PORT=4000
+WORKDIR /gateway
+COPY --from=install /gateway ./
+# `node` of Node's own images; by number, so that Kubernetes can see that it is not root.
+USER 1000:1000
+EXPOSE 4000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# Node itself, not npm: it gets the signals.
+CMD ["node", "src/server.ts"]
