@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { readConfig } from '../../src/config.ts';
 import { createGateway } from '../../src/gateway.ts';
+import type { TrustedDocuments } from '../../src/http/trusted-documents.ts';
 import { type SandboxCall, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
@@ -51,12 +52,13 @@ export interface TestGateway extends AsyncDisposable {
 export async function startTestGateway(
   env: Record<string, string> = {},
   weather: SandboxOptions = {},
+  documents?: TrustedDocuments,
 ): Promise<TestGateway> {
   const calls: SandboxCall[] = [];
   const log: Record<string, unknown>[] = [];
   const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
-  const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)));
+  const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)), { documents });
   await gateway.connect();
   const server = createServer(gateway.handle);
   const origin = await listen(server);
