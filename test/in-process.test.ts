@@ -243,8 +243,28 @@ describe('a context', () => {
       errors: Array(4).fill({ message, extensions }),
     });
     const { data, errors } = await inProcess.query(operation(...Array(21).fill(1)));
-    expect({ data, errors }).toMatchObject({ data: null, errors: [{ extensions }] }); // a list cannot be null
+    expect({ data, errors }).toMatchObject({ data: null, errors: Array(2).fill({ extensions }) }); // a list cannot be null
     expect(inProcess.calls).toEqual([]);
+  });
+
+  it('counts only what it lets through: who asked for too much may ask for less', async () => {
+    await using inProcess = await startInProcess({ maxMessages: 3 });
+    const contextValue = inProcess.createContext();
+    const ask = (source: string) => graphql({ schema, source, contextValue });
+    const list = (...ids: number[]) =>
+      `chatMessagesByKeys(keys: [${ids.map((id) => `{ chatId: 2, id: ${id} }`)}]) { id }`;
+    const tooCostly = { extensions: { code: 'OPERATION_TOO_COSTLY' } };
+    expect((await ask(`{ ${list(1)} }`)).errors).toBeUndefined();
+    expect((await ask(`{ ${list(1, 2, 3, 4)} }`)).errors).toMatchObject(Array(3).fill(tooCostly));
+    expect((await ask(`{ a: ${list(...Array(20).fill(2))} b: ${list(...Array(20).fill(2))} }`)).errors).toMatchObject([
+      tooCostly,
+    ]);
+    expect((await ask(`{ ${list(...Array(31).fill(0))} }`)).errors).toMatchObject([tooCostly]);
+    expect(inProcess.calls).toHaveLength(1);
+    expect((await ask(`{ ${list(1, 2, 3)} }`)).errors).toBeUndefined();
+    expect(inProcess.calls).toHaveLength(3);
+    expect((await ask(`{ ${list(...Array(26).fill(1))} }`)).errors).toBeUndefined(); // the 30th entry
+    expect((await ask(`{ ${list(1)} }`)).errors).toMatchObject([tooCostly]);
   });
 
   it.each([

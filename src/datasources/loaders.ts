@@ -7,8 +7,8 @@ type ReadMessage = (key: MessageKey) => Promise<ChatMessage | null>;
 export interface Loaders {
   /** Null when Linq knows no such message; rejects with an `UpstreamError`. One read for each distinct key. */
   readonly message: ReadMessage;
-  /** To be told the length of each list, before its entries are asked for. Throws when the operation is too costly. */
-  expect(entries: number): void;
+  /** To be told the length of each list, as its entries are asked for. Rejects when the operation is too costly. */
+  expect(entries: number): Promise<void>;
 }
 
 /**
@@ -22,27 +22,45 @@ interface CostCheck {
   entries(sum: number): void;
 }
 
-/** `onBatch` is told the size of each batch, before any of it is read. */
+/** Joins the batch of the list's messages, so that they are let through or refused together. */
+interface Listed {
+  readonly entries: number;
+}
+
+/** `onBatch` is told how many messages each batch has, before any of them is read. */
 export function createLoaders(readMessage: ReadMessage, check: CostCheck, onBatch: (size: number) => void): Loaders {
+  // Of what was let through: who asked for too much may still ask for less.
   let distinct = 0;
   let entries = 0;
   // Linq reads one message at a time. Answering with promises, not with their results, lets each key settle by itself:
   // a slow or failing one holds up nobody. A bulk route would change this function and nothing else.
-  const messages = new DataLoader<MessageKey, Promise<ChatMessage | null>, string>(
-    async (keys) => {
-      distinct += keys.length;
-      check.entries(entries);
-      check.distinctMessages(distinct);
-      onBatch(keys.length);
-      return keys.map((key) => readMessage(key));
+  const asked = new DataLoader<MessageKey | Listed, Promise<ChatMessage | null>, unknown>(
+    async (batch) => {
+      let messages = 0;
+      let listed = 0;
+      for (const one of batch) {
+        if ('entries' in one) listed += one.entries;
+        else messages++;
+      }
+      check.entries(entries + listed);
+      try {
+        check.distinctMessages(distinct + messages);
+      } catch (error) {
+        // A list that is not too long in itself stays, and each of its entries fails.
+        for (const one of batch) asked.clear(one);
+        return batch.map((one) => ('entries' in one ? nothing : (error as Error)));
+      }
+      distinct += messages;
+      entries += listed;
+      if (messages > 0) onBatch(messages);
+      return batch.map((one) => ('entries' in one ? nothing : readMessage(one)));
     },
-    { cacheKeyFn: ({ chatId, id }) => `${chatId}/${id}` },
+    { cacheKeyFn: (one) => ('entries' in one ? one : `${one.chatId}/${one.id}`) },
   );
   return {
-    message: (key) => messages.load(key).then((message) => message),
-    expect(more) {
-      entries += more;
-      check.entries(entries);
-    },
+    message: (key) => asked.load(key).then((message) => message),
+    expect: async (entries) => void (await asked.load({ entries })),
   };
 }
+
+const nothing = Promise.resolve(null);

@@ -9,14 +9,17 @@ export async function eachOnItsOwn<Item, Entry>(
   items: readonly Item[],
   read: (item: Item, index: number) => Promise<Entry>,
 ): Promise<Entry[]> {
-  loaders.expect(items.length);
-  return Promise.all(
-    items.map(async (item, index) => {
-      try {
-        return await read(item, index);
-      } catch (error) {
-        return error as never; // Pothos knows no error as a value
-      }
-    }),
-  );
+  const [, entries] = await Promise.all([
+    loaders.expect(items.length),
+    Promise.all(
+      items.map(async (item, index) => {
+        try {
+          return await read(item, index);
+        } catch (error) {
+          return error as never; // Pothos knows no error as a value
+        }
+      }),
+    ),
+  ]);
+  return entries;
 }
