@@ -33,15 +33,15 @@ export interface ContextFactoryOptions {
   readonly maxResponseBytes?: number | undefined;
   /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
-  /** Told of failures, and of nothing private; a logger of pino will do. Silent by default. */
+  /** Told of failures, and of nothing private; a logger of pino will do. Silent by default. What it throws is dropped. */
   readonly log?: FailureLog | undefined;
-  /** Told of every read and call. */
+  /** Told of every read and call. What it throws is told to `log`, and harms no read. */
   readonly meter?: UpstreamMeter | undefined;
 }
 
 export interface ContextOptions {
-  /** The caller's own Linq token. Without one, or with an empty one, the factory's is used. */
-  readonly token?: string | undefined;
+  /** The caller's own Linq token. Without one, or with null or an empty one, the factory's is used. */
+  readonly token?: string | null | undefined;
   /** An `AbortSignal` that fires when the caller is gone: its reads end. */
   readonly signal?: Reader['caller'] | undefined;
   /** Ids of the only chats that may be read; undefined is all. Messages of others are null, as if they did not exist. */
@@ -84,8 +84,7 @@ export const subschema: GraphQLSchema = withoutPlumbing(schema);
  * Throws a `TypeError` that names every wrong option.
  */
 export function createContextFactory(options: ContextFactoryOptions = {}): ContextFactory {
-  const { linq: upstream, limits } = readOptions(options);
-  const { log = silentLog, meter = silentMeter } = options;
+  const { linq: upstream, limits, log, meter } = readOptions(options);
   const client = createLinqClient({
     ...upstream,
     meter,
@@ -99,7 +98,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
     createContext(given = {}) {
       checkContextOptions(given);
       const { token, signal = neverAborted, chats, timeoutMs, requestId = randomUUID() } = given;
-      const headers: Record<string, string | undefined> = {
+      const headers: Record<string, string | null | undefined> = {
         'x-linq-integration-token': token,
         'x-request-timeout-ms': timeoutMs?.toString(),
       };
@@ -145,14 +144,3 @@ const nothing: LinqContext[typeof linq] = {
 };
 
 const neverAborted = { aborted: false, addEventListener() {}, removeEventListener() {} };
-const silentLog: FailureLog = { debug() {}, warn() {}, error() {} };
-const silentMeter: UpstreamMeter = {
-  read() {},
-  attempt() {},
-  retry() {},
-  queueWait() {},
-  breaker() {},
-  sharedFlight() {},
-  drift() {},
-  cache() {},
-};

@@ -15,7 +15,7 @@ import {
 } from '../src/in-process.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { startTestGateway } from './support/gateway.ts';
-import { startUpstream, startUpstreamWith } from './support/upstream.ts';
+import { startUpstream } from './support/upstream.ts';
 
 const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const hello = { chatMessage: { text: 'Hello, how are you?' } };
@@ -91,22 +91,12 @@ describe('the schema in another process', () => {
   it('masks a bug of ours, and tells the log where it was, under the request id', async () => {
     const lines: object[] = [];
     const log = { debug() {}, warn() {}, error: (fields: object) => lines.push(fields) };
-    await using upstream = await startUpstreamWith('{"data":{"id":224}}');
     const bug = () => {
       throw new RangeError('+15551234567');
     };
-    const meter = {
-      read: bug,
-      attempt() {},
-      retry() {},
-      queueWait() {},
-      breaker() {},
-      sharedFlight() {},
-      drift() {},
-      cache() {},
-    };
-    await using inProcess = await startInProcess({ origin: upstream.origin, log, meter });
-    const { errors } = await inProcess.query(query, { requestId: 'r-1' });
+    await using inProcess = await startInProcess({ log });
+    const signal = { aborted: false, addEventListener: bug, removeEventListener() {} };
+    const { errors } = await inProcess.query(query, { requestId: 'r-1', signal });
     expect(errors).toMatchObject([
       { message: internalError, extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId: 'r-1' } },
     ]);
@@ -180,9 +170,9 @@ describe('the schema in another process', () => {
 describe('a context', () => {
   it("reads with the caller's token where there is one, and with the factory's otherwise", async () => {
     await using inProcess = await startInProcess();
-    for (const token of ['the caller "§', '', undefined])
+    for (const token of ['the caller "§', '', undefined, null])
       expect(await inProcess.query(query, { token })).toEqual({ data: hello });
-    expect(inProcess.calls).toEqual([call(224, 'the caller "§'), call(224), call(224)]);
+    expect(inProcess.calls).toEqual([call(224, 'the caller "§'), call(224), call(224), call(224)]);
   });
 
   it('shares the call of an identical read with the same token alone', async () => {
@@ -269,7 +259,9 @@ describe('a context', () => {
 
   it.each([
     [{ token: 'a\r\nx-evil: 1' }, 'token must be a string that an HTTP header can carry'],
-    [{ token: null }, 'token must be a string that an HTTP header can carry'],
+    [{ token: 1 }, 'token must be a string that an HTTP header can carry'],
+    [null, 'options must be an object, got null'],
+    ['mine', 'options must be an object, got string'],
     [{ signal: null }, 'signal must be an AbortSignal'],
     [{ chats: '12' }, "chats must be an array of ids of chats, such as ['1', '77']"],
     [{ chats: null }, "chats must be an array of ids of chats, such as ['1', '77']"],
@@ -328,12 +320,59 @@ describe('a context factory', () => {
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
   });
 
+  it('reads on when its meter and its log fail, and tells the log of the meter', async () => {
+    const lines: object[] = [];
+    const fail = () => {
+      throw new RangeError('+15551234567');
+    };
+    const [read, attempt, retry, queueWait, breaker, sharedFlight, drift] = Array(7).fill(fail);
+    const meter = { read, attempt, retry, queueWait, breaker, sharedFlight, drift };
+    const log = { debug: fail, warn: fail, error: (fields: object) => lines.push(fields) };
+    await using inProcess = await startInProcess({ meter, log });
+    const chats = [602, 500, 429].map((chat) => `c${chat}: chatMessage(chatId: ${chat}, id: 1) { id }`);
+    const answer = await inProcess.query(`{ ${chats} again: chatMessage(chatId: 1, id: 224) { text } }`);
+    expect(answer).toMatchObject({
+      data: { c602: { id: '1' }, c500: null, c429: { id: '1' }, again: hello.chatMessage },
+      errors: [{ path: ['c500'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }],
+    });
+    expect(lines).toContainEqual({
+      error: 'RangeError',
+      frames: expect.arrayContaining([expect.stringContaining('in-process.test.ts')]),
+    });
+    expect(JSON.stringify(lines)).not.toContain('1555');
+  });
+
+  it('has a log that keeps its own `this`', async () => {
+    const lines: object[] = [];
+    class Log {
+      debug = () => {};
+      warn(fields: object) {
+        this.error(fields);
+      }
+      error(fields: object) {
+        lines.push(fields);
+      }
+    }
+    await using inProcess = await startInProcess({ log: new Log() });
+    await inProcess.query('{ chatMessage(chatId: 500, id: 1) { id } }');
+    expect(lines).toMatchObject([{ fault: 'unavailable', status: 500 }]);
+  });
+
   it.each([
     [{ origin: 'linq' }, 'origin must be the origin of an HTTP server, such as https://api.linqapp.com, got "linq"'],
     [{ origin: null }, 'origin must be a string, got object'],
     [{ token: 'a secret' }, 'token must be visible ASCII characters without spaces, got a value with others in it'],
     [{ timeoutMs: 0 }, 'timeoutMs must be a whole number from 1 to 2147483647, got "0"'],
     [{ timeoutMs: '10' }, 'timeoutMs must be a number, got string'],
+    [null, 'options must be an object, got null'],
+    ['linq', 'options must be an object, got string'],
+    [{ log: {} }, 'log must have the functions debug, warn, error'],
+    [{ log: { debug() {}, warn: true, error() {} } }, 'log must have the functions debug, warn, error'],
+    [{ log: null }, 'log must have the functions debug, warn, error'],
+    [
+      { timeoutMs: '10', meter: {} },
+      'timeoutMs must be a number, got string\nmeter must have the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift',
+    ],
     [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got "1.5"'],
     [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got "NaN"'],
     [
