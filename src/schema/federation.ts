@@ -71,11 +71,15 @@ builder.queryFields((t) => ({
 function keyOf(representation: unknown, index: number): { chatId: string | number; id: string | number } {
   const { __typename, chatId, id } = (representation ?? {}) as Record<string, unknown>;
   if (__typename !== 'ChatMessage') throw badUserInput(`representations[${index}].__typename must be "ChatMessage".`);
-  return { chatId: idOf(chatId), id: idOf(id) };
+  return {
+    chatId: idOf(chatId, `representations[${index}].chatId`),
+    id: idOf(id, `representations[${index}].id`),
+  };
 }
 
 /** What is neither text nor an integer is no id either. */
-function idOf(value: unknown): string | number {
+function idOf(value: unknown, place: string): string | number {
+  if (value === undefined || value === null) throw badUserInput(`${place} is missing.`);
   return typeof value === 'string' || Number.isSafeInteger(value)
     ? (value as string | number)
     : String(JSON.stringify(value));

@@ -54,10 +54,12 @@ it('fails an entity alone, by its index, whether it is none, has no key, or cann
     message('403', '1'),
     7,
     message('2', null),
+    { __typename: 'ChatMessage', id: '1' },
+    { __typename: 'ChatMessage' },
   ];
   for (let turn = 0; turn < 3; turn++) {
     const answer = await gateway.query(entities, { r });
-    expect(answer.data).toEqual({ _entities: [message('2', '9'), null, null, null, null, null] });
+    expect(answer.data).toEqual({ _entities: [message('2', '9'), null, null, null, null, null, null, null] });
     expect(answer.errors).toMatchObject([
       { path: ['_entities', 1], extensions: { code: 'BAD_USER_INPUT' } },
       {
@@ -67,7 +69,11 @@ it('fails an entity alone, by its index, whether it is none, has no key, or cann
       },
       { path: ['_entities', 3], extensions: { code: 'FORBIDDEN' } },
       { path: ['_entities', 4], extensions: { code: 'BAD_USER_INPUT' } },
-      { path: ['_entities', 5], extensions: { code: 'BAD_USER_INPUT' } },
+      ...[5, 6, 7].map((index) => ({
+        path: ['_entities', index],
+        message: `representations[${index}].${index === 5 ? 'id' : 'chatId'} is missing.`,
+        extensions: { code: 'BAD_USER_INPUT' },
+      })),
     ]);
     expect(gateway.calls.splice(0)).toHaveLength(2);
   }
