@@ -51,6 +51,8 @@ async function runProgram(name: string, origin: string): Promise<string> {
 
 beforeAll(async () => {
   const env = { ...process.env, npm_config_offline: 'true', npm_config_update_notifier: 'false' };
+  mkdirSync(join(repository, 'dist/since-renamed'), { recursive: true });
+  writeFileSync(join(repository, 'dist/since-renamed/file.js'), '');
   await run('npm', ['run', 'build'], { cwd: repository, env });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], { cwd: repository, env });
   const [tarball = ''] = globSync('*.tgz', { cwd: project });
@@ -63,7 +65,7 @@ beforeAll(async () => {
   writeFileSync(join(project, 'program.cjs'), required(example));
 }, 60_000);
 
-it('holds what was built from each source file, the files of GraphiQL, and nothing else', () => {
+it('holds what was built from each source file, the files of GraphiQL, what to read, and nothing else', () => {
   const page = globSync('dist/graphiql/**/*.*', { cwd: repository }); // where they are made beforehand
   const built = globSync('**/*.ts', { cwd: join(repository, 'src') }).flatMap((file) =>
     ['.js', '.d.ts'].map((ending) => join('dist', file.replace(/\.ts$/, ending))),
@@ -71,8 +73,9 @@ it('holds what was built from each source file, the files of GraphiQL, and nothi
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
-  expect(files.toSorted(), 'what is stale in dist/ may go').toEqual(
-    ['LICENSE', 'README.md', 'package.json', ...built, ...page].toSorted(),
+  const read = [...globSync('docs/*.md', { cwd: repository }), 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+  expect(files.toSorted()).toEqual(
+    ['package.json', 'src/schema/schema.graphql', 'docs/graphiql.png', ...read, ...built, ...page].toSorted(),
   );
 });
 

@@ -1,0 +1,29 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const pages = globSync(['*.md', 'docs/*.md', 'bench/*.md', 'examples/*.md', 'examples/web/*.md', 'deploy/*.md']);
+
+/** As GitHub makes them of headings. */
+const anchorsOf = (page: string) =>
+  [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(
+    ([, heading = '']) =>
+      `#${heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-')}`,
+  );
+
+it.each(pages)('%s links only to what is there', (page) => {
+  const links = [...readFileSync(page, 'utf8').matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:)([^)"\s#]*)(#[^)"\s]*)?/g)];
+  const broken = links.filter(([, path = '', anchor]) => {
+    const target = path === '' ? page : join(dirname(page), path);
+    return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor));
+  });
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
+it('finds links at all', () => {
+  expect(pages).toContain('README.md');
+  expect(anchorsOf('README.md')).toContain('#errors');
+});
