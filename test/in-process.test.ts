@@ -165,6 +165,21 @@ describe('the schema in another process', () => {
     });
     expect(inProcess.calls.toSorted()).toEqual([call(224), call(226)]);
   });
+
+  it('listed last, lends its DateTime to others of that name, whose Dates become ISO text', async () => {
+    await using inProcess = await startInProcess();
+    const tickets = buildSchema('scalar DateTime type Query { createdAt: DateTime, never: DateTime }');
+    const executor = () => ({ data: { createdAt: new Date(0), never: null } }) as never;
+    const stitched = stitchSchemas({ subschemas: [{ schema: tickets, executor }, { schema: subschema }] });
+    const source = '{ createdAt never chatMessage(chatId: 1, id: 224) { sentAt } }';
+    expect(await graphql({ schema: stitched, source, contextValue: inProcess.createContext() })).toEqual({
+      data: {
+        createdAt: '1970-01-01T00:00:00.000Z',
+        never: null,
+        chatMessage: { sentAt: '2025-05-21T15:30:00.123-05:00' },
+      },
+    });
+  });
 });
 
 describe('a context', () => {

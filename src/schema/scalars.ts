@@ -2,14 +2,17 @@ import { GraphQLScalarType } from 'graphql';
 import { isLinqId, type LinqId, type MessageKey } from '../datasources/model.ts';
 import { badUserInput } from '../refusals.ts';
 
-/** Linq's own text: the decoder has made sure that it is a date-time. No argument takes one. */
+/**
+ * Linq's own text: the decoder has made sure that it is a date-time. No argument takes one. In a larger graph this may become
+ * the scalar of others too, who have a `Date` where we have text.
+ */
 export const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
   description:
     'RFC 3339 date-time, handed on exactly as Linq wrote it, offset and milliseconds included: ' +
     '`2025-05-21T15:30:00.123-05:00`. Compare instants, not texts: the offset varies.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
-  coerceOutputValue: String,
+  coerceOutputValue: (value) => (value instanceof Date ? value.toISOString() : String(value)),
 });
 
 /** The arguments as a key that may join a URL; throws `BAD_USER_INPUT`, naming the argument behind `prefix`. */
