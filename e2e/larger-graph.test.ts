@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Linq, startLinq } from './support/linq.ts';
-import { freePort, type Program, root, startGateway, startProgram } from './support/programs.ts';
+import { listen } from './support/listen.ts';
+import { exampleScript, freePort, type Program, startGateway, startProgram } from './support/programs.ts';
 import { type Recorder, startRecorder } from './support/recorder.ts';
 
 const credential = 'Bearer key-of-the-graph';
@@ -27,7 +28,7 @@ beforeAll(async () => {
   linq = await startLinq();
   gateway = await startGateway({ LINQ_API_URL: linq.origin, GATEWAY_API_KEYS: 'key-of-the-graph' });
   messages = await startRecorder(gateway.url);
-  ticketsServer = await startProgram({ args: ['examples/tickets/subgraph.ts'], ready: /tickets at (\S+)/ });
+  ticketsServer = await startExample('tickets', /tickets at (\S+)/);
   tickets = await startRecorder(ticketsServer.url);
   folder = await mkdtemp(join(tmpdir(), 'supergraph-'));
   env = {
@@ -36,12 +37,7 @@ beforeAll(async () => {
     TICKETS_URL: tickets.url,
     SUPERGRAPH: join(folder, 'supergraph.graphql'),
   };
-  const composition = await promisify(execFile)(process.execPath, ['examples/apollo-gateway/compose.ts'], {
-    cwd: root,
-    env,
-  });
-  complaints = composition.stderr;
-  await writeFile(join(folder, 'supergraph.graphql'), composition.stdout);
+  complaints = (await compose(env)).stderr;
 });
 
 afterAll(async () => {
@@ -53,32 +49,56 @@ it('composes with another subgraph without errors and without hints', () => {
   expect(complaints).toBe('');
 });
 
+it.each(['messages', 'tickets'])(
+  'leaves the supergraph as it is where the %s cannot be read, and says so',
+  async (name) => {
+    const before = await readFile(env['SUPERGRAPH'] ?? '', 'utf8');
+    expect(before).toContain('type ChatMessage');
+    await using silent = await listen((_request, response) => void response.writeHead(502).end('<h1>Bad gateway</h1>'));
+    for (const [url, why] of [
+      [`http://127.0.0.1:${await freePort()}/graphql`, 'ECONNREFUSED'],
+      [`${silent.origin}/graphql`, 'HTTP 502 without a schema'],
+    ] as const) {
+      const failure = await compose({ ...env, [`${name.toUpperCase()}_URL`]: url }).catch((error) => error);
+      expect(failure).toMatchObject({ code: 1, stdout: '', stderr: `No schema of the ${name} at ${url}: ${why}\n` });
+    }
+    expect(await readFile(env['SUPERGRAPH'] ?? '', 'utf8')).toBe(before);
+  },
+);
+
+it('leaves the supergraph as it is where a type of another subgraph has the name of one of ours, and says so', async () => {
+  const before = await readFile(env['SUPERGRAPH'] ?? '', 'utf8');
+  const sdl = 'type Query { file: Attachment } type Attachment { id: ID! }';
+  await using other = await listen((_request, response) =>
+    response.end(JSON.stringify({ data: { _service: { sdl } } })),
+  );
+  const failure = await compose({ ...env, TICKETS_URL: other.origin }).catch((error) => error);
+  expect(failure).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('"Attachment.id"') });
+  expect(await readFile(env['SUPERGRAPH'] ?? '', 'utf8')).toBe(before);
+});
+
+/** `npm run compose`, in the folder of the examples. */
+function compose(env: Record<string, string>) {
+  const { command, args, ...options } = exampleScript('compose');
+  return promisify(execFile)(command, args, { ...options, env: { ...options.env, ...env } });
+}
+
+/** `npm run` of another script there, on a free port. */
+function startExample(name: string, ready: RegExp, env: Record<string, string> = {}): Promise<Program> {
+  const script = exampleScript(name);
+  return startProgram({ ...script, env: { ...script.env, ...env }, ready });
+}
+
+async function startHive(): Promise<Program> {
+  const port = await freePort(); // PORT=0 is 4000 to it
+  const program = await startExample('hive-gateway', /Listening on (http:\S+)/, { ...env, PORT: String(port) });
+  return { ...program, url: `${program.url}/graphql` };
+}
+
 const engines: [name: string, start: () => Promise<Program>][] = [
-  [
-    '@graphql-tools/stitch',
-    () => startProgram({ args: ['examples/stitching/gateway.ts'], env, ready: /graph at (\S+)/ }),
-  ],
-  [
-    '@apollo/gateway',
-    () => startProgram({ args: ['examples/apollo-gateway/gateway.ts'], env, ready: /graph at (\S+)/ }),
-  ],
-  [
-    'Hive Gateway',
-    async () => {
-      const port = await freePort();
-      const program = await startProgram({
-        args: [
-          'examples/node_modules/@graphql-hive/gateway/dist/bin.js',
-          'supergraph',
-          '--config-path',
-          'examples/hive-gateway/gateway.config.ts',
-        ],
-        env: { ...env, PORT: String(port) },
-        ready: /Listening on (http:\S+)/,
-      });
-      return { ...program, url: `${program.url}/graphql` };
-    },
-  ],
+  ['@graphql-tools/stitch', () => startExample('stitching', /graph at (\S+)/, env)],
+  ['@apollo/gateway', () => startExample('apollo-gateway', /graph at (\S+)/, env)],
+  ['Hive Gateway', startHive],
 ];
 
 describe.each(engines)('through %s', (name, start) => {
@@ -90,11 +110,12 @@ describe.each(engines)('through %s', (name, start) => {
   afterAll(() => graph?.[Symbol.asyncDispose]());
   beforeEach(() => {
     linq.calls.length = 0;
+    linq.tellsTokens = false;
     messages.requests.length = 0;
     tickets.requests.length = 0;
   });
 
-  async function ask(query: string) {
+  async function ask(query: string, headers: Record<string, string> = {}) {
     const response = await fetch(graph.url, {
       method: 'POST',
       headers: {
@@ -103,6 +124,7 @@ describe.each(engines)('through %s', (name, start) => {
         authorization: credential,
         'x-linq-integration-token': 'token-of-the-caller',
         cookie: 'session=of-the-graph',
+        ...headers,
       },
       body: JSON.stringify({ query }),
     });
@@ -135,7 +157,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(data.one[19].message).toEqual({ text: 'Message 20' });
     expect(data.two[49].message).toEqual({ isRead: false });
     expect(data.chatMessage).toEqual({ text: 'Message 1' });
-    expect(messages.requests.length).toBeLessThanOrEqual(3);
+    expect(messages.requests.length).toBeLessThanOrEqual(name === '@graphql-tools/stitch' ? 1 : 3); // with `batch`
     expect(new Set(linq.calls.map(({ key }) => key)).size).toBe(20);
   });
 
@@ -182,10 +204,73 @@ describe.each(engines)('through %s', (name, start) => {
       });
       expect(headers).not.toHaveProperty('cookie');
     }
+    expect(tickets.requests.length > 0).toBe(name !== '@graphql-tools/stitch'); // whose tickets are its own
     for (const { headers } of tickets.requests) {
       expect(headers).not.toHaveProperty('authorization');
       expect(headers).not.toHaveProperty('x-linq-integration-token');
     }
     expect(new Set(linq.calls.map(({ token }) => token))).toEqual(new Set(['token-of-the-caller']));
   });
+
+  it('gives 20 callers at once what their own Linq tokens fetch, and nothing else', async () => {
+    linq.tellsTokens = true;
+    const callers = Array.from({ length: 20 }, (_, index) => `token-${index}`);
+    const answers = await Promise.all(
+      callers.map((token) => ask('{ tickets { message { text } } }', { 'x-linq-integration-token': token })),
+    );
+    const texts = answers.map(({ data }) =>
+      data.tickets.map(({ message }: { message: { text: string } }) => message.text),
+    );
+    expect(texts).toEqual(callers.map((token) => Array(50).fill(token)));
+    expect(linq.calls.map(({ token }) => token).toSorted()).toEqual(
+      callers.flatMap((token) => Array(20).fill(token)).toSorted(),
+    );
+  });
+
+  const many = Array.from(
+    { length: 101 },
+    (_, index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { text }`,
+  );
+  const refused: [what: string, query: string, headers: Record<string, string>, code: string][] = [
+    [
+      'without its credential',
+      '{ tickets { id message { text } } chatMessage(chatId: 2, id: 1) { text } }',
+      { authorization: 'Bearer another' },
+      'UNAUTHENTICATED',
+    ],
+    ['that wants too many messages', `{ ${many} }`, {}, 'OPERATION_TOO_COSTLY'],
+    ['that is too long', `{ chatMessage(chatId: 2, id: "${'1'.repeat(110_000)}") { text } }`, {}, 'BAD_REQUEST'],
+  ];
+
+  it.each(refused)('hands on the refusal of a request %s', async (_what, query, headers, code) => {
+    const { data, errors } = await ask(query, headers);
+    expect(JSON.stringify(data)).not.toMatch(/Message \d/);
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { message, path, extensions } of errors) {
+      expect(message).toMatch(/credential|101 distinct messages|body/);
+      expect(extensions).toMatchObject({ code, retryable: false, requestId: expect.stringMatching(/^[\w-]{36}$/) });
+      expect(path === undefined).toBe(name === '@apollo/gateway');
+    }
+    expect(JSON.stringify(errors)).not.toMatch(internal());
+  });
+
+  it('tells its clients nothing of what lies behind it when the messages cannot be reached', async () => {
+    const port = Number(new URL(messages.url).port);
+    await messages[Symbol.asyncDispose]();
+    const { data, errors } = await ask('{ tickets { id message { text } } chatMessage(chatId: 2, id: 1) { text } }');
+    messages = await startRecorder(gateway.url, port);
+    expect(data).toMatchObject({ tickets: { 49: { id: '50', message: { text: null } } }, chatMessage: null });
+    for (const { message, extensions } of errors) {
+      expect(message).toBe('Unexpected error.');
+      expect(extensions).toEqual({ code: 'INTERNAL_SERVER_ERROR' });
+    }
+    expect(JSON.stringify(errors)).not.toMatch(internal());
+    expect(await ask('{ chatMessage(chatId: 2, id: 1) { text } }')).toEqual({
+      data: { chatMessage: { text: 'Message 1' } },
+    });
+  });
+
+  /** Where the gateway is, and what it was asked. */
+  const internal = () =>
+    new RegExp(`${new URL(messages.url).host}|127\\.0|ECONN|_entities|ByKeys|__typename|of-the-graph`);
 });

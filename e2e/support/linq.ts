@@ -6,6 +6,8 @@ export interface Linq extends Listening {
   readonly calls: { readonly key: string; readonly token: string | undefined }[];
   /** What messages say instead of `Message <id>`, by chat and message, such as `2/7`. */
   readonly texts: Map<string, string>;
+  /** Whether every message says the token that it was read with. */
+  tellsTokens: boolean;
 }
 
 const documented = JSON.parse(
@@ -19,21 +21,22 @@ const documented = JSON.parse(
 export async function startLinq(): Promise<Linq> {
   const calls: Linq['calls'] = [];
   const texts: Linq['texts'] = new Map();
+  const state = { calls, texts, tellsTokens: false };
   const server = await listen((request, response) => {
     const [, chatId = '', id = ''] =
       /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/.exec(request.url ?? '') ?? [];
     const key = `${chatId}/${id}`;
     const again = calls.some((call) => call.key === key);
-    calls.push({ key, token: request.headers['x-linq-integration-token']?.toString() });
+    const token = request.headers['x-linq-integration-token']?.toString();
+    calls.push({ key, token });
     if (chatId === '500') return void response.writeHead(500).end('<h1>Oops</h1>');
     if (chatId === '403' || chatId === '404') return void response.writeHead(Number(chatId)).end('{}');
     if (chatId === '504') return;
     if (chatId === '429' && !again) return void response.writeHead(429, { 'retry-after': '1' }).end('{}');
     if (chatId === '4290') return void response.writeHead(429, { 'retry-after': '3600' }).end('{}');
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(
-      JSON.stringify({ data: { ...documented.data, id: Number(id), text: texts.get(key) ?? `Message ${id}` } }),
-    );
+    const text = state.tellsTokens ? token : (texts.get(key) ?? `Message ${id}`);
+    response.end(JSON.stringify({ data: { ...documented.data, id: Number(id), text } }));
   });
-  return { ...server, calls, texts };
+  return Object.assign(state, server);
 }

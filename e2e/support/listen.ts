@@ -7,9 +7,9 @@ export interface Listening extends AsyncDisposable {
   readonly origin: string;
 }
 
-/** A server of this test on a free port. */
-export async function listen(handle: RequestListener): Promise<Listening> {
-  const server = createServer(handle).listen(0, '127.0.0.1');
+/** A server of this test on this port, or on a free one. */
+export async function listen(handle: RequestListener, port = 0): Promise<Listening> {
+  const server = createServer(handle).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

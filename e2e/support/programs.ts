@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -14,9 +16,10 @@ export interface Program extends AsyncDisposable {
 }
 
 interface ProgramOptions {
-  /** A file that Node runs, and its arguments. */
+  /** A file that Node runs, and its arguments; or those of another command. */
   readonly args: readonly string[];
-  /** The project's folder unless it is named. */
+  readonly command?: string;
+  /** The project's folder, unless it is said. */
   readonly cwd?: string;
   readonly env?: Record<string, string>;
   /** What it writes when it is ready; the first group is its URL. */
@@ -24,8 +27,9 @@ interface ProgramOptions {
 }
 
 /** Runs a program of ours on the Node of this test until it is disposed of; rejects when it ends before it is ready. */
-export async function startProgram({ args, cwd = root, env, ready }: ProgramOptions): Promise<Program> {
-  const child = spawn(process.execPath, args, {
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const { command = process.execPath, args, cwd = root, env, ready } = options;
+  const child = spawn(command, args, {
     cwd,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,6 +66,16 @@ export function startGateway(env: Record<string, string>, ...args: string[]): Pr
     env,
     ready: /(http:\/\/127\.0\.0\.1:\d+\/graphql)/,
   });
+}
+
+const examples = join(root, 'examples');
+
+/** How `npm run` runs a script of the examples, without npm in between, which would be the one that is stopped. */
+export function exampleScript(name: string): Required<Omit<ProgramOptions, 'ready'>> {
+  const { scripts } = JSON.parse(readFileSync(join(examples, 'package.json'), 'utf8'));
+  const bins = [examples, root].map((folder) => join(folder, 'node_modules/.bin'));
+  const PATH = [...bins, process.env['PATH']].join(delimiter);
+  return { command: '/bin/sh', args: ['-c', `exec ${scripts[name]}`], cwd: examples, env: { PATH } };
 }
 
 /** For programs that cannot pick a port themselves. */

@@ -23,8 +23,8 @@ const forwarded = [
   'x-request-timeout-ms',
 ];
 
-/** Stands in front of a GraphQL server and writes down what it is asked. */
-export async function startRecorder(target: string): Promise<Recorder> {
+/** Stands in front of a GraphQL server, on this port or a free one, and writes down what it is asked. */
+export async function startRecorder(target: string, port = 0): Promise<Recorder> {
   const requests: Recorder['requests'] = [];
   const server = await listen(async (request, response) => {
     const body = await text(request);
@@ -37,6 +37,6 @@ export async function startRecorder(target: string): Promise<Recorder> {
     const answer = await fetch(target, { method: 'POST', headers, body });
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
     response.end(await answer.text());
-  });
+  }, port);
   return { ...server, url: `${server.origin}/graphql`, requests };
 }

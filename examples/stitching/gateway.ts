@@ -55,7 +55,7 @@ const schema = stitchSchemas({
   subschemaConfigTransforms: [stitchingDirectivesTransformer],
 });
 
-const server = createServer(createYoga({ schema, maskedErrors: false }));
+const server = createServer(createYoga({ schema }));
 server.listen(Number(process.env['PORT'] ?? 4002), '127.0.0.1', () => {
   const address = server.address();
   console.log(`graph at http://127.0.0.1:${typeof address === 'object' && address?.port}/graphql`);
