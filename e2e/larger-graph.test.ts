@@ -142,6 +142,8 @@ describe.each(engines)('through %s', (name, start) => {
       }),
     );
     expect(messages.requests.length).toBeLessThanOrEqual(2);
+    const keys = messages.requests.map(({ body }) => body.match(/"chatId":/g)?.length);
+    expect(keys).toEqual([name === '@apollo/gateway' ? 50 : 20]); // entries of lists, of which the gateway takes 1,000
     expect(linq.calls.map(({ key }) => key).sort()).toEqual(
       Array.from({ length: 20 }, (_, index) => `2/${index + 1}`).sort(),
     );

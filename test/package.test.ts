@@ -1,6 +1,7 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { startUpstream, type Upstream } from './support/upstream.ts';
 
 const repository = resolve(import.meta.dirname, '..');
@@ -39,14 +40,27 @@ const linked = [
 const manifest = () => JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
 
 function link(name: string): void {
-  mkdirSync(dirname(join(project, 'node_modules', name)), { recursive: true });
-  symlinkSync(join(repository, 'node_modules', name), join(project, 'node_modules', name), 'junction');
+  const place = join(project, 'node_modules', name);
+  if (existsSync(place)) return;
+  mkdirSync(dirname(place), { recursive: true });
+  symlinkSync(join(repository, 'node_modules', name), place, 'junction');
 }
 
 /** A program of the project, with Linq at this origin; the answer is what it writes. */
 async function runProgram(name: string, origin: string): Promise<string> {
   const env = { PATH: process.env['PATH'], LINQ_API_URL: origin, LINQ_INTEGRATION_TOKEN: 'the-process' };
   return (await run(process.execPath, [name], { cwd: project, env })).stdout;
+}
+
+/** The first group of what a program has written, as soon as it has. */
+async function written({ stdout }: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<string> {
+  let text = '';
+  for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    const found = pattern.exec(text)?.[1];
+    if (found !== undefined) return found;
+  }
+  throw new Error(`It ended and wrote only: ${text}`);
 }
 
 beforeAll(async () => {
@@ -94,9 +108,10 @@ const startLinq = (): Promise<Upstream> =>
     response.end('{"data":{"id":224,"text":"Hello"}}');
   });
 
-const example =
-  /## In one process\n.*?```ts\n(.*?)```/s.exec(readFileSync(join(repository, 'docs/larger-graph.md'), 'utf8'))?.[1] ??
-  '';
+const [, inOneProcess = ''] = readFileSync(join(repository, 'docs/larger-graph.md'), 'utf8').split(
+  '## In one process\n',
+);
+const [example = '', stitching = ''] = [...inOneProcess.matchAll(/```ts\n(.*?)```/gs)].map(([, source = '']) => source);
 
 const program = `
 import { GraphQLError, graphql } from 'graphql';
@@ -128,15 +143,17 @@ const required = (source: string) =>
     .replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = require($2);')
     .replace(/^const answer.*/ms, (rest) => `(async () => {${rest}})();`);
 
-it('has types, without a need for those of its server, that catch what is wrong', async () => {
-  const compilerOptions = { noEmit: true, strict: true, module: 'nodenext', target: 'es2022', types: ['node'] };
-  writeFileSync(
-    join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false } }),
-  );
+/** What the compiler has to say of the project. */
+async function compile(skipLibCheck: boolean): Promise<string> {
+  const options = { noEmit: true, strict: true, module: 'nodenext', target: 'es2022', types: ['node'], skipLibCheck };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options }));
   const compiler = join(repository, 'node_modules/typescript/bin/tsc');
   const { stdout } = await run(process.execPath, [compiler], { cwd: project }).catch((failure) => failure);
-  expect(stdout).toBe('');
+  return stdout;
+}
+
+it('has types, without a need for those of its server, that catch what is wrong', async () => {
+  expect(await compile(false)).toBe('');
 });
 
 it('runs the example of docs/larger-graph.md', async () => {
@@ -165,20 +182,50 @@ it('can be required, with the graphql that its user requires', async () => {
   });
 });
 
+it('runs the stitched graph of docs/larger-graph.md, with the token of its caller', async () => {
+  await using linq = await startLinq();
+  for (const name of ['graphql-yoga', '@graphql-tools/stitch']) link(name);
+  const free = `${stitching.replace('4002', '0')}server.on('listening', () => console.log(server.address()));`;
+  writeFileSync(join(project, 'stitching.ts'), free);
+  expect(await compile(true)).toBe('');
+  const graph = spawn(process.execPath, ['stitching.ts'], {
+    cwd: project,
+    env: { PATH: process.env['PATH'], LINQ_API_URL: linq.origin },
+  });
+  onTestFinished(() => void graph.kill());
+  const url = `http://127.0.0.1:${await written(graph, /port: (\d+)/)}/graphql`;
+  const ask = async (headers: Record<string, string>) => {
+    const body = JSON.stringify({ query: '{ tickets { message { text } } chatMessage(chatId: 1, id: 224) { text } }' });
+    return (
+      await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
+    ).json();
+  };
+  const hello = { text: 'Hello' };
+  expect(await ask({ 'x-linq-integration-token': 'mine' })).toEqual({
+    data: { tickets: [{ message: hello }], chatMessage: hello },
+  });
+  expect(await ask({})).toMatchObject({
+    data: { tickets: [{ message: { text: null } }], chatMessage: null },
+    errors: [
+      { path: ['chatMessage'], extensions: { code: 'UNAUTHENTICATED' } },
+      { path: ['tickets', 0, 'message', 'text'], extensions: { code: 'UNAUTHENTICATED' } },
+    ],
+  });
+  expect(linq.paths).toHaveLength(1);
+  graph.kill();
+  await once(graph, 'close');
+});
+
 it('runs the server', async () => {
-  for (const name of Object.keys(manifest().dependencies)) if (!linked.includes(name)) link(name);
+  for (const name of Object.keys(manifest().dependencies)) link(name);
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
   expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   const server = spawn(process.execPath, [program, '--sandbox'], {
     cwd: project,
     env: { PATH: process.env['PATH'], PORT: '0' },
   });
-  let text = '';
-  for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    if (text.includes('Paste')) break;
-  }
-  const url = /http:\S+/.exec(text)?.[0];
+  onTestFinished(() => void server.kill());
+  const url = await written(server, /(http:\S+).*Paste/s);
   const answer = await fetch(`${url}?query=${encodeURIComponent('{ chatMessage(chatId: 1, id: 224) { id } }')}`);
   expect(await answer.json()).toEqual({ data: { chatMessage: { id: '224' } } });
   server.kill();
