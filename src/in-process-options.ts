@@ -24,6 +24,7 @@ const silentMeter: UpstreamMeter = {
   breaker() {},
   sharedFlight() {},
   drift() {},
+  cache() {},
 };
 
 interface Options extends Pick<Config, 'linq' | 'limits'> {

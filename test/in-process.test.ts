@@ -340,8 +340,8 @@ describe('a context factory', () => {
     const fail = () => {
       throw new RangeError('+15551234567');
     };
-    const [read, attempt, retry, queueWait, breaker, sharedFlight, drift] = Array(7).fill(fail);
-    const meter = { read, attempt, retry, queueWait, breaker, sharedFlight, drift };
+    const [read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache] = Array(8).fill(fail);
+    const meter = { read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache };
     const log = { debug: fail, warn: fail, error: (fields: object) => lines.push(fields) };
     await using inProcess = await startInProcess({ meter, log });
     const chats = [602, 500, 429].map((chat) => `c${chat}: chatMessage(chatId: ${chat}, id: 1) { id }`);
