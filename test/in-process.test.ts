@@ -386,7 +386,7 @@ describe('a context factory', () => {
     [{ log: null }, 'log must have the functions debug, warn, error'],
     [
       { timeoutMs: '10', meter: {} },
-      'timeoutMs must be a number, got string\nmeter must have the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift',
+      'timeoutMs must be a number, got string\nmeter must have the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache',
     ],
     [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got "1.5"'],
     [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got "NaN"'],
