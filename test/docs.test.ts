@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
 import { errorCodes } from '../src/errors.ts';
+import { sandboxPage } from '../src/sandbox/first-page.ts';
 import { logFields } from '../src/telemetry/log.ts';
 import { readExposition } from './support/exposition.ts';
 import { startTestGateway } from './support/gateway.ts';
@@ -112,4 +113,12 @@ it('speaks of no variable and no error code that does not exist', () => {
     );
     expect(unknown, page).toEqual([]);
   }
+});
+
+it('shows what a failure looks like as it is', async () => {
+  const [, example = ''] = /```json\n([\s\S]*?)```/.exec(read('docs/explore.md')) ?? [];
+  const tab = sandboxPage.tabs.find((text) => text.includes('query FailingAndMissing'));
+  await using gateway = await startTestGateway();
+  const answer = await gateway.query(tab ?? '', {}, { 'x-request-id': 'shown' });
+  expect(answer).toEqual(JSON.parse(example.replace('…', 'shown')));
 });

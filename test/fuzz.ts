@@ -564,7 +564,7 @@ function shotAt(index: number): Shot {
   return shot;
 }
 
-/** A valid request; what its answer must hold is made up here from what README.md says of the sandbox. */
+/** A valid request; what its answer must hold is made up here from what docs/explore.md says of the sandbox. */
 function aimWell(chance: Chance, shot: Shot): void {
   const token = chance.pick([ownToken, callerToken]);
   const ids = chance.list(1 + chance.below(5), (index) => shot.ids.fill(mark(index)));
