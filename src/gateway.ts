@@ -48,8 +48,11 @@ export interface Gateway {
   readonly handle: RequestListener;
   /** From now on /readyz is 200. To be called when the server listens. */
   open(): void;
-  /** From now on /readyz is 503, and each answer closes its connection; resolves when balancers have had time to see it. */
-  drain(): Promise<void>;
+  /**
+   * From now on /readyz is 503, and each answer closes its connection; resolves when balancers have had time to see it, which
+   * they are given where one ever asked this process or, as `isWatched` says, another.
+   */
+  drain(isWatched: boolean): Promise<void>;
   /** Answers every read that is still under way, and every later request, with OVERLOADED; ends all calls to Linq. */
   close(): Promise<void>;
 }
@@ -213,7 +216,7 @@ export function createGateway(
     },
     connect: async () => replicas?.open(),
     open: () => readiness.open(),
-    drain: () => readiness.drain(),
+    drain: (isWatched) => readiness.drain(isWatched),
     async close() {
       isClosed = true;
       await client.close();

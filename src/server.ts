@@ -11,7 +11,7 @@ import { sandboxPage } from './sandbox/first-page.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
-import { onDrain, superviseWorkers } from './workers.ts';
+import { onDrain, type Stop, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: starting again without a change will not help. */
 const configurationFault = 78;
@@ -54,7 +54,7 @@ if (cluster.isWorker) {
 }
 
 /** Listens; the answer stops again what it has begun. */
-async function serve(onListening?: (address: AddressInfo) => void): Promise<() => Promise<void>> {
+async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop> {
   const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
   // The gateway checks the Host header itself, in our words.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
@@ -68,8 +68,8 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<() =
   gateway.open();
   onListening?.(server.address() as AddressInfo);
 
-  return async () => {
-    await gateway.drain();
+  return async (isWatched = false) => {
+    await gateway.drain(isWatched);
     const closed = once(server, 'close');
     server.close();
     // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.

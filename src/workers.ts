@@ -1,7 +1,21 @@
-import cluster, { type Worker } from 'node:cluster';
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
+import { watchWorkers } from './http/readiness.ts';
 import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
+
+/** Ends in good order; `isWatched` says whether balancers look at another process that is about to stop as well. */
+export type Stop = (isWatched?: boolean) => Promise<void>;
+
+/** From the primary to its workers. */
+interface Order {
+  readonly drain: true;
+  readonly isWatched: boolean;
+}
+
+function isOrder(message: unknown): message is Order {
+  return typeof message === 'object' && message !== null && 'drain' in message;
+}
 
 interface SupervisorOptions {
   readonly count: number;
@@ -23,20 +37,23 @@ const youngMs = 10_000;
  */
 export function superviseWorkers({ count, stopMs, log, onListening }: SupervisorOptions): () => Promise<void> {
   const restarts = new Set<NodeJS.Timeout>();
-  const listening = new Set<Worker>();
+  let listened = false;
   let stopping = false;
   let delayMs = firstDelayMs;
   serveClusterMetrics();
+  const isWatched = watchWorkers();
 
-  cluster.once('listening', (_worker, address) => onListening(address));
+  cluster.once('listening', (_worker, address) => {
+    listened = true;
+    onListening(address);
+  });
   const fork = () => {
     const startedAt = performance.now();
     const worker = cluster.fork();
     log.info({ pid: worker.process.pid }, 'a worker starts');
-    worker.once('listening', () => listening.add(worker));
     worker.once('exit', (code, signal) => {
       if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'a worker stopped');
-      if (listening.size === 0) {
+      if (!listened) {
         for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
         process.exit(code || 1); // the worker has said why
       }
@@ -58,11 +75,8 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
     const all = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     const living = all.filter((worker) => !worker.isDead());
     const exits = living.map((worker) => once(worker, 'exit'));
-    for (const worker of living) {
-      if (!listening.has(worker))
-        worker.process.kill('SIGKILL'); // it has nothing to finish, and could not hear us yet
-      else if (worker.isConnected()) worker.send('drain');
-    }
+    const order: Order = { drain: true, isWatched: isWatched() };
+    for (const worker of living) if (worker.isConnected()) worker.send(order);
     const fuse = setTimeout(() => {
       for (const worker of living) worker.process.kill('SIGKILL');
     }, stopMs);
@@ -72,19 +86,21 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
 }
 
 /**
- * In a worker, to be called before it listens: stops and ends when the primary says so; when that is gone, Node ends it at
- * once. A terminal's signal is for the primary alone. Whatever else keeps the process alive may do so for `lastWordsMs`.
+ * In a worker, to be called before anything is awaited, since the primary may already have handed it connections: stops and
+ * ends when the primary says so; when that is gone, Node ends it at once. A terminal's signal is for the primary alone.
+ * Whatever else keeps the process alive may do so for `lastWordsMs`.
  */
-export function onDrain(serving: Promise<() => Promise<void>>, lastWordsMs: number): void {
+export function onDrain(serving: Promise<Stop>, lastWordsMs: number): void {
   let draining = false;
-  const drain = async () => {
+  const drain = async (isWatched: boolean) => {
     if (draining) return;
     draining = true;
-    await (await serving)();
+    const stop = await serving;
+    await stop(isWatched);
     cluster.worker?.disconnect();
     setTimeout(() => process.exit(0), lastWordsMs).unref();
   };
   process.on('SIGINT', () => {});
-  process.on('SIGTERM', drain);
-  process.on('message', (message) => message === 'drain' && drain());
+  process.on('SIGTERM', () => drain(false));
+  process.on('message', (message) => isOrder(message) && drain(message.isWatched));
 }

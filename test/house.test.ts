@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 /** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox and the doctor. */
 const rules: [file: RegExp, mayImport: RegExp][] = [
   [/^server\.ts$/, /^(config|errors|gateway|workers|http\/trusted-documents|telemetry\/(log|tracing)|sandbox\/)/],
-  [/^workers\.ts$/, /^telemetry\//],
+  [/^workers\.ts$/, /^(http\/readiness|telemetry\/)/],
   [/^gateway\.ts$/, /^(?!server|sandbox\/|doctor)/],
   [/^in-process(-options)?\.ts$/, /^(in-process-options|config|context|errors|schema\/|datasources\/)/],
   [/^config\.ts$/, /^http\//],

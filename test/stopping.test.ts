@@ -1,16 +1,24 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from './support/process.ts';
 import { startUpstream } from './support/upstream.ts';
 
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly socket: Socket;
+}
+
 interface Stoppable extends AsyncDisposable {
   readonly server: ChildProcessWithoutNullStreams;
   readonly lines: ReturnType<typeof linesOf>;
   readonly outcome: ReturnType<typeof outcomeOf>;
-  get(path: string, agent?: Agent): Promise<IncomingMessage & { text: string }>;
+  get(path: string, agent?: Agent): Promise<Answer>;
   /** Resolves when this many reads have reached Linq. */
   asked(count: number): Promise<void>;
   /** Lets Linq answer them. */
@@ -33,9 +41,10 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
     outcome,
     async get(path, agent = new Agent()) {
       const [response] = await once(request(origin + path, { agent }).end(), 'response');
+      const { statusCode: status, headers, socket } = response;
       let text = '';
       for await (const chunk of response) text += chunk;
-      return Object.assign(response, { text });
+      return { status, headers, text, socket };
     },
     async asked(count) {
       while (waiting.length < count) await setImmediate();
@@ -52,7 +61,7 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
 
 const read = (id = 224) => `/graphql?query=${encodeURIComponent(`{ chatMessage(chatId: 1, id: ${id}) { text } }`)}`;
 
-describe.concurrent('told to stop', { timeout: 120_000 }, () => {
+describe('told to stop', { timeout: 120_000 }, () => {
   it.each([
     ['SIGTERM', '1'],
     ['SIGINT', '1'],
@@ -60,9 +69,12 @@ describe.concurrent('told to stop', { timeout: 120_000 }, () => {
   ] as const)(
     'by %s with WORKERS=%s, it says so at /readyz while the door stays open, finishes what is in flight, and exits with 0',
     async (signal, WORKERS) => {
-      await using gateway = await startStoppable({ WORKERS });
+      await using gateway = await startStoppable({ WORKERS, LINQ_TIMEOUT_MS: '60000' });
       const { server, lines, outcome, get, finish, asked } = gateway;
-      expect((await get('/readyz')).statusCode).toBe(200);
+      // Idle from then on: it is cut by whoever answered it, in the moment in which that one closes its door.
+      const { status, socket: idle } = await get('/readyz', new Agent({ keepAlive: true }));
+      expect(status).toBe(200);
+      const closed = once(idle, 'close');
       const keepAlive = new Agent({ keepAlive: true });
       const early = get(read(1), keepAlive);
       await asked(1);
@@ -70,13 +82,14 @@ describe.concurrent('told to stop', { timeout: 120_000 }, () => {
       server.kill(signal);
       expect(await lines('stopping')).toMatchObject({ signal });
       let ready = await get('/readyz');
-      while (ready.statusCode === 200) ready = await get('/readyz'); // the primary has yet to tell its workers
-      expect(ready.statusCode).toBe(503);
-      expect((await get('/livez')).statusCode).toBe(200);
+      while (ready.status === 200) ready = await get('/readyz'); // the primary has yet to tell its workers
+      for (let turn = 0; turn < 6; turn++) expect((await get('/readyz')).status).toBe(503); // whichever worker it is
+      expect((await get('/livez')).status).toBe(200);
       const late = get(read(2), keepAlive); // from a balancer that has not seen it yet
       await asked(2);
 
-      while (await get('/livez').catch(() => false)); // until the door is closed
+      await closed;
+      if (WORKERS === '1') await expect(get('/livez')).rejects.toThrow(); // else the others may lag behind
       finish();
       for (const answer of [await early, await late]) {
         expect(JSON.parse(answer.text)).toEqual({ data: { chatMessage: { text: 'late' } } });
@@ -95,8 +108,8 @@ describe.concurrent('told to stop', { timeout: 120_000 }, () => {
       const answer = get(read());
       await asked(1);
       server.kill('SIGTERM');
-      const { statusCode, text } = await answer;
-      expect(statusCode).toBe(200);
+      const { status, text } = await answer;
+      expect(status).toBe(200);
       expect(JSON.parse(text)).toMatchObject({
         data: { chatMessage: null },
         errors: [{ path: ['chatMessage'], extensions: { code: 'OVERLOADED', retryable: true } }],
@@ -115,6 +128,20 @@ describe.concurrent('told to stop', { timeout: 120_000 }, () => {
     server.kill('SIGINT');
     await expect(answer).rejects.toThrow();
     expect(await outcome).toEqual({ code: 1, errors: '' });
+  });
+
+  it('with WORKERS, all keep the door open where any of them was asked whether it is ready, and none is killed', async () => {
+    await using gateway = await startStoppable({ WORKERS: '2' });
+    const { server, lines, outcome, get } = gateway;
+    await get('/readyz'); // one of them; the other may not even be up yet
+    server.kill('SIGTERM');
+    const stopping = await lines('stopping');
+    for (const nth of [1, 2]) {
+      const { time, code } = await lines('a worker stopped', nth);
+      expect(code).toBe(0);
+      expect(Date.parse(String(time)) - Date.parse(String(stopping['time']))).toBeGreaterThan(2_900);
+    }
+    expect((await outcome).code).toBe(0);
   });
 
   it('with WORKERS, it says of each when it starts and when it has stopped', async () => {

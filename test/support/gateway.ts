@@ -84,7 +84,7 @@ export async function startTestGateway(
         if (body.includes(line)) return;
       }
     },
-    drain: () => gateway.drain(),
+    drain: () => gateway.drain(false),
     close: () => gateway.close(),
     send: ({ path = '/graphql', method = 'GET', headers = {}, body }) => sendRaw(origin, path, method, headers, body),
     async [Symbol.asyncDispose]() {
