@@ -116,6 +116,20 @@ describe('the cache', () => {
     expect(linq.calls).toHaveLength(2);
   });
 
+  it('takes what Redis refuses for nothing, and stays with it', async () => {
+    await using shared = await startShared(env);
+    const { redis, replicas, a } = shared;
+    await read(a, 2, 7, as('one'));
+    for (const line of cli(redis, '--scan', '--pattern', '*:cache:*')) {
+      cli(redis, 'DEL', unquoted(line));
+      cli(redis, 'LPUSH', unquoted(line), 'a list');
+    }
+    for (let reader = 0; reader < 10; reader++) {
+      expect(textOf(await read(a, 2, 7, as('one')))).toBe('2/7 for one');
+    }
+    expect(replicas[0]?.output).not.toMatch(isAway);
+  });
+
   it('fails no read when Redis hangs, and holds one up for less than half a second', async () => {
     await using shared = await startShared({ ...env, LINQ_REQUESTS_PER_SECOND: '1000' });
     const { redis, replicas, a } = shared;

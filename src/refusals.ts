@@ -24,10 +24,16 @@ export function tooCostly(found: number, what: string, limit: number, variable: 
 /** What to do about refusals that Yoga and graphql word, without saying it. */
 const advice: readonly [words: RegExp, next: string][] = [
   [/^Must provide query string/, 'Send the document as "query", such as {"query":"{ __typename }"}.'],
-  [/^Could not determine what operation/, 'Send the name of an operation of the document as "operationName".'],
+  [
+    /^Could not determine what operation/,
+    'The document needs an operation; where it has several, send the name of one as "operationName".',
+  ],
   [/^Unexpected parameter/, 'Send "query", "operationName", "variables" and "extensions" alone.'],
   [/^Batching is not supported/, 'Send one operation, which may ask for many messages.'],
   [/operation is not supported by the schema|^Can only perform a mutation/, 'Send a query: there is nothing else.'],
+  [/^Syntax Error: /, 'Mend the document there.'],
+  [/^Variable "\$\w+" of required type/, 'Send it in "variables".'],
+  [/^GraphQL only supports GET and POST/, 'Send a POST.'],
   [/^GraphQL introspection has been disabled/, 'Ask who runs this gateway for its schema.'],
 ];
 

@@ -48,9 +48,10 @@ process.on('uncaughtException', (error: unknown) => {
 if (cluster.isWorker) {
   onDrain(serve(), lastWordsMs);
 } else if (config.workers > 1) {
-  stopOnSignal(superviseWorkers({ count: config.workers, stopMs: workerStopMs, log, onListening: announce }));
+  const supervised = superviseWorkers({ count: config.workers, stopMs: workerStopMs, log, onListening: announce });
+  stopOnSignal(Promise.resolve(supervised));
 } else {
-  stopOnSignal(await serve(announce));
+  stopOnSignal(serve(announce));
 }
 
 /** Listens; the answer stops again what it has begun. */
@@ -81,14 +82,15 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop
   };
 }
 
-/** The first signal stops in good order, a second one at once. */
-function stopOnSignal(stop: () => Promise<void>): void {
+/** The first signal stops in good order, once it has started; a second one ends it at once. */
+function stopOnSignal(serving: Promise<() => Promise<void>>): void {
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, async () => {
       if (stopping) process.exit(1);
       stopping = true;
       log.info({ signal }, 'stopping');
+      const stop = await serving;
       await stop();
       log.info('stopped');
       setTimeout(() => process.exit(0), lastWordsMs).unref();

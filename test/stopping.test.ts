@@ -2,6 +2,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import type { Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from './support/process.ts';
@@ -128,6 +129,21 @@ describe('told to stop', { timeout: 120_000 }, () => {
     server.kill('SIGINT');
     await expect(answer).rejects.toThrow();
     expect(await outcome).toEqual({ code: 1, errors: '' });
+  });
+
+  it('while it is still starting, it starts and then stops in good order', async () => {
+    await using redis = createServer().listen(0, '127.0.0.1'); // one that never says a word
+    await once(redis, 'listening');
+    const { port } = redis.address() as AddressInfo;
+    const server = start({ LINQ_INTEGRATION_TOKEN: 'secret', REDIS_URL: `redis://127.0.0.1:${port}` });
+    const lines = linesOf(server);
+    const outcome = outcomeOf(server);
+    const [socket] = await once(redis, 'connection');
+    server.kill('SIGTERM');
+    await lines('stopping');
+    await lines('stopped');
+    expect(await outcome).toEqual({ code: 0, errors: '' });
+    socket.destroy();
   });
 
   it('with WORKERS, all keep the door open where any of them was asked whether it is ready, and none is killed', async () => {

@@ -51,19 +51,31 @@ const ownStyle = '.graphiql-tab { transform: none !important; }';
 const boot = `
 const kept = ['tabState', 'query', 'variables', 'visiblePlugin', 'theme', 'docExplorerFlex', 'editorFlex', 'secondaryEditorFlex'];
 const own = (key) => title + ':' + key;
+// A browser may deny its storage, or have no room left: then nothing is kept, and the page works all the same.
+const attempt = (use) => {
+  try {
+    return use() ?? null;
+  } catch {
+    return null;
+  }
+};
 const storage = {
-  getItem: (key) => localStorage.getItem(own(key)),
+  getItem: (key) => attempt(() => localStorage.getItem(own(key))),
   setItem: (key, value) => {
-    if (kept.includes(key.replace('graphiql:', ''))) localStorage.setItem(own(key), value);
+    // Once there is something to come back to, a reload is not to open the link again.
+    if (key === 'graphiql:tabState' && location.search !== '') history.replaceState(null, '', location.pathname);
+    if (kept.includes(key.replace('graphiql:', ''))) attempt(() => localStorage.setItem(own(key), value));
   },
-  removeItem: (key) => localStorage.removeItem(own(key)),
-  clear: () => {},
-  get length() { return localStorage.length; },
+  removeItem: (key) => attempt(() => localStorage.removeItem(own(key))),
+  clear: () => {
+    for (const key of kept) storage.removeItem('graphiql:' + key);
+  },
+  get length() { return attempt(() => localStorage.length) ?? 0; },
 };
 
 // Else GraphiQL opens an empty tab when it is loaded again before anything was changed.
 if (storage.getItem('graphiql:tabState') === null) storage.setItem('graphiql:query', tabs[0]);
-const linked = new URLSearchParams(location.search).get('query');
+const linked = new URLSearchParams(location.search).get('query') || null;
 
 // GraphiQL listens within its editors alone.
 addEventListener('keydown', ({ key, ctrlKey, metaKey, target }) => {

@@ -2,7 +2,7 @@ import type { FirstPage } from '../http/graphiql-page.ts';
 
 /** What a newcomer finds in GraphiQL: what the sandbox shows, and in a comment short enough to be seen whole, where to look. */
 export const sandboxPage: FirstPage = {
-  title: 'Linq GraphQL gateway: sandbox',
+  title: 'Linq sandbox',
   headers: { 'x-request-timeout-ms': '3000' },
   tabs: [
     `# Ctrl-Enter: Linq's example, on the right.

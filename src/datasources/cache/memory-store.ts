@@ -14,5 +14,6 @@ export function createMemoryStore(ttlMs: number, maxBytes = 64 * 1_048_576): Sto
   return {
     read: ({ digest }, name) => texts.get(`${digest} ${name}`),
     write: ({ digest }, name, text) => void texts.set(`${digest} ${name}`, text),
+    remove: ({ digest }, name) => void texts.delete(`${digest} ${name}`),
   };
 }

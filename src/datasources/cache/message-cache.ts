@@ -10,6 +10,7 @@ const longest = 65_536;
 export interface Store {
   read(token: Token, name: string): string | undefined | Promise<string | undefined>;
   write(token: Token, name: string, text: string): void;
+  remove(token: Token, name: string): void;
 }
 
 /** Messages that Linq answered with lately. That there is none is not kept: it may come at any moment. */
@@ -28,6 +29,11 @@ export class MessageCache {
   set(key: MessageKey, token: Token, message: ChatMessage): void {
     const text = JSON.stringify(message);
     if (text.length <= longest) this.#store.write(token, nameOf(key), text);
+  }
+
+  /** For what Linq no longer answers with. */
+  forget(key: MessageKey, token: Token): void {
+    this.#store.remove(token, nameOf(key));
   }
 }
 

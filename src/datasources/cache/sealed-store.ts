@@ -27,6 +27,9 @@ export function createSealedStore(place: Place, ttlMs: number): Store {
       const { hidden, key } = derive(token, name);
       place.write(hidden, seal(text, key), ttlMs);
     },
+    remove(token, name) {
+      place.write(derive(token, name).hidden, Buffer.alloc(0), 1); // spares the place a command, and its user a right
+    },
   };
 }
 

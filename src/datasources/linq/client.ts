@@ -66,6 +66,8 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
   const limiter = new Limiter({ ...options, permits: replicas, onAdmit: (waitedMs) => meter.queueWait(waitedMs) });
   replicas?.onPause((token, ms) => limiter.pause(token, Math.min(longestPauseMs, ms)));
 
+  let freshReads = 0;
+
   /** A read, from the outside in: what a call meets is what it reads here, from top to bottom. */
   function getMessage(key: MessageKey, token: Token, reader: MessageReader): Promise<ChatMessage | null> {
     if (cache === undefined) {
@@ -73,15 +75,22 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
         askLinq(key, token, interest, reader),
       );
     }
-    // Readers who want it fresh do not join those who may get a kept one.
-    const resource = reader.fresh ? `${messagePath(key)} fresh` : messagePath(key);
+    // Who wants it fresh joins nobody: a call that is under way may have been answered before that was asked.
+    const resource = reader.fresh ? `${messagePath(key)} fresh ${++freshReads}` : messagePath(key);
     return flights.join({ token: token.digest, resource }, reader, async (interest) => {
       const kept = reader.fresh ? undefined : await cache.get(key, token);
       meter.cache(reader.fresh ? 'bypass' : kept === undefined ? 'miss' : 'hit');
       if (kept !== undefined) return kept;
-      const message = await askLinq(key, token, interest, reader);
-      if (message !== null) cache.set(key, token, message);
-      return message;
+      try {
+        const message = await askLinq(key, token, interest, reader);
+        if (message !== null) cache.set(key, token, message);
+        else if (reader.fresh) cache.forget(key, token);
+        return message;
+      } catch (error) {
+        const isRefused = error instanceof UpstreamError && /^(unauthorized|forbidden)$/.test(error.fault);
+        if (reader.fresh && isRefused) cache.forget(key, token);
+        throw error;
+      }
     });
   }
 

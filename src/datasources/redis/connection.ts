@@ -10,6 +10,8 @@ const patienceMs = 100;
 /** Opening a connection may take longer: nobody waits for it but the start. */
 const connectMs = 1_000;
 const retryMs = 250;
+/** A Redis that is there but refuses a command does so again: it is left alone for so long. In milliseconds. */
+const refusedMs = 30_000;
 
 interface ConnectionOptions {
   readonly url: string;
@@ -21,7 +23,7 @@ interface ConnectionOptions {
 
 /**
  * One connection to Redis or Valkey that may be lost at any time: then it is opened anew, four times a second, and meanwhile
- * nobody waits. Whatever goes wrong with a command, its timeout included, counts as the loss of the connection.
+ * nobody waits. Whatever goes wrong with an essential command, its timeout included, counts as the loss of the connection.
  */
 export class RedisConnection {
   readonly #options: ConnectionOptions;
@@ -64,14 +66,14 @@ export class RedisConnection {
     }
   }
 
-  /** The command's reply; undefined when Redis is away. Never rejects. */
-  async ask<T>(command: (client: RedisClient) => Promise<T>): Promise<T | undefined> {
+  /** The command's reply; undefined when Redis is away, and when it refuses what is not essential. Never rejects. */
+  async ask<T>(command: (client: RedisClient) => Promise<T>, isEssential = true): Promise<T | undefined> {
     const client = this.#client;
     if (client === undefined || this.#state !== 'up') return undefined;
     try {
       return await within(patienceMs, command(client));
     } catch (error) {
-      this.#lose(client, error);
+      if (isEssential || !isRefusal(error)) this.#lose(client, error);
       return undefined;
     }
   }
@@ -87,7 +89,7 @@ export class RedisConnection {
     if (client !== this.#client) return; // it was lost already
     this.#client = undefined;
     if (client.isOpen) client.destroy();
-    this.#retry = setTimeout(() => void this.open(), retryMs).unref();
+    this.#retry = setTimeout(() => void this.open(), isRefusal(error) ? refusedMs : retryMs).unref();
     this.#enter('away', reasonOf(error));
   }
 
@@ -99,6 +101,11 @@ export class RedisConnection {
 }
 
 class NoReplyError extends Error {}
+
+/** Whether Redis answered, with an error such as WRONGTYPE or NOPERM; while it starts, it is as good as away. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /^(?!LOADING|MASTERDOWN|READONLY)[A-Z]{2,20} /.test(error.message);
+}
 
 /** In so many parts the time is waited for: one in which this process is too busy to look at its sockets counts once. */
 const parts = 5;

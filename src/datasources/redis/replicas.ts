@@ -132,14 +132,15 @@ export class Replicas implements SharedPermits {
 
   /** Undefined when there is none, or Redis is away. */
   async read(name: string): Promise<Buffer | undefined> {
-    const value = await this.#connection.ask((client) => client.get(`${this.#prefix}${name}`));
+    const value = await this.#connection.ask((client) => client.get(`${this.#prefix}${name}`), false);
     return value ?? undefined;
   }
 
   /** Kept for as long as this, in milliseconds, or less. */
   write(name: string, value: Buffer, ms: number): void {
     const key = `${this.#prefix}${name}`;
-    void this.#connection.ask((client) => client.set(key, value, { expiration: { type: 'PX', value: ms } }));
+    const expiration = { type: 'PX', value: ms } as const;
+    void this.#connection.ask((client) => client.set(key, value, { expiration }), false);
   }
 
   async #beat(client: RedisClient): Promise<void> {

@@ -110,6 +110,36 @@ describe('the cache of messages', () => {
     expect([textOf(kept), textOf(fresh)]).toEqual(['text 1', 'text 2']);
   });
 
+  it.each([404, 401, 403])(
+    'forgets what a caller who wants it fresh is answered with status %i for',
+    async (status) => {
+      let current = 200;
+      await using upstream = await startUpstream((response, _request, id) =>
+        response.writeHead(current).end(message(id, 'old')),
+      );
+      await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
+      await gateway.query(query);
+      current = status;
+      expect(textOf(await gateway.query(query))).toBe('old');
+      expect(textOf(await gateway.query(query, {}, { 'cache-control': 'no-cache' }))).toBeUndefined();
+      expect(textOf(await gateway.query(query))).toBeUndefined();
+    },
+  );
+
+  it('asks Linq for each caller who wants it fresh, also while it is being asked for another', async () => {
+    let text = 'old';
+    const waiting: (() => void)[] = [];
+    await using upstream = await startUpstream((response, _request, id) => {
+      const body = message(id, text);
+      waiting.push(() => response.end(body));
+      if (waiting.length === 1) text = 'new';
+      else for (const answer of waiting) answer();
+    });
+    await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
+    const ask = () => gateway.query(query, {}, { 'cache-control': 'no-cache' });
+    expect((await Promise.all([ask(), ask()])).map(textOf).toSorted()).toEqual(['new', 'old']);
+  });
+
   it('counts a kept message towards MAX_MESSAGES_PER_OPERATION all the same', async () => {
     await using gateway = await startTestGateway({ LINQ_CACHE_TTL_MS: '60000', MAX_MESSAGES_PER_OPERATION: '2' });
     const of = (...ids: number[]) =>
