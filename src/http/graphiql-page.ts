@@ -59,15 +59,18 @@ const attempt = (use) => {
     return null;
   }
 };
+let clearedAt = -Infinity;
 const storage = {
   getItem: (key) => attempt(() => localStorage.getItem(own(key))),
   setItem: (key, value) => {
     // Once there is something to come back to, a reload is not to open the link again.
     if (key === 'graphiql:tabState' && location.search !== '') history.replaceState(null, '', location.pathname);
-    if (kept.includes(key.replace('graphiql:', ''))) attempt(() => localStorage.setItem(own(key), value));
+    const isLate = performance.now() - clearedAt < 1000; // GraphiQL writes half a second after each change
+    if (!isLate && kept.includes(key.replace('graphiql:', ''))) attempt(() => localStorage.setItem(own(key), value));
   },
   removeItem: (key) => attempt(() => localStorage.removeItem(own(key))),
   clear: () => {
+    clearedAt = performance.now();
     for (const key of kept) storage.removeItem('graphiql:' + key);
   },
   get length() { return attempt(() => localStorage.length) ?? 0; },
