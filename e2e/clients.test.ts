@@ -37,7 +37,7 @@ beforeEach(() => {
 /** With a Linq token of its own: a rate limit of Linq holds back whoever shares the token. */
 function connect<T>(create: (options: GatewayOptions) => T, headers: Record<string, string> = {}): T {
   const token = { 'x-linq-integration-token': crypto.randomUUID() };
-  return create({ url: gateway.url, headers: { authorization: credential, ...token, ...headers } });
+  return create({ url: gateway.url, headers: () => ({ authorization: credential, ...token, ...headers }) });
 }
 
 type Clients = [name: string, create: (options: GatewayOptions) => Client][];
@@ -80,6 +80,16 @@ describe.each([...caching, ...plain])('%s', (_, create) => {
     const client = connect(create, { authorization: 'Bearer another-key' });
     const { errors } = await client.message({ chatId: '1', id: '224' });
     expect(errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
+  });
+
+  it('asks each time with the credential of the moment', async () => {
+    let key = 'expired-key';
+    const client = create({ url: gateway.url, headers: () => ({ authorization: `Bearer ${key}` }) });
+    const { errors } = await client.message({ chatId: '1', id: '224' });
+    expect(errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
+    key = 'key-of-the-page';
+    await client.message({ chatId: '1', id: '224' });
+    expect(gateway.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer expired-key', credential]);
   });
 
   it('asks again after `retryAfterMs`', async () => {
@@ -198,6 +208,127 @@ describe.each(caching)('the cache of %s', (_, create) => {
   });
 });
 
+const pairQuery = graphql(`query ($chatId: ID!, $id: ID!) {
+  other: chatMessage(chatId: $chatId, id: $id) { chatId id text }
+  good: chatMessage(chatId: "1", id: "224") { chatId id text }
+}`);
+const listQuery = graphql(`query ($keys: [ChatMessageKey!]!) {
+  chatMessagesByKeys(keys: $keys) { chatId id text }
+}`);
+const oneQuery = graphql(
+  'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { chatId id text sentAt } }',
+);
+const textQuery = graphql(
+  'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { chatId id text } }',
+);
+const good = { chatId: '1', id: '224' };
+const bad = { chatId: '403', id: '1' };
+/** Larger than any answer that the gateway takes. */
+const unreadable = 'x'.repeat(11 * 1_048_576);
+const fresh = { requestPolicy: 'network-only' } as const;
+const forbidden = (...path: (string | number)[]) => ({
+  graphQLErrors: [{ path, extensions: { code: 'FORBIDDEN' } }],
+});
+
+describe('a mounted query of urql', () => {
+  function connectUrql() {
+    const client = connect((options) => createUrqlClient({ ...options, schema: introspection }));
+    /** What a component that stays on the page was last shown. */
+    const mount = (query: Parameters<typeof client.query>[0], variables: object = {}) => {
+      const shown: { last?: { data?: unknown; error?: unknown; stale: boolean } } = {};
+      client.query(query, variables).subscribe(({ data, error, stale }) => {
+        shown.last = { data, error, stale };
+      });
+      return shown;
+    };
+    return { client, mount };
+  }
+
+  it('keeps the error of what it could not read when another query brings news of the rest', async () => {
+    const { client, mount } = connectUrql();
+    const page = mount(pairQuery, bad);
+    await expect.poll(() => page.last).toMatchObject({ data: { other: null }, error: forbidden('other') });
+    linq.texts.set('1/224', 'Edited');
+    await client.query(oneQuery, good, fresh).toPromise();
+    await expect.poll(() => page.last).toMatchObject({ data: { good: { text: 'Edited' } } });
+    expect(page.last).toMatchObject({ data: { other: null }, error: forbidden('other'), stale: false });
+    expect(gateway.requests).toHaveLength(2);
+  });
+
+  it('keeps the error of an entry when another list brings news of the others', async () => {
+    const { mount } = connectUrql();
+    const first = mount(listQuery, { keys: [bad, good] });
+    await expect.poll(() => first.last).toMatchObject({ error: forbidden('chatMessagesByKeys', 0) });
+    linq.texts.set('1/224', 'Edited');
+    const second = mount(listQuery, { keys: [good, { chatId: '1', id: '5' }, bad] });
+    await expect.poll(() => second.last).toMatchObject({ error: forbidden('chatMessagesByKeys', 2) });
+    await expect.poll(() => first.last).toMatchObject({ data: { chatMessagesByKeys: [null, { text: 'Edited' }] } });
+    expect(first.last).toMatchObject({ error: forbidden('chatMessagesByKeys', 0), stale: false });
+  });
+
+  it('asks for itself when another query could not read what it shows', async () => {
+    const { client, mount } = connectUrql();
+    const page = mount(pairQuery, { chatId: '1', id: '5' });
+    await expect.poll(() => page.last).toMatchObject({ data: { good: { text: 'Message 224' } }, stale: false });
+    linq.texts.set('1/224', unreadable);
+    await client.query(oneQuery, good, fresh).toPromise();
+    const error = { graphQLErrors: [{ extensions: { code: 'UPSTREAM_BAD_RESPONSE' } }] };
+    await expect.poll(() => page.last).toMatchObject({ data: { other: { text: 'Message 5' }, good: null }, error });
+    linq.texts.set('1/5', 'Edited');
+    await client.query(oneQuery, { chatId: '1', id: '5' }, fresh).toPromise();
+    await expect.poll(() => page.last).toMatchObject({ data: { other: { text: 'Edited' }, good: null }, error });
+    expect(gateway.requests).toHaveLength(4);
+  });
+
+  it('drops the error once another query could read it', async () => {
+    const { client, mount } = connectUrql();
+    linq.texts.set('1/224', unreadable);
+    const page = mount(textQuery, good);
+    await expect.poll(() => page.last).toMatchObject({ error: expect.anything() });
+    linq.texts.delete('1/224');
+    await client.query(oneQuery, good, fresh).toPromise();
+    await expect.poll(() => page.last).toMatchObject({ data: { chatMessage: { text: 'Message 224' } }, stale: false });
+    expect(page.last?.error).toBeUndefined();
+  });
+});
+
+describe('mounted queries of Apollo Client, each for one message,', () => {
+  function connectApollo() {
+    const client = connect(createApolloClient);
+    const mount = (variables: typeof good) => {
+      const shown: { last?: { data?: unknown; error?: unknown } } = {};
+      client.watchQuery({ query: textQuery, variables }).subscribe(({ data, error }) => {
+        shown.last = { data, error };
+      });
+      return shown;
+    };
+    return { client, mount };
+  }
+
+  it('follow the cache, and keep the error of what could not be read', async () => {
+    const { client, mount } = connectApollo();
+    const pages = { bad: mount(bad), good: mount(good) };
+    const error = { errors: [{ extensions: { code: 'FORBIDDEN' } }] };
+    await expect.poll(() => pages.bad.last).toMatchObject({ data: { chatMessage: null }, error });
+    await expect.poll(() => pages.good.last).toMatchObject({ data: { chatMessage: { text: 'Message 224' } } });
+    linq.texts.set('1/224', 'Edited');
+    await client.query({ query: oneQuery, variables: good, fetchPolicy: 'network-only' });
+    await expect.poll(() => pages.good.last).toMatchObject({ data: { chatMessage: { text: 'Edited' } } });
+    expect(pages.bad.last).toMatchObject({ data: { chatMessage: null }, error });
+  });
+
+  it('drop the error once another query could read it', async () => {
+    const { client, mount } = connectApollo();
+    linq.texts.set('1/224', unreadable);
+    const page = mount(good);
+    await expect.poll(() => page.last).toMatchObject({ data: { chatMessage: null }, error: expect.anything() });
+    linq.texts.delete('1/224');
+    await client.query({ query: oneQuery, variables: good, fetchPolicy: 'network-only' });
+    await expect.poll(() => page.last).toMatchObject({ data: { chatMessage: { text: 'Message 224' } } });
+    expect(page.last?.error).toBeUndefined();
+  });
+});
+
 describe('a message that is selected without its chatId', () => {
   const query = graphql('query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id text } }');
   const keys = ['1', '2'].map((chatId) => ({ chatId, id: '5' }));
@@ -230,7 +361,7 @@ describe('sends the ids of its documents alone, as the manifest that its tool wr
   ])('%s', async (_, manifest, create) => {
     await using closed = await startGateway({ LINQ_API_URL: linq.origin, TRUSTED_DOCUMENTS: `${root}/${manifest}` });
     await using recorder = await startRecorder(closed.url);
-    const client = create({ url: recorder.url, headers: { 'x-linq-integration-token': 'token-of-the-user' } });
+    const client = create({ url: recorder.url, headers: () => ({ 'x-linq-integration-token': 'token-of-the-user' }) });
     const key = { chatId: '1', id: '5' };
     expect(await client.message(key)).toMatchObject({ data: { chatMessage: { text: 'Message 5' } }, errors: [] });
     expect(await client.messages([key])).toMatchObject({ data: { chatMessagesByKeys: [{ text: 'Message 5' }] } });

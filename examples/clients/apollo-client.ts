@@ -6,6 +6,7 @@ import {
   HttpLink,
   InMemoryCache,
 } from '@apollo/client';
+import { SetContextLink } from '@apollo/client/link/context';
 import { ErrorLink } from '@apollo/client/link/error';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import {
@@ -16,7 +17,7 @@ import { map, mergeMap, timer } from 'rxjs';
 import { type GatewayOptions, retryDelay } from './gateway.ts';
 
 /** With the manifest of @apollo/generate-persisted-query-manifest, documents are sent by their ids alone. */
-export function createApolloClient({ url, headers = {}, loadManifest }: GatewayOptions & Partial<ManifestOptions>) {
+export function createApolloClient({ url, headers, loadManifest }: GatewayOptions & Partial<ManifestOptions>) {
   const retryLink = new ErrorLink(({ error, operation, forward }) => {
     const delay = CombinedGraphQLErrors.is(error) ? retryDelay(error.errors) : undefined;
     return delay === undefined ? undefined : timer(delay).pipe(mergeMap(() => forward(operation)));
@@ -26,7 +27,8 @@ export function createApolloClient({ url, headers = {}, loadManifest }: GatewayO
       retryLink,
       markLink,
       ...(loadManifest ? [new PersistedQueryLink(generatePersistedQueryIdsFromManifest({ loadManifest }))] : []),
-      new HttpLink({ uri: url, headers }),
+      new SetContextLink(() => ({ headers: headers?.() })),
+      new HttpLink({ uri: url }),
     ]),
     cache: new InMemoryCache({
       typePolicies: {

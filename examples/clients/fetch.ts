@@ -19,7 +19,7 @@ export async function post<Data>({ url, headers }: GatewayOptions, params: objec
   const once = async (): Promise<Answer<Data>> => {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json', ...headers },
+      headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json', ...headers?.() },
       body: JSON.stringify(params),
     });
     return response.json(); // whatever the status: 401 and 503 have errors too

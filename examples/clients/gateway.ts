@@ -2,8 +2,11 @@
 export interface GatewayOptions {
   /** Such as `http://127.0.0.1:4000/graphql`. */
   readonly url: string;
-  /** `authorization` where the gateway is closed, `x-linq-integration-token` where users have Linq tokens of their own. */
-  readonly headers?: Record<string, string>;
+  /**
+   * `authorization` where the gateway is closed, `x-linq-integration-token` where users have Linq tokens of their own.
+   * Called for each request, also one that is sent again: a JWT is renewed while the page is open.
+   */
+  readonly headers?: () => Record<string, string>;
 }
 
 export interface DocumentOptions {

@@ -4,7 +4,7 @@ import { ClientError, GraphQLClient } from 'graphql-request';
 import { type GatewayOptions, retryDelay } from './gateway.ts';
 
 /** Answers with the data and the errors side by side; the `request` of the library has room for one of them. */
-export function createAsk({ url, headers = {} }: GatewayOptions) {
+export function createAsk({ url, headers = () => ({}) }: GatewayOptions) {
   const client = new GraphQLClient(url, { headers, errorPolicy: 'all' });
   return async <Data, Variables extends object>(document: TypedDocumentNode<Data, Variables>, variables: Variables) => {
     const once = () => client.rawRequest<Data>(print(document), variables).catch(refusal);
