@@ -6,6 +6,7 @@ import { renderMessage } from './message.ts';
 const form = the('form', HTMLFormElement);
 const status = the('[role=status]', HTMLElement);
 const result = the('#result', HTMLElement);
+const title = document.title;
 const fields = { chatId: the('#chatId', HTMLInputElement), id: the('#id', HTMLInputElement) };
 
 /** Ends the read that is under way: a later one must not be overtaken by its answer. */
@@ -16,9 +17,11 @@ function show(): void {
   const asked = new URLSearchParams(location.search);
   fields.chatId.value = asked.get('chatId') ?? '1';
   fields.id.value = asked.get('id') ?? '224';
+  const shown = `?chatId=${fields.chatId.value}&id=${fields.id.value}`;
   for (const link of document.querySelectorAll('nav a')) {
-    link.ariaCurrent = link.getAttribute('href') === location.search ? 'page' : null;
+    link.ariaCurrent = link.getAttribute('href') === shown ? 'page' : null;
   }
+  document.title = title;
   stop();
   result.replaceChildren();
   result.ariaBusy = 'false';
