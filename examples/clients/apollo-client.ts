@@ -50,7 +50,8 @@ const markLink = new ApolloLink((operation, forward) =>
 
 /**
  * Keeps a null beside errors out of the cache, which would take it for a message that does not exist: the next query asks
- * again. In development Apollo Client warns of what the cache then lacks; that is meant.
+ * again. In development Apollo Client warns of what the cache then lacks; that is meant. A mounted query that lacks something
+ * no longer follows the cache: let each component ask for its own message.
  */
 const withoutFailures: NonNullable<FieldPolicy['merge']> = (_existing, incoming, { extensions }) =>
   extensions?.['failed'] && [incoming].flat().includes(null) ? undefined : incoming;

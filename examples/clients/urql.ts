@@ -5,7 +5,10 @@ import { retryExchange } from '@urql/exchange-retry';
 import { type DocumentOptions, type GatewayOptions, idOf, retryDelay } from './gateway.ts';
 
 interface UrqlOptions extends GatewayOptions, DocumentOptions {
-  /** What may be null: without it, one message that cannot be read takes the others of its query with it. */
+  /**
+   * What may be null: without it, one message that cannot be read takes the others of its query with it. It is the
+   * `introspection` that `gql-tada generate-output` writes from the schema.
+   */
   readonly schema: NonNullable<CacheExchangeOpts['schema']>;
 }
 
