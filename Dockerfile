@@ -9,7 +9,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY src ./src
 # GraphiQL's files, compressed once.
-RUN npm run prepare --if-present
+RUN npm run prepare
 
 FROM ${NODE_IMAGE}
 ENV HOST=0.0.0.0 PORT=4000

@@ -2,40 +2,15 @@
  * GraphiQL as people meet it, in a real Chromium that reaches nothing but loopback. With SCREENSHOTS=1 the picture in
  * docs/ is taken anew.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startBrowser } from './support/browser.ts';
+import { type Program, root, startGateway } from './support/programs.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const token = 'a-credential-that-nobody-keeps';
-
-interface Gateway extends AsyncDisposable {
-  readonly url: string;
-}
-
-/** The gateway as a process of its own, on the Node that runs this. Resolves with its URL. */
-async function startGateway(env: Record<string, string>, ...args: string[]): Promise<Gateway> {
-  const server: ChildProcess = spawn(process.execPath, ['src/server.ts', ...args], {
-    cwd: root,
-    env: { PATH: process.env['PATH'], PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  for await (const chunk of server.stdout ?? []) {
-    text += chunk;
-    const url = /http:\/\/127\.0\.0\.1:\d+\/graphql/.exec(text)?.[0];
-    if (url !== undefined) {
-      server.stdout?.resume();
-      const stop = async () => void (server.kill() && (await once(server, 'exit')));
-      return { url, [Symbol.asyncDispose]: stop };
-    }
-  }
-  throw new Error(`the gateway ended and wrote only: ${text}`);
-}
 
 /** Stands before the gateway and counts what goes to the browser: CDP does not tell of what workers load. */
 async function startMeter(url: string) {
@@ -63,17 +38,13 @@ async function startMeter(url: string) {
 
 let browser: Browser;
 let context: BrowserContext;
-let sandbox: Gateway;
+let sandbox: Program;
 /** What must not happen: foreign requests, failed ones, errors and violations of the policy. */
 let troubles: string[];
 
 beforeAll(async () => {
   sandbox = await startGateway({}, '--sandbox');
-  browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    // Not page.route, which switches the browser's cache off. Addresses are mapped as well as names.
-    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
-  });
+  browser = await startBrowser(); // not page.route, which switches the browser's cache off
 });
 
 afterAll(async () => {

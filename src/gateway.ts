@@ -20,13 +20,13 @@ import {
   refusesAll,
   usePublicErrors,
 } from './errors.ts';
-import { type CallerRules, createCallerCheck, type Identity } from './http/callers.ts';
 import { CompiledOperations, useCompiledOperations } from './http/compiled-operations.ts';
 import { createCors } from './http/cors.ts';
 import { createDocumentCache } from './http/document-cache.ts';
 import { contentTypeFor, createFastPath } from './http/fast-path.ts';
 import { createGraphiQL } from './http/graphiql.ts';
 import { type FirstPage, linqPage } from './http/graphiql-page.ts';
+import { createIdentify, type Refusal } from './http/identify.ts';
 import { useNoIntrospection } from './http/no-introspection.ts';
 import { useOperationLimits } from './http/operation-limits.ts';
 import { Readiness, useReadiness } from './http/readiness.ts';
@@ -38,7 +38,7 @@ import { setAnswerHeaders } from './http/security-headers.ts';
 import type { TrustedDocuments } from './http/trusted-documents.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { createEndRequest, type RequestIds, RequestRecord } from './telemetry/requests.ts';
+import { createEndRequest, RequestRecord } from './telemetry/requests.ts';
 import { createTracing, useOperationSpans } from './telemetry/tracing.ts';
 
 export interface Gateway {
@@ -140,7 +140,7 @@ export function createGateway(
   });
 
   async function answer(req: IncomingMessage, res: ServerResponse, record: RequestRecord): Promise<void> {
-    const identity = identify === undefined ? anybody : await identify(req.headers.authorization, record);
+    const identity = await identify(req.headers.authorization, record);
     if ('code' in identity) return refuse(req, res, record, identity);
     const body = hasJsonBody(req) ? readBody(req, config.maxBodyBytes) : undefined;
     try {
@@ -244,44 +244,8 @@ function createCache(ttlMs: number, replicas: Replicas | undefined): MessageCach
   return new MessageCache(replicas === undefined ? createMemoryStore(ttlMs) : createSealedStore(replicas, ttlMs));
 }
 
-/** Without rules for callers, whoever reaches the gateway. */
-const anybody: Identity = { chats: undefined };
-
-interface Refusal {
-  readonly status: number;
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly headers?: Record<string, string>;
-}
-
 const shuttingDown: Refusal = {
   status: 503,
   code: 'OVERLOADED',
   message: 'The gateway is shutting down. Ask again.',
 };
-
-function createIdentify(rules: CallerRules | undefined, log: Logger) {
-  if (rules === undefined) return undefined;
-  const check = createCallerCheck(rules, ({ name }, { requestId, traceId }) =>
-    log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched'),
-  );
-  return async (authorization: string | undefined, ids: RequestIds): Promise<Identity | Refusal> => {
-    const outcome = await check(authorization, ids);
-    if (outcome === 'unauthenticated') {
-      return {
-        status: 401,
-        code: 'UNAUTHENTICATED',
-        message: 'A credential of this gateway is needed: send it in the header "authorization: Bearer …".',
-        headers: { 'www-authenticate': authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"' },
-      };
-    }
-    if (outcome === 'unavailable') {
-      return {
-        status: 503,
-        code: 'UPSTREAM_UNAVAILABLE',
-        message: 'The credential cannot be checked at the moment. Ask again later.',
-      };
-    }
-    return outcome;
-  };
-}

@@ -78,7 +78,7 @@ export function exampleScript(name: string): Required<Omit<ProgramOptions, 'read
   return { command: '/bin/sh', args: ['-c', `exec ${scripts[name]}`], cwd: examples, env: { PATH } };
 }
 
-/** For programs that cannot pick a port themselves. */
+/** A port that is free at the moment: for programs that cannot pick one themselves, or start again on the same. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
