@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { CallerRules } from './http/callers.ts';
+import type { CallerRules } from './auth/credentials.ts';
+import type { OperationLimits } from './graphql/operation-limits.ts';
 import { isLoopback } from './http/loopback.ts';
-import type { OperationLimits } from './http/operation-limits.ts';
 
 /** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
 export interface Config {

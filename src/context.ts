@@ -1,9 +1,9 @@
 import type { LinqClient } from './datasources/linq/client.ts';
 import { createLoaders, type Loaders } from './datasources/loaders.ts';
 import type { MessageKey } from './datasources/model.ts';
-import type { Reader } from './datasources/resilience/single-flight.ts';
+import type { Reader } from './datasources/reads/single-flight.ts';
 import { Token } from './datasources/token.ts';
-import { badRequest, tooCostly } from './refusals.ts';
+import { badRequest, tooCostly } from './errors/client-errors.ts';
 
 /** What a resolver gets: abilities, never the token. Made anew for each request. */
 export interface Context {

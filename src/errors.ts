@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { UpstreamError, type UpstreamFault } from './datasources/faults.ts';
+import { UpstreamError, type UpstreamFault } from './datasources/upstream-error.ts';
+import { withAdvice } from './errors/client-errors.ts';
+import type { FailureLog } from './errors/failure-log.ts';
 import type { ServerContext } from './http/request-id.ts';
-import { withAdvice } from './refusals.ts';
-import type { FailureLog } from './telemetry/failure-log.ts';
-import type { RequestIds } from './telemetry/requests.ts';
+import type { RequestIds } from './telemetry/request-record.ts';
 
 /** Every `extensions.code` that a client can meet. The set is closed, and part of the API. */
 export const errorCodes = {

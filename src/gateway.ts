@@ -1,13 +1,14 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
+import { createIdentify, type Refusal } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
-import { MessageCache } from './datasources/cache/message-cache.ts';
-import { createSealedStore } from './datasources/cache/sealed-store.ts';
+import { MessageCache } from './datasources/cache/read-cache.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
+import { createSealedStore } from './datasources/redis/encrypted-store.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import {
   type ErrorCode,
@@ -20,25 +21,24 @@ import {
   refusesAll,
   usePublicErrors,
 } from './errors.ts';
-import { CompiledOperations, useCompiledOperations } from './http/compiled-operations.ts';
+import { createGraphiQL } from './graphiql/graphiql.ts';
+import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
+import { createDocumentCache } from './graphql/document-cache.ts';
+import { CompiledOperations, useCompiledOperations } from './graphql/fast-path/compiled-operations.ts';
+import { contentTypeFor, createFastPath } from './graphql/fast-path/fast-path.ts';
+import { useNoIntrospection } from './graphql/introspection.ts';
+import { useOperationLimits } from './graphql/operation-limits.ts';
+import { createParamsReader, hasJsonBody, useJsonRequests } from './graphql/params.ts';
+import type { TrustedDocuments } from './graphql/trusted-documents.ts';
+import { BodyFault, readBody } from './http/body.ts';
 import { createCors } from './http/cors.ts';
-import { createDocumentCache } from './http/document-cache.ts';
-import { contentTypeFor, createFastPath } from './http/fast-path.ts';
-import { createGraphiQL } from './http/graphiql.ts';
-import { type FirstPage, linqPage } from './http/graphiql-page.ts';
-import { createIdentify, type Refusal } from './http/identify.ts';
-import { useNoIntrospection } from './http/no-introspection.ts';
-import { useOperationLimits } from './http/operation-limits.ts';
+import { createRequestCheck, dropUnreadBody } from './http/guard.ts';
+import { setAnswerHeaders } from './http/headers.ts';
 import { Readiness, useReadiness } from './http/readiness.ts';
-import { BodyFault, readBody } from './http/request-body.ts';
-import { createRequestCheck, dropUnreadBody } from './http/request-check.ts';
 import { requestIdOf, type ServerContext } from './http/request-id.ts';
-import { createParamsReader, hasJsonBody, useJsonRequests } from './http/request-parsing.ts';
-import { setAnswerHeaders } from './http/security-headers.ts';
-import type { TrustedDocuments } from './http/trusted-documents.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { createEndRequest, RequestRecord } from './telemetry/requests.ts';
+import { createEndRequest, RequestRecord } from './telemetry/request-record.ts';
 import { createTracing, useOperationSpans } from './telemetry/tracing.ts';
 
 export interface Gateway {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
 import { errorCodes } from '../src/errors.ts';
-import { sandboxPage } from '../src/sandbox/first-page.ts';
+import { sandboxPage } from '../src/sandbox/graphiql-tabs.ts';
 import { logFields } from '../src/telemetry/log.ts';
 import { readExposition } from './support/exposition.ts';
 import { startTestGateway } from './support/gateway.ts';
@@ -86,7 +86,7 @@ it('lists the fields of the log that there are, and no others', () => {
 it('lists the lines of the log that there are, and no others', () => {
   const listed = tableOf(operations, 'line | level | when').flatMap(([lines]) => quoted(lines));
   // A program that imports the package has a log of its own.
-  const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.includes('in-process'));
+  const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.startsWith('src/embedded/'));
   const sources = files.map((file) => read(file));
   const written = sources.flatMap((source) =>
     [...source.matchAll(/\blog(?:\.(?:fatal|error|warn|info|debug)|\[level\])\([^']*'([^']+)'/g)].map(
@@ -102,7 +102,7 @@ it('says what to do at each alert, and speaks of no others', () => {
   expect(listed.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
 });
 
-// That the README lists them all, and no others, is tested with them: test/config.test.ts and test/errors.test.ts.
+// That the README lists them all, and no others, is tested with them: test/config.test.ts and test/errors/public-error.test.ts.
 it('speaks of no variable and no error code that does not exist', () => {
   const variables = new Set<unknown>();
   readConfig(new Proxy({}, { get: (_env, name) => void variables.add(name) }));

@@ -80,7 +80,7 @@ beforeAll(async () => {
 }, 60_000);
 
 it('holds what was built from each source file, the files of GraphiQL, what to read, and nothing else', () => {
-  const page = globSync('dist/graphiql/**/*.*', { cwd: repository }); // where they are made beforehand
+  const page = globSync('dist/graphiql-assets/**/*.*', { cwd: repository }); // where they are made beforehand
   const built = globSync('**/*.ts', { cwd: join(repository, 'src') }).flatMap((file) =>
     ['.js', '.d.ts'].map((ending) => join('dist', file.replace(/\.ts$/, ending))),
   );

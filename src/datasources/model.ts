@@ -22,7 +22,7 @@ export interface MessageKey {
   readonly id: LinqId;
 }
 
-/** A change of its form changes `format` in cache/message-cache.ts as well. */
+/** A change of its form changes `format` in cache/read-cache.ts as well. */
 export interface ChatMessage {
   /** From the request: Linq's body does not carry it. */
   readonly chatId: string;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setAnswerHeaders } from './security-headers.ts';
+import { setAnswerHeaders } from './headers.ts';
 
 /**
  * Headers that mean something here, or that GraphQL clients add of their own accord, and that a page of another origin

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RequestRecord } from '../telemetry/requests.ts';
-import type { Identity } from './callers.ts';
+import type { Identity } from '../auth/credentials.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
 
 /** What our plugins know of a request from its very start; Yoga adds `req` and `res`. */
 export interface ServerContext {

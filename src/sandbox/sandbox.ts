@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { magicChats, sendError, sendJson, sendRateLimited, troubles } from './magic-chats.ts';
 import { findMessage, messageJson } from './messages.ts';
+import { magicChats, sendError, sendJson, sendRateLimited, troubles } from './scenarios.ts';
 
 export interface SandboxCall {
   readonly method: string;

@@ -1,7 +1,7 @@
 import { type ChatMessage as ChatMessageModel, knownDeliveryStatuses } from '../datasources/model.ts';
 import { Attachment } from './attachment.ts';
 import { builder } from './builder.ts';
-import { eachOnItsOwn } from './each-on-its-own.ts';
+import { eachOnItsOwn } from './per-item.ts';
 import { Reaction } from './reaction.ts';
 import { messageKey } from './scalars.ts';
 

@@ -1,10 +1,10 @@
 import { GraphQLScalarType, type GraphQLSchema, Kind, printSchema, type ValueNode } from 'graphql';
-import { badUserInput } from '../refusals.ts';
+import { badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
 import { ChatMessage } from './chat-message.ts';
-import { eachOnItsOwn } from './each-on-its-own.ts';
-import { oncePerSchema, withoutPlumbing } from './larger-graph.ts';
+import { eachOnItsOwn } from './per-item.ts';
 import { messageKey } from './scalars.ts';
+import { oncePerSchema, withoutPlumbing } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])';

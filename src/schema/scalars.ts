@@ -1,6 +1,6 @@
 import { GraphQLScalarType } from 'graphql';
 import { isLinqId, type LinqId, type MessageKey } from '../datasources/model.ts';
-import { badUserInput } from '../refusals.ts';
+import { badUserInput } from '../errors/client-errors.ts';
 
 /**
  * Linq's own text: the decoder has made sure that it is a date-time. No argument takes one. In a larger graph this may become

@@ -1,7 +1,7 @@
 import { stitchingDirectives } from '@graphql-tools/stitching-directives';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { builder } from './builder.ts';
-import { oncePerSchema, withoutPlumbing } from './larger-graph.ts';
+import { oncePerSchema, withoutPlumbing } from './subgraph.ts';
 
 const { stitchingDirectivesTypeDefs } = stitchingDirectives();
 

@@ -12,7 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Plugin } from 'graphql-yoga';
-import type { FollowCall } from '../datasources/meter.ts';
+import type { FollowCall } from '../datasources/upstream-metrics.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { ServerContext } from '../http/request-id.ts';
 

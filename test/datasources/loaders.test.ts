@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { UpstreamError } from '../../src/datasources/faults.ts';
-import { decodeMessage } from '../../src/datasources/linq/decode.ts';
+import { decodeMessage } from '../../src/datasources/linq/routes/chat-message.ts';
 import { createLoaders } from '../../src/datasources/loaders.ts';
 import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
+import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 
 const key = (id: string): MessageKey => ({ chatId: '1', id }) as MessageKey;
 const message = (wanted: MessageKey): ChatMessage => decodeMessage(`{"data":{"id":${wanted.id}}}`, wanted, () => {});

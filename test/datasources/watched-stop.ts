@@ -1,4 +1,4 @@
-import { Stop } from '../../src/datasources/resilience/stop.ts';
+import { Stop } from '../../src/datasources/reads/stop.ts';
 
 /** Counts who still listens, so that a test sees what was left behind. */
 export class WatchedStop extends Stop {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Store } from './message-cache.ts';
+import type { Store } from './read-cache.ts';
 
 /** What an entry takes beside its name and its text. In bytes. */
 const overhead = 300;

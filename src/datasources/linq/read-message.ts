@@ -1,10 +1,10 @@
-import { UpstreamError } from '../faults.ts';
 import type { ChatMessage, MessageKey } from '../model.ts';
-import type { StopSignal } from '../resilience/stop.ts';
+import { parseRetryAfter } from '../reads/retry-after.ts';
+import type { StopSignal } from '../reads/stop.ts';
 import type { Token } from '../token.ts';
-import { decodeMessage } from './decode.ts';
+import { UpstreamError } from '../upstream-error.ts';
 import type { ReportDrift } from './drift.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { decodeMessage } from './routes/chat-message.ts';
 import type { Send, UpstreamResponse } from './transport.ts';
 
 /** The route of Get Chat Message in Linq's Partner API V2. */

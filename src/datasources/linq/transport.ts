@@ -1,8 +1,8 @@
 import { Client, type Dispatcher, errors, Pool } from 'undici';
-import { UpstreamError } from '../faults.ts';
-import { StaleConnectionError } from '../resilience/retry.ts';
-import type { StopSignal } from '../resilience/stop.ts';
-import { decodeContent } from './content-encoding.ts';
+import { decodeContent } from '../reads/content-encoding.ts';
+import { StaleConnectionError } from '../reads/retry.ts';
+import type { StopSignal } from '../reads/stop.ts';
+import { UpstreamError } from '../upstream-error.ts';
 
 interface TransportOptions {
   /** Scheme, host and port of the upstream. */

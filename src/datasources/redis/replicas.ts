@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Draw, Drawn, SharedPermits } from '../resilience/shared-bucket.ts';
 import type { TokenDigest } from '../token.ts';
 import { type RedisClient, RedisConnection } from './connection.ts';
+import type { Draw, Drawn, SharedPermits } from './shared-bucket.ts';
 
 /** How often a replica says that it is there. In milliseconds. */
 const beatMs = 1_000;

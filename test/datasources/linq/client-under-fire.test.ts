@@ -1,9 +1,9 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { UpstreamError } from '../../../src/datasources/faults.ts';
 import { createLinqClient, type LinqClientOptions } from '../../../src/datasources/linq/client.ts';
 import type { LinqId } from '../../../src/datasources/model.ts';
 import { Token } from '../../../src/datasources/token.ts';
+import type { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { startUpstream, type Upstream } from '../../support/upstream.ts';
 
 // The sockets are real and the clock is not: outages of many seconds take none.

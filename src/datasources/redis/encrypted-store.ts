@@ -1,0 +1,59 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Store } from '../cache/read-cache.ts';
+import type { Token } from '../token.ts';
+
+/** Where it is kept: a place that others may read. */
+interface Place {
+  read(name: string): Promise<Buffer | undefined>;
+  write(name: string, value: Buffer, ms: number): void;
+}
+
+const algorithm = 'aes-256-gcm';
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/**
+ * Keeps texts so that only who holds the token can find, read or make one: both the name of an entry and the key that
+ * encrypts it are derived from the token. Whatever does not open counts as not there.
+ */
+export function createSealedStore(place: Place, ttlMs: number): Store {
+  return {
+    async read(token, name) {
+      const { hidden, key } = derive(token, name);
+      const sealed = await place.read(hidden);
+      return sealed === undefined ? undefined : open(sealed, key);
+    },
+    write(token, name, text) {
+      const { hidden, key } = derive(token, name);
+      place.write(hidden, seal(text, key), ttlMs);
+    },
+    remove(token, name) {
+      place.write(derive(token, name).hidden, Buffer.alloc(0), 1); // spares the place a command, and its user a right
+    },
+  };
+}
+
+/** A key for each entry: none is used often enough for two of its random nonces to meet. */
+function derive(token: Token, name: string) {
+  const secret = token.derive(`linq-gateway cache ${name}`);
+  return { hidden: `cache:${secret.toString('base64url', 0, 32)}`, key: secret.subarray(32) };
+}
+
+function seal(text: string, key: Buffer): Buffer {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, key, nonce);
+  const encrypted = cipher.update(text, 'utf8');
+  cipher.final();
+  return Buffer.concat([nonce, cipher.getAuthTag(), encrypted]);
+}
+
+function open(sealed: Buffer, key: Buffer): string | undefined {
+  try {
+    const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes });
+    decipher.setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes));
+    const text = decipher.update(sealed.subarray(nonceBytes + tagBytes), undefined, 'utf8');
+    return text + decipher.final('utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
+
+/** What GraphiQL's page loads. The workers bear the labels by which Monaco, its editor, asks for them. */
+export type Piece = 'script' | 'style' | 'favicon' | 'editorWorkerService' | 'graphql' | 'json';
+
+/** The content codings in which each file is kept, the better one first. */
+export const codings = ['br', 'gzip'] as const;
+type Coding = (typeof codings)[number];
+
+export interface GraphiQLFiles {
+  /** The name of each piece. It changes with what is in it, so that it may be kept for ever. */
+  readonly names: Readonly<Record<Piece, string>>;
+  /** The bytes of the file with one of these names; without a coding as they are, which costs time. */
+  read(name: string, coding?: Coding): Promise<Buffer>;
+}
+
+/** The same from `src/graphiql` and from `dist/graphiql`. */
+const prepared = new URL('../../dist/graphiql-assets/', import.meta.url);
+const manifest = 'manifest.json';
+
+/**
+ * The files as `npm ci` prepared them. Where it did not, being told to run no scripts, they are made now, which takes a
+ * second or two, and kept in memory, 4 MB.
+ */
+export async function openGraphiQLFiles(folder = prepared): Promise<GraphiQLFiles> {
+  const { names, readKept } = (await openPrepared(folder)) ?? (await makeKept());
+  return {
+    names,
+    read: async (name, coding) =>
+      coding === undefined ? promisify(gunzip)(await readKept(`${name}.gz`)) : readKept(name + suffixes[coding]),
+  };
+}
+
+interface Kept {
+  readonly names: GraphiQLFiles['names'];
+  /** The bytes of a file by its name and suffix. */
+  readKept(file: string): Promise<Buffer>;
+}
+
+async function openPrepared(folder: URL): Promise<Kept | undefined> {
+  const text = await readFile(new URL(manifest, folder), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  return { names: JSON.parse(text), readKept: (file) => readFile(new URL(file, folder)) };
+}
+
+async function makeKept(): Promise<Kept> {
+  const { names, files } = await makeFiles();
+  return { names, readKept: async (file) => files.get(file) as Buffer };
+}
+
+/** Writes the files anew; the manifest last, since it says that the others are there. */
+export async function prepareGraphiQLFiles(folder = prepared): Promise<void> {
+  const { names, files } = await makeFiles();
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await Promise.all([...files].map(([file, bytes]) => writeFile(new URL(file, folder), bytes)));
+  await writeFile(new URL(manifest, folder), JSON.stringify(names));
+}
+
+const suffixes: Record<Coding, string> = { br: '.br', gzip: '.gz' };
+
+/** Takes the package apart, which holds all of GraphiQL as text, 9 MB of it: imported here alone. */
+async function makeFiles(): Promise<{ names: Record<Piece, string>; files: Map<string, Buffer> }> {
+  const graphiql = await import('@graphql-yoga/render-graphiql/graphiql');
+  const pieces: [Piece, extension: string, content: string | Buffer][] = [
+    ['script', 'js', graphiql.js],
+    ['style', 'css', graphiql.css],
+    ['favicon', 'ico', Buffer.from(graphiql.favicon.replace(/^data:[^,]*,/, ''), 'base64')],
+    ['editorWorkerService', 'js', graphiql.editorWorkerService],
+    ['graphql', 'js', graphiql.graphqlWorker],
+    ['json', 'js', graphiql.jsonWorker],
+  ];
+  const names: Partial<Record<Piece, string>> = {};
+  const files = new Map<string, Buffer>();
+  await Promise.all(
+    pieces.map(async ([piece, extension, content]) => {
+      const hash = createHash('sha256').update(content).digest('hex').slice(0, 16);
+      const name = `${piece}-${hash}.${extension}`;
+      names[piece] = name;
+      // The best quality, 11, takes twenty times as long for a tenth less.
+      const params = { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+      files.set(`${name}.br`, await promisify(brotliCompress)(content, { params }));
+      files.set(`${name}.gz`, await promisify(gzip)(content, { level: 9 }));
+    }),
+  );
+  return { names: names as Record<Piece, string>, files };
+}
+
+if (process.argv[1] === import.meta.filename) await prepareGraphiQLFiles(); // npm's script `prepare`

@@ -1,0 +1,158 @@
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  Lexer,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  Source,
+  TokenKind,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { tooCostly } from '../errors/client-errors.ts';
+
+/** What one operation may ask for at most, all of it counted as it is executed: through fragments, as often as they are spread. */
+export interface OperationLimits {
+  /** Lexical tokens of the document. */
+  readonly maxTokens: number;
+  /** Levels of fields: a root field is 1, and leaves count too. */
+  readonly maxDepth: number;
+  readonly maxAliases: number;
+  readonly maxDirectives: number;
+}
+
+/** Introspection has bounds of its own, which the query of GraphiQL (once, 15 levels) passes. */
+const maxIntrospections = 10;
+const maxIntrospectionDepth = 20;
+
+/** Refuses documents beyond the limits before they are executed; one that is known was looked at when it came first. */
+export function useOperationLimits(limits: OperationLimits): Plugin {
+  const rule = limitsRule(limits);
+  return {
+    onParse({ parseFn, setParseFn }) {
+      setParseFn((source: string | Source, options?: object) => {
+        try {
+          return parseFn(source, { ...options, maxTokens: limits.maxTokens });
+        } catch (error) {
+          const found = countTokens(source, limits.maxTokens);
+          throw found > limits.maxTokens ? tooCostly(found, 'tokens', limits.maxTokens, 'MAX_TOKENS') : error;
+        }
+      });
+    },
+    onValidate({ addValidationRule }) {
+      addValidationRule(rule);
+    },
+  };
+}
+
+/** All of the document's tokens, or those before the first that is none. */
+function countTokens(source: string | Source, limit: number): number {
+  const lexer = new Lexer(typeof source === 'string' ? new Source(source) : source);
+  let count = 0;
+  try {
+    while (lexer.advance().kind !== TokenKind.EOF) count++;
+  } catch {
+    return count > limit ? count : 0;
+  }
+  return count;
+}
+
+export interface Cost {
+  /** Fields, through fragments as often as they are spread. */
+  readonly fields: number;
+  readonly depth: number;
+  readonly introspections: number;
+  readonly introspectionDepth: number;
+  readonly aliases: number;
+  readonly directives: number;
+}
+
+const nothing: Cost = { fields: 0, depth: 0, introspections: 0, introspectionDepth: 0, aliases: 0, directives: 0 };
+
+function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): ValidationRule {
+  return function OperationLimitsRule(context: ValidationContext): ASTVisitor {
+    return {
+      Document(document) {
+        for (const { depth, introspections, introspectionDepth, aliases, directives } of costsOf(document)) {
+          if (depth > maxDepth) context.reportError(tooCostly(depth, 'levels of fields', maxDepth, 'MAX_DEPTH'));
+          if (aliases > maxAliases) context.reportError(tooCostly(aliases, 'aliases', maxAliases, 'MAX_ALIASES'));
+          if (directives > maxDirectives) {
+            context.reportError(tooCostly(directives, 'directives', maxDirectives, 'MAX_DIRECTIVES'));
+          }
+          if (introspections > maxIntrospections) {
+            const message = `The operation introspects ${introspections} times; the limit is ${maxIntrospections}. Ask for less at once.`;
+            context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
+          }
+          if (introspectionDepth > maxIntrospectionDepth) {
+            const message = `The operation introspects ${introspectionDepth} levels; the limit is ${maxIntrospectionDepth}. Ask for less at once.`;
+            context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
+          }
+        }
+      },
+    };
+  };
+}
+
+/** What each operation costs. A fragment is looked at once, however often it is spread; one that spreads itself costs nothing more. */
+export function costsOf(document: DocumentNode): Cost[] {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  const operations: OperationDefinitionNode[] = [];
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+    if (definition.kind === Kind.OPERATION_DEFINITION) operations.push(definition);
+  }
+  const known = new Map<string, Cost>();
+  return operations.map((operation) => plus(costOf(operation.selectionSet), operation.directives?.length ?? 0));
+
+  function costOf(set: SelectionSetNode): Cost {
+    let total = nothing;
+    for (const selection of set.selections) {
+      let cost: Cost;
+      if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        cost = costOfFragment(selection.name.value);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) {
+        cost = costOf(selection.selectionSet);
+      } else {
+        const inner = selection.selectionSet === undefined ? nothing : costOf(selection.selectionSet);
+        const introspects = /^__(schema|type)$/.test(selection.name.value);
+        cost = {
+          fields: inner.fields + 1,
+          depth: introspects ? 1 : inner.depth + 1,
+          introspections: inner.introspections + (introspects ? 1 : 0),
+          introspectionDepth: introspects ? inner.depth + 1 : inner.introspectionDepth,
+          aliases: inner.aliases + (selection.alias === undefined ? 0 : 1),
+          directives: inner.directives,
+        };
+      }
+      cost = plus(cost, selection.directives?.length ?? 0);
+      total = {
+        fields: total.fields + cost.fields,
+        introspections: total.introspections + cost.introspections,
+        depth: Math.max(total.depth, cost.depth),
+        introspectionDepth: Math.max(total.introspectionDepth, cost.introspectionDepth),
+        aliases: total.aliases + cost.aliases,
+        directives: total.directives + cost.directives,
+      };
+    }
+    return total;
+  }
+
+  function costOfFragment(name: string): Cost {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    known.set(name, nothing); // for when it spreads itself, which another rule reports
+    const fragment = fragments.get(name);
+    const cost =
+      fragment === undefined ? nothing : plus(costOf(fragment.selectionSet), fragment.directives?.length ?? 0);
+    known.set(name, cost);
+    return cost;
+  }
+}
+
+function plus(cost: Cost, directives: number): Cost {
+  return { ...cost, directives: cost.directives + directives };
+}

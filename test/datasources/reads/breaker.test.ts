@@ -1,0 +1,217 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Breaker } from '../../../src/datasources/reads/breaker.ts';
+import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+afterEach(() => vi.useRealTimers());
+
+type Verdict = 'success' | 'failure' | 'neither';
+
+function createBreaker() {
+  const states: string[] = [];
+  const breaker = new Breaker(
+    (error) => (error as { verdict: Verdict }).verdict,
+    (state) => states.push(state),
+  );
+  const run = (call: () => Promise<unknown>) => breaker.run(call).catch((error: unknown) => error);
+  const call = (verdict: Verdict) =>
+    run(() => (verdict === 'success' ? Promise.resolve('ok') : Promise.reject({ verdict })));
+  const many = async (count: number, verdict: Verdict) => {
+    for (let made = 0; made < count; made++) await call(verdict);
+  };
+  /** As many calls in each of three seconds, of which the last is the one that it is now. */
+  const spread = async (verdict: Verdict, ...counts: [number, number, number]) => {
+    for (const [second, count] of counts.entries()) {
+      if (second > 0) await vi.advanceTimersByTimeAsync(1_000);
+      await many(count, verdict);
+    }
+  };
+  /** The fewest calls that open it, the last of them now. */
+  const outage = () => spread('failure', 7, 7, 6);
+  /** Calls that have begun, and fail when they are told to. */
+  const hanging = (count: number) =>
+    Array.from({ length: count }, () => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      const outcome = run(() => promise);
+      return () => {
+        reject({ verdict: 'failure' });
+        return outcome;
+      };
+    });
+  return { breaker, states, call, many, spread, outage, hanging };
+}
+
+it('opens when most of at least twenty recent calls failed, and then refuses at once with the time to wait', async () => {
+  const { states, call, many, spread } = createBreaker();
+  await spread('failure', 7, 7, 5);
+  expect(states).toEqual([]);
+  await many(1, 'failure');
+  expect(states).toEqual(['open']);
+  const refusal = await call('success');
+  expect(refusal).toBeInstanceOf(UpstreamError);
+  expect(refusal).toMatchObject({ fault: 'unavailable', retryAfterMs: 2_000 });
+});
+
+it('opens when exactly half of the calls failed, and for a call that fails alone', async () => {
+  const { states, many, spread } = createBreaker();
+  await many(9, 'success');
+  await spread('failure', 4, 4, 2);
+  await many(1, 'success');
+  expect(states).toEqual([]);
+  await many(1, 'success');
+  await many(1, 'failure');
+  expect(states).toEqual(['open']);
+});
+
+it('stays closed while fewer than half of the calls fail, whatever their number', async () => {
+  const { states, many } = createBreaker();
+  for (let round = 0; round < 100; round++) {
+    await many(51, 'success');
+    await many(49, 'failure');
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(states).toEqual([]);
+});
+
+it('stays closed in a burst of failures, however large: calls must fail in three different seconds', async () => {
+  const { states, many } = createBreaker();
+  await many(1_000, 'failure');
+  await vi.advanceTimersByTimeAsync(1_000);
+  await many(1_000, 'failure');
+  expect(states).toEqual([]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await many(1, 'success');
+  expect(states).toEqual([]);
+  await many(1, 'failure');
+  expect(states).toEqual(['open']);
+});
+
+it('does not count what says nothing of the upstream, and forgets what is old', async () => {
+  const { states, spread } = createBreaker();
+  await spread('neither', 500, 500, 500);
+  await spread('failure', 7, 7, 5);
+  await vi.advanceTimersByTimeAsync(10_000);
+  await spread('failure', 7, 7, 5);
+  expect(states).toEqual([]);
+});
+
+it('half-opens with one probe, refuses the calls beside it, and closes when it succeeds', async () => {
+  const { breaker, states, call, outage } = createBreaker();
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  const probe = Promise.withResolvers<string>();
+  const probing = breaker.run(() => probe.promise);
+  expect(states).toEqual(['open', 'half-open']);
+  expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 2_000 });
+  probe.resolve('ok');
+  expect(await probing).toBe('ok');
+  expect(states).toEqual(['open', 'half-open', 'closed']);
+  expect(await call('success')).toBe('ok');
+});
+
+it('lets no call through beside the probe, however long the probe takes', async () => {
+  const { breaker, states, call, outage } = createBreaker();
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  const probe = Promise.withResolvers<string>();
+  const probing = breaker.run(() => probe.promise);
+  await vi.advanceTimersByTimeAsync(9_000);
+  expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 1 });
+  expect(() => breaker.refuseIfOpen()).toThrow(UpstreamError);
+  expect(states).toEqual(['open', 'half-open']);
+  probe.resolve('ok');
+  await probing;
+});
+
+it('waits twice as long after each probe that fails, at most half a minute', async () => {
+  const { call, outage } = createBreaker();
+  await outage();
+  let waitMs = 2_000;
+  for (const next of [4_000, 8_000, 16_000, 30_000, 30_000]) {
+    await vi.advanceTimersByTimeAsync(waitMs);
+    await call('failure');
+    expect(await call('success')).toMatchObject({ retryAfterMs: next });
+    waitMs = next;
+  }
+});
+
+it('starts with the shortest wait again in the next outage', async () => {
+  const { states, call, outage } = createBreaker();
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await call('failure');
+  await vi.advanceTimersByTimeAsync(4_000);
+  await call('success');
+  await outage();
+  expect(states).toEqual(['open', 'half-open', 'open', 'half-open', 'closed', 'open']);
+  expect(await call('success')).toMatchObject({ retryAfterMs: 2_000 });
+});
+
+it('counts from nothing after a probe that succeeded: the failures before it are over', async () => {
+  const { states, call, many, outage } = createBreaker();
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await call('success');
+  await many(19, 'failure');
+  await vi.advanceTimersByTimeAsync(1_000);
+  await many(19, 'failure');
+  expect(states).toEqual(['open', 'half-open', 'closed']);
+});
+
+it('opens as soon in the next outage, whatever was counted before the probe', async () => {
+  const { states, call, many, spread, outage } = createBreaker();
+  await many(10, 'success');
+  await spread('failure', 7, 7, 1);
+  await vi.advanceTimersByTimeAsync(2_000);
+  await call('success');
+  await outage();
+  expect(states).toEqual(['open', 'half-open', 'closed', 'open']);
+});
+
+it('does not count the end of calls that began before it closed: they tell of the old outage', async () => {
+  const { states, call, outage, hanging } = createBreaker();
+  const late = hanging(30);
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await call('success');
+  for (let second = 0; second < 3; second++) {
+    await Promise.all(late.splice(0, 10).map((end) => end()));
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(states).toEqual(['open', 'half-open', 'closed']);
+});
+
+it('is not held open for longer by calls that began before it opened', async () => {
+  const { states, call, outage, hanging } = createBreaker();
+  const late = hanging(30);
+  await outage();
+  await vi.advanceTimersByTimeAsync(1_500);
+  await Promise.all(late.map((end) => end()));
+  expect(await call('success')).toMatchObject({ retryAfterMs: 500 });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(await call('success')).toBe('ok');
+  expect(states).toEqual(['open', 'half-open', 'closed']);
+});
+
+it('leaves the verdict to the probe alone: a call from before it says nothing while it is under way', async () => {
+  const { breaker, states, outage, hanging } = createBreaker();
+  const late = hanging(30);
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  const probe = Promise.withResolvers<string>();
+  const probing = breaker.run(() => probe.promise);
+  await Promise.all(late.map((end) => end()));
+  expect(states).toEqual(['open', 'half-open']);
+  probe.resolve('ok');
+  await probing;
+  expect(states).toEqual(['open', 'half-open', 'closed']);
+});
+
+it('lets the next call probe when the prober left', async () => {
+  const { states, call, outage } = createBreaker();
+  await outage();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await call('neither');
+  expect(await call('success')).toBe('ok');
+  expect(states).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
+});

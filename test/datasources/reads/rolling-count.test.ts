@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { RollingCount } from '../../../src/datasources/reads/rolling-count.ts';
+
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
+afterEach(() => vi.useRealTimers());
+
+function count(...times: number[]): RollingCount {
+  const counter = new RollingCount(10);
+  for (const at of times) {
+    vi.advanceTimersByTime(at - performance.now());
+    counter.add();
+  }
+  return counter;
+}
+
+it.each([
+  [0, 9_999, 1],
+  [0, 10_000, 0],
+  [999, 9_999, 1],
+  [999, 10_000, 0],
+  [3_500, 12_999, 1],
+  [3_500, 13_000, 0],
+  [3_500, 1_000_000, 0],
+])('of what happened at %i ms counts at %i ms, in a window of ten seconds: %i', (at, now, expected) => {
+  const counter = count(at);
+  vi.advanceTimersByTime(now - at);
+  expect([counter.total, counter.seconds]).toEqual([expected, expected]);
+});
+
+it('forgets second by second, also when it is asked at every one of them', () => {
+  const counter = count(500, 600, 1_500, 4_500);
+  const seen: [number, number][] = [];
+  for (let second = 5; second <= 15; second++) {
+    vi.advanceTimersByTime(second * 1_000 - performance.now());
+    seen.push([counter.total, counter.seconds]);
+  }
+  expect(seen).toEqual([
+    ...Array(5).fill([4, 3]), // to the ninth second
+    [2, 2],
+    ...Array(3).fill([1, 1]),
+    ...Array(2).fill([0, 0]),
+  ]);
+});
+
+it('counts from nothing when it is reset', () => {
+  const counter = count(500, 1_500);
+  counter.reset();
+  expect([counter.total, counter.seconds]).toEqual([0, 0]);
+  counter.add();
+  expect([counter.total, counter.seconds]).toEqual([1, 1]);
+});

@@ -1,0 +1,263 @@
+import dns from 'node:dns';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createTransport, type Transport } from '../../../src/datasources/linq/transport.ts';
+import { StaleConnectionError } from '../../../src/datasources/reads/retry.ts';
+import { Stop, type StopSignal } from '../../../src/datasources/reads/stop.ts';
+import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
+import { startTestGateway } from '../../support/gateway.ts';
+import { startUpstream, type Upstream } from '../../support/upstream.ts';
+import { WatchedStop } from '../watched-stop.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+interface TestTransport extends AsyncDisposable {
+  /** The body, or the error. */
+  ask(id: number | string, stop?: StopSignal): Promise<unknown>;
+}
+
+/** Our side of the socket alone: no retries, no breaker. With one connection unless told otherwise. */
+function transportTo({ origin }: Pick<Upstream, 'origin'>, connections = 1): TestTransport {
+  const transport: Transport = createTransport({
+    origin,
+    connections,
+    maxResponseBytes: 1_000_000,
+    connectTimeoutMs: 10_000,
+  });
+  return {
+    ask: (id, stop = new Stop()) =>
+      transport.send(`/${id}`, {}, stop).then(
+        ({ status, body }) => (status === 200 ? body : status),
+        (error: unknown) => error,
+      ),
+    [Symbol.asyncDispose]: () => transport.close(),
+  };
+}
+
+/** Answers the first call on each connection, and does this to the next. */
+function startFickle(next: (response: ServerResponse) => void): Promise<Upstream> {
+  const used = new Set<Socket>();
+  return startUpstream((response, { socket }) => {
+    if (used.has(socket)) next(response);
+    else response.end('ok');
+    used.add(socket);
+  });
+}
+
+it('keeps its connections and uses them again, after failures too', async () => {
+  const sockets = new Set<unknown>();
+  await using upstream = await startUpstream((response, request, id) => {
+    sockets.add(request.socket);
+    if (Number(id) % 2 === 0) response.writeHead(400).end('x'.repeat(10_000));
+    else response.end(`{"data":{"id":${id}}}`);
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
+  for (let id = 1; id <= 10; id++) await gateway.query(`{ chatMessage(chatId: 1, id: ${id}) { id } }`);
+  expect(upstream.paths).toHaveLength(10);
+  expect(sockets.size).toBe(1);
+});
+
+it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and answers all', async () => {
+  const inFlight: (() => void)[] = [];
+  let most = 0;
+  await using upstream = await startUpstream((response, _request, id) => {
+    most = Math.max(
+      most,
+      inFlight.push(() => response.end(`{"data":{"id":${id}}}`)),
+    );
+    // Three are waited for; a fourth would have come by the time that a whole other request has been answered.
+    if (inFlight.length === 3) {
+      gateway.query('{ chatMessage(chatId: 1, id: "no id") { id } }').then(() => {
+        for (const answer of inFlight.splice(0)) answer();
+      });
+    }
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_CONCURRENCY: '3' });
+  const fields = Array.from({ length: 48 }, (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`);
+  const answer = await gateway.query(`{ ${fields.join(' ')} }`);
+  expect(answer.errors).toBeUndefined();
+  expect(Object.values(answer.data)).toHaveLength(48);
+  expect(most).toBe(3);
+});
+
+it('cuts a body off as soon as it is larger than LINQ_MAX_RESPONSE_BYTES', async () => {
+  const dropped = Promise.withResolvers<void>();
+  await using upstream = await startUpstream((response) => {
+    response.once('close', dropped.resolve);
+    response.write(' '.repeat(1_001)); // and never ends
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_RESPONSE_BYTES: '1000' });
+  const answer = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
+  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
+  await dropped.promise;
+});
+
+it('reads a body of exactly LINQ_MAX_RESPONSE_BYTES', async () => {
+  const body = '{"data":{"id":7}}';
+  await using upstream = await startUpstream((response) => response.end(body.padEnd(1_000)));
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_RESPONSE_BYTES: '1000' });
+  expect(await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }')).toEqual({
+    data: { chatMessage: { id: '7' } },
+  });
+});
+
+it('takes what is not HTTP as a bad response', async () => {
+  await using upstream = await startUpstream((response) => response.socket?.end('SMTP 220 hello\r\n\r\n'));
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
+  const answer = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
+  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
+});
+
+it('asks again, once and for free, when a kept connection turns out to be dead', async () => {
+  await using upstream = await startUpstream((response, request, id) => {
+    if (id === '2' && used.has(request.socket)) return void request.socket.resetAndDestroy();
+    used.add(request.socket);
+    response.end(`{"data":{"id":${id}}}`);
+  });
+  const used = new Set<unknown>();
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
+  for (const id of [1, 2]) {
+    expect(await gateway.query(`{ chatMessage(chatId: 1, id: ${id}) { id } }`)).toEqual({
+      data: { chatMessage: { id: `${id}` } },
+    });
+  }
+  expect(upstream.paths).toHaveLength(3);
+});
+
+describe('a connection that is not open yet', () => {
+  /** No name is found, and so no connection opens, before the test says so. */
+  function holdLookups() {
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    const answer = (done: (error: null, addresses: dns.LookupAddress[]) => void) =>
+      void promise.then(() => done(null, [{ address: '127.0.0.1', family: 4 }]));
+    const lookup = vi
+      .spyOn(dns, 'lookup')
+      .mockImplementation(((_name: string, _options: object, done: never) => answer(done)) as never);
+    return { release, lookup };
+  }
+
+  it('serves those who still wait when it opens, however many have left: it is not thrown away with them', async () => {
+    await using upstream = await startUpstream((response, _request, id) => response.end(id));
+    const { release, lookup } = holdLookups();
+    await using transport = transportTo({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
+    for (let id = 1; id <= 20; id++) {
+      const stop = new Stop();
+      const left = transport.ask(id, stop);
+      stop.abort('left');
+      expect(await left).toBe('left'); // at once, not when the connection opens
+    }
+    const stayed = transport.ask('stayed');
+    release();
+    expect(await stayed).toBe('stayed');
+    expect(await transport.ask('next')).toBe('next');
+    expect(upstream.paths).toEqual(['/stayed', '/next']);
+    expect(lookup).toHaveBeenCalledTimes(1);
+  });
+
+  it('is kept for later when all have left before it opened', async () => {
+    await using upstream = await startUpstream((response, _request, id) => response.end(id));
+    const { release, lookup } = holdLookups();
+    await using transport = transportTo({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
+    const stop = new Stop();
+    const left = transport.ask('left', stop);
+    stop.abort('left');
+    await left;
+    release();
+    expect(await transport.ask('next')).toBe('next');
+    expect(upstream.paths).toEqual(['/next']);
+    expect(lookup).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a connection that dies before it has answered all that was asked', () => {
+  it('was dead already if it had been used before and said nothing', async () => {
+    await using upstream = await startFickle((response) => response.socket?.resetAndDestroy());
+    await using transport = transportTo(upstream);
+    expect(await transport.ask(1)).toBe('ok');
+    expect(await transport.ask(2)).toBeInstanceOf(StaleConnectionError);
+  });
+
+  it('was alive if it is new', async () => {
+    await using upstream = await startUpstream((response) => response.socket?.resetAndDestroy());
+    await using transport = transportTo(upstream);
+    expect(await transport.ask(1)).toMatchObject({ fault: 'unavailable', status: undefined });
+  });
+
+  it('was alive if it is new, though another in its place had answered', async () => {
+    const sockets = new Set<Socket>();
+    await using upstream = await startUpstream((response, { socket }) => {
+      sockets.add(socket);
+      if (sockets.size === 1) response.writeHead(200, { connection: 'close' }).end('ok');
+      else response.socket?.resetAndDestroy();
+    });
+    await using transport = transportTo(upstream);
+    expect(await transport.ask(1)).toBe('ok');
+    expect(await transport.ask(2)).toMatchObject({ fault: 'unavailable', status: undefined });
+    expect(sockets.size).toBe(2);
+  });
+
+  it('was alive if it gave a hint first', async () => {
+    await using upstream = await startFickle((response) =>
+      response.writeEarlyHints({ link: '</x>; rel=preload' }, () => response.socket?.resetAndDestroy()),
+    );
+    await using transport = transportTo(upstream);
+    expect(await transport.ask(1)).toBe('ok');
+    const error = await transport.ask(2);
+    expect(error).toBeInstanceOf(UpstreamError);
+    expect(error).toMatchObject({ fault: 'unavailable', status: undefined });
+  });
+
+  it('was alive if it began to answer', async () => {
+    await using upstream = await startFickle((response) => {
+      response.writeHead(200, { 'content-length': 10 }).write('half', () => response.socket?.resetAndDestroy());
+    });
+    await using transport = transportTo(upstream);
+    expect(await transport.ask(1)).toBe('ok');
+    expect(await transport.ask(2)).toMatchObject({ fault: 'unavailable', status: 200 });
+  });
+});
+
+it.each(['identity', 'Identity', 'IDENTITY'])('reads a body as it is when it is said to be in %s', async (encoding) => {
+  await using upstream = await startUpstream((response) =>
+    response.writeHead(200, { 'content-encoding': encoding }).end('as it is'),
+  );
+  await using transport = transportTo(upstream);
+  expect(await transport.ask(1)).toBe('as it is');
+});
+
+it('takes little of what a failure says, however fast it comes: then the connection ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }); // it is not the clock that ends it
+  const ended = Promise.withResolvers<number>();
+  await using upstream = await startUpstream((response) => {
+    const { socket } = response;
+    socket?.once('close', () => ended.resolve(socket.bytesWritten));
+    response.writeHead(401);
+    const more = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(65_536)));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await using transport = transportTo(upstream);
+  expect(await transport.ask(1)).toBe(401);
+  expect(await ended.promise).toBeLessThan(16 * 1_048_576); // what fits the buffers of a socket, and then some
+  expect(vi.getTimerCount()).toBe(0);
+}, 10_000);
+
+it('leaves no listener behind, whatever the answer', async () => {
+  await using upstream = await startUpstream((response, _request, id) => {
+    if (id === 'reset') response.socket?.resetAndDestroy();
+    else response.writeHead(Number(id)).end('body');
+  });
+  await using transport = transportTo(upstream);
+  for (const id of ['200', '404', '500', 'reset']) {
+    const stop = new WatchedStop();
+    await transport.ask(id, stop);
+    await transport.ask('200'); // and so the failure before it has been read to its end
+    expect([id, stop.added, stop.removed]).toEqual([id, 1, 1]);
+  }
+});

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
+import { getIntrospectionQuery } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { openGraphiQLFiles, prepareGraphiQLFiles } from '../../src/graphiql/graphiql-files.ts';
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+
+const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data);
+
+/** What the page says it loads, as absolute URLs. */
+async function filesOf(gateway: TestGateway): Promise<string[]> {
+  const { body } = await gateway.send({ headers: browser });
+  return [...body.matchAll(/"(graphql\/assets\/[^"]+)"/g)].map(([, path = '']) => new URL(path, gateway.url).href);
+}
+
+/** A folder that is not there yet. */
+const newFolder = () => new URL('graphiql/', `${pathToFileURL(mkdtempSync(`${tmpdir()}/graphiql-`)).href}/`);
+
+describe("GraphiQL's page", () => {
+  it('is what a browser gets, and loads nothing from elsewhere', async () => {
+    await using gateway = await startTestGateway();
+    const page = await gateway.send({ headers: browser });
+    expect(page.status).toBe(200);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.body).toContain('<title>Linq GraphQL gateway</title>');
+    expect(page.body.match(/(src|href)="(?!graphql\/assets\/)[^"]*"|https?:/g)).toBeNull();
+    expect(await filesOf(gateway)).toHaveLength(6); // script, style, icon, three workers
+  });
+
+  it('may run its own script, load our files and ask us, and nothing more', async () => {
+    await using gateway = await startTestGateway();
+    const { headers, body } = await gateway.send({ headers: browser });
+    const inline = [...body.matchAll(/<script(?![^>]* src=)[^>]*>([\s\S]*?)<\/script>/g)].map(
+      ([, script = '']) => script,
+    );
+    expect(inline).toHaveLength(1);
+    const policy = String(headers['content-security-policy']).split('; ').toSorted();
+    expect(policy).toEqual([
+      "base-uri 'none'",
+      "connect-src 'self'",
+      "default-src 'none'",
+      'font-src data:',
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+      "img-src 'self' data:",
+      `script-src 'self' 'sha256-${sha256(inline[0] ?? '').digest('base64')}'`,
+      "style-src 'self' 'unsafe-inline'",
+      "worker-src 'self'",
+    ]);
+  });
+
+  it('has one tab that runs as it is, and the header for the token without a value', async () => {
+    await using gateway = await startTestGateway();
+    const { headers, tabs } = await valuesOf(gateway);
+    expect(headers).toEqual({ 'X-LINQ-INTEGRATION-TOKEN': '' });
+    expect(tabs).toHaveLength(1);
+    const answer = await gateway.query(tabs[0] ?? '', undefined, headers);
+    expect(answer.errors).toBeUndefined();
+    expect(answer.data.chatMessage.text).toBe('Hello, how are you?');
+  });
+
+  it("names the header for the gateway's own credential where one is needed", async () => {
+    await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
+    const { headers } = await valuesOf(gateway);
+    expect(headers).toEqual({ authorization: 'Bearer ', 'X-LINQ-INTEGRATION-TOKEN': '' });
+  });
+
+  it('is left out with GRAPHIQL=false, and its files with it', async () => {
+    await using gateway = await startTestGateway();
+    await using without = await startTestGateway({ GRAPHIQL: 'false' });
+    const page = await without.send({ headers: { accept: 'text/html' } });
+    expect(page.body).not.toContain('GraphiQL');
+    expect(page.status).toBeGreaterThanOrEqual(400);
+    for (const file of await filesOf(gateway)) {
+      const { status, body } = await without.send({ path: new URL(file).pathname });
+      expect([status, body]).toEqual([404, '']);
+    }
+  });
+
+  it('is not what a program gets that asks for JSON', async () => {
+    await using gateway = await startTestGateway();
+    const answer = await gateway.send({
+      path: '/graphql?query=%7B__typename%7D',
+      headers: { accept: 'application/json' },
+    });
+    expect(JSON.parse(answer.body)).toEqual({ data: { __typename: 'Query' } });
+  });
+});
+
+/** What the page starts GraphiQL with. */
+async function valuesOf(gateway: TestGateway): Promise<{ headers: Record<string, string>; tabs: string[] }> {
+  const { body } = await gateway.send({ headers: browser });
+  return JSON.parse(/ = (\{"title".*?\});$/m.exec(body)?.[1] ?? '');
+}
+
+describe("GraphiQL's files", () => {
+  it('are named after what is in them, and kept for ever', async () => {
+    await using gateway = await startTestGateway();
+    for (const file of await filesOf(gateway)) {
+      const response = await fetch(file);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      expect(response.status).toBe(200);
+      expect(file).toMatch(new RegExp(`-${sha256(bytes).digest('hex').slice(0, 16)}\\.(js|css|ico)$`));
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'cache-control': 'public, max-age=31536000, immutable',
+        'content-security-policy': "default-src 'none'",
+        'content-type': expect.stringMatching(/^(text\/(javascript|css); charset=utf-8|image\/x-icon)$/),
+        'x-content-type-options': 'nosniff',
+        'x-request-id': expect.any(String),
+        vary: 'Accept-Encoding',
+      });
+    }
+  });
+
+  it.each([
+    ['gzip, deflate, br, zstd', 'br'],
+    ['gzip, deflate', 'gzip'],
+    ['GZIP;q=0.5, br;q=0', 'gzip'],
+    ['br;q=0.0, gzip; q=0', null],
+    ['identity', null],
+    ['brx, xgzip', null],
+  ])('for who accepts "%s" come as %s, and are the same', async (accepted, coding) => {
+    await using gateway = await startTestGateway();
+    const read = async (file: string, headers: Record<string, string>) => {
+      const response = await fetch(file, { headers });
+      return { sent: response.headers, digest: sha256(new Uint8Array(await response.arrayBuffer())).digest('hex') };
+    };
+    for (const file of (await filesOf(gateway)).slice(0, 3)) {
+      const plain = await read(file, { 'accept-encoding': 'identity' });
+      const { sent, digest } = await read(file, { 'accept-encoding': accepted });
+      expect(sent.get('content-encoding')).toBe(coding);
+      expect(digest).toBe(plain.digest);
+    }
+  });
+
+  it('are told of without being sent, when asked for by HEAD', async () => {
+    await using gateway = await startTestGateway();
+    const [file = ''] = await filesOf(gateway);
+    const options = { path: new URL(file).pathname, headers: { 'accept-encoding': 'br' } };
+    const whole = await gateway.send({ ...options });
+    const head = await gateway.send({ ...options, method: 'HEAD' });
+    expect([head.status, head.body]).toEqual([200, '']);
+    const { date: _one, 'x-request-id': _id, ...headers } = whole.headers;
+    expect(head.headers).toMatchObject(headers);
+  });
+
+  it('are the only ones', async () => {
+    await using gateway = await startTestGateway();
+    const [file = ''] = await filesOf(gateway);
+    const path = new URL(file).pathname;
+    const folder = '/graphql/assets/';
+    for (const other of [
+      `${path}.br`,
+      path.replace(/-.*\./, '-0000000000000000.'),
+      folder,
+      `${folder}manifest.json`,
+      `${folder}../../package.json`,
+      `${folder}..%2f..%2fpackage.json`,
+      `${folder}/etc/passwd`,
+      `${folder}__proto__`,
+      '/graphql/assets',
+    ]) {
+      const answer = await gateway.send({ path: other });
+      expect([other, answer.status, answer.body]).toEqual([other, 404, '']);
+      expect(answer.headers['cache-control']).toBe('no-store');
+    }
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      expect((await gateway.send({ method, path })).status).toBe(404);
+    }
+  });
+
+  it('need no credential, as the page does not', async () => {
+    await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
+    for (const file of await filesOf(gateway)) expect((await fetch(file)).status).toBe(200);
+  });
+
+  it.each(['br', 'gzip'])(
+    'and the page are less than 4 MB together as %s; the page and the schema less than 50 kB',
+    async (coding) => {
+      await using gateway = await startTestGateway();
+      const { body: page } = await gateway.send({ headers: browser });
+      const { body: schema } = await gateway.send({
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          query: getIntrospectionQuery({ schemaDescription: true, inputValueDeprecation: true }),
+        }),
+      });
+      expect(schema).toContain('"__schema"');
+      const again = page.length + schema.length;
+      expect(again).toBeLessThan(48_000); // headers come on top
+      let first = again;
+      for (const file of await filesOf(gateway)) {
+        const { headers } = await fetch(file, { method: 'HEAD', headers: { 'accept-encoding': coding } });
+        first += Number(headers.get('content-length'));
+      }
+      expect(first).toBeLessThan(4_000_000);
+    },
+  );
+
+  it('are prepared by npm, or else made when they are first asked for: the same ones', async () => {
+    const folder = newFolder();
+    const made = await openGraphiQLFiles(folder);
+    await prepareGraphiQLFiles(folder);
+    const prepared = await openGraphiQLFiles(folder);
+    expect(made.names).toEqual(prepared.names);
+    for (const name of Object.values(made.names)) {
+      expect((await made.read(name, 'br')).equals(await prepared.read(name, 'br'))).toBe(true);
+      expect((await made.read(name, 'gzip')).equals(await prepared.read(name, 'gzip'))).toBe(true);
+      expect((await made.read(name)).equals(brotliDecompressSync(await prepared.read(name, 'br')))).toBe(true);
+    }
+    await prepareGraphiQLFiles(folder); // again, over what is there
+    expect((await openGraphiQLFiles(folder)).names).toEqual(made.names);
+  });
+});
