@@ -1,80 +1,84 @@
+import { type ChatAccess, mayRead } from './auth/chat-access.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
-import { createLoaders, type Loaders } from './datasources/loaders.ts';
-import type { MessageKey } from './datasources/model.ts';
-import type { Reader } from './datasources/reads/single-flight.ts';
+import { createLoaders, type Loaders, type ReadRoute } from './datasources/loaders.ts';
+import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
+import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
 
-/** What a resolver gets: abilities, never the token. Made anew for each request. */
+/** What a resolver gets: abilities, never the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
 }
 
 /** What lives as long as the process. */
-interface Upstream {
+interface ContextOptions {
   readonly client: LinqClient;
-  /** The gateway's own token, for callers that bring none. */
+  /** The gateway's own token, for callers that send none. */
   readonly token: string | undefined;
-  /** The most that one read may take, in milliseconds. */
+  /** The longest that one read may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** How long a message is kept for its next readers, in milliseconds; 0 is not at all. */
+  /** How long a value is cached, in milliseconds; 0 is not at all. */
   readonly cacheTtlMs: number;
-  /** Distinct messages that one operation may ask for. */
+  /** Distinct messages that one operation may read. */
   readonly maxMessages: number;
-  /** Told how many messages an operation asks for together. */
+  /** Called with the number of reads that an operation sends together. */
   readonly onBatch: (size: number) => void;
 }
 
-/** What a request tells of its caller, whatever carries it. */
+/** What is known of a request's caller, whatever the transport. */
 export interface Caller {
   header(name: string): string | null | undefined;
   readonly requestId: string;
-  /** Fires when the caller is gone. */
-  readonly signal: Reader['caller'];
-  /** The only chats that it may read; undefined is all. Others are as if they did not exist. */
-  readonly chats: ReadonlySet<string> | undefined;
+  /** Fires when the caller disconnects. */
+  readonly signal: CallerSignal;
+  /** Other chats are treated as if they did not exist. */
+  readonly chats: ChatAccess;
 }
 
-/** Throws `BAD_REQUEST` for a header that says nothing. */
-export function createContext(upstream: Upstream): (caller: Caller) => Context {
-  const { client, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = upstream;
-  const own = token === undefined ? undefined : new Token(token);
-  const check = {
-    distinctMessages(sum: number): void {
+/** `batching` is that of the loaders. Throws `BAD_REQUEST` for a malformed header. */
+export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
+
+export function createContextFactory(options: ContextOptions): CreateContext {
+  const { client, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = options;
+  const ownToken = token === undefined ? undefined : new Token(token);
+  const limits = {
+    distinctReads(sum: number): void {
       if (sum > maxMessages) throw tooCostly(sum, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
     },
-    entries(sum: number): void {
-      const most = 10 * maxMessages; // an answer holds a message as often as it is listed
-      if (sum > most) throw tooCostly(sum, 'entries of lists', most, 'ten times MAX_MESSAGES_PER_OPERATION');
+    listEntries(sum: number): void {
+      const max = 10 * maxMessages; // a response holds a message as often as it is listed
+      if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_MESSAGES_PER_OPERATION');
     },
   };
-  return ({ header, requestId, signal, chats }) => {
-    const caller = tokenOf(header('x-linq-integration-token')) ?? own;
-    const reader = {
-      requestId,
+  return ({ header, requestId, signal, chats }, batching = 'tick') => {
+    const reader: Reader = {
+      token: tokenOf(header('x-linq-integration-token')) ?? ownToken,
       timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))),
-      caller: signal,
-      fresh: cacheTtlMs > 0 && wantsFresh(header('cache-control')),
+      freshness: cacheTtlMs > 0 && wantsFresh(header('cache-control')) ? 'fresh' : 'shared',
+      requestId,
+      cancellation: new Cancellation(signal),
     };
-    const read = (key: MessageKey) => client.getMessage(key, caller, reader);
-    const readIfAllowed = async (key: MessageKey) => (chats?.has(key.chatId) ? read(key) : null);
-    return { loaders: createLoaders(chats === undefined ? read : readIfAllowed, check, onBatch) };
+    const read: ReadRoute = (route, key) => (mayRead(chats, key) ? client.get(route, key, reader) : notReadable);
+    return { loaders: createLoaders(read, { limits, onBatch, batching }) };
   };
 }
 
-/** The caller's own token, as it was sent. An empty header is none. */
+const notReadable = Promise.resolve(null);
+
+/** The caller's own token. An empty header is none. */
 function tokenOf(secret: string | null | undefined): Token | undefined {
   return secret ? new Token(secret) : undefined;
 }
 
-/** How long the caller wants to wait for one read, in milliseconds: less than the gateway would, never more. */
+/** The caller's timeout for one read, in milliseconds. */
 function timeoutOf(asked: string | null | undefined): number {
   if (asked === null || asked === undefined) return Number.POSITIVE_INFINITY;
   if (/^[1-9]\d{0,14}$/.test(asked)) return Number(asked);
   throw badRequest('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.');
 }
 
-/** Whether the caller wants what Linq says now: `Cache-Control: no-cache` (RFC 9111), among other directives or alone. */
+/** `Cache-Control: no-cache` (RFC 9111), alone or among other directives. */
 function wantsFresh(directives: string | null | undefined): boolean {
   return directives !== null && directives !== undefined && /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(directives);
 }

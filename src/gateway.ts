@@ -3,12 +3,14 @@ import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { createIdentify, type Refusal } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
-import { type Context, createContext } from './context.ts';
+import { type Context, createContextFactory } from './context.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
-import { MessageCache } from './datasources/cache/read-cache.ts';
+import { createReadCache } from './datasources/cache/read-cache.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter } from './datasources/linq/drift.ts';
-import { createSealedStore } from './datasources/redis/encrypted-store.ts';
+import { routes } from './datasources/loaders.ts';
+import type { ReadCache } from './datasources/reads/read.ts';
+import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import {
   type ErrorCode,
@@ -24,8 +26,9 @@ import {
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
 import { createDocumentCache } from './graphql/document-cache.ts';
-import { CompiledOperations, useCompiledOperations } from './graphql/fast-path/compiled-operations.ts';
+import { useGraphqlExecute } from './graphql/execute.ts';
 import { contentTypeFor, createFastPath } from './graphql/fast-path/fast-path.ts';
+import { Plans, usePlans } from './graphql/fast-path/plans.ts';
 import { useNoIntrospection } from './graphql/introspection.ts';
 import { useOperationLimits } from './graphql/operation-limits.ts';
 import { createParamsReader, hasJsonBody, useJsonRequests } from './graphql/params.ts';
@@ -71,7 +74,10 @@ export function createGateway(
   { documents, firstPage = linqPage }: GatewayOptions = {},
 ): Gateway {
   const { linq, limits } = config;
-  const metrics = createMetrics(Object.keys(errorCodes) as ErrorCode[]);
+  const metrics = createMetrics(
+    Object.keys(errorCodes) as ErrorCode[],
+    routes.map(({ template }) => template),
+  );
   const endRequest = createEndRequest(log, metrics);
   const tracing = createTracing(linq.origin);
   const readiness = new Readiness();
@@ -81,15 +87,15 @@ export function createGateway(
     ...linq,
     replicas,
     cache: createCache(linq.cacheTtlMs, replicas),
-    meter: metrics.upstream,
-    follow: tracing?.followCall,
-    reportDrift: createDriftReporter(metrics.upstream.drift, (path, kind, requestId) =>
-      log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
+    metrics: metrics.upstream,
+    traceCall: tracing?.traceCall,
+    reportDrift: createDriftReporter(metrics.upstream.drift, (route, path, kind, requestId) =>
+      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
     ),
   });
-  const contextOf = createContext({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
+  const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
   const readParams = createParamsReader(documents);
-  const operations = new CompiledOperations(schema);
+  const plans = new Plans(schema);
   const errorOptions = { suggestions: config.introspection };
   const yoga = createYoga<ServerContext, Context>({
     schema,
@@ -107,7 +113,8 @@ export function createGateway(
       useJsonRequests(config.maxBodyBytes, readParams),
       useOperationLimits(limits),
       !config.introspection && useNoIntrospection(),
-      useCompiledOperations(operations, (record) => {
+      useGraphqlExecute(),
+      usePlans(plans, (record) => {
         record.executor = 'interpreted';
         metrics.operation('interpreted');
       }),
@@ -124,15 +131,15 @@ export function createGateway(
     : undefined;
   const identify = createIdentify(config.callers, log);
   const answerFast = createFastPath({
-    operations,
+    plans,
     contextOf,
     readParams,
-    onAnswer: (record, res) => {
+    beforeSend: (record, res) => {
       record.executor = 'compiled';
       metrics.operation('compiled');
       readiness.letGo(res);
     },
-    onAnswered: endRequest,
+    afterSend: endRequest,
     publicErrors: (errors, data, record) =>
       errors.some(refusesAll)
         ? undefined
@@ -239,9 +246,9 @@ function createReplicas({ redisUrl, linq, workers }: Config, log: Logger, metric
   });
 }
 
-function createCache(ttlMs: number, replicas: Replicas | undefined): MessageCache | undefined {
+function createCache(ttlMs: number, replicas: Replicas | undefined): ReadCache | undefined {
   if (ttlMs === 0) return undefined;
-  return new MessageCache(replicas === undefined ? createMemoryStore(ttlMs) : createSealedStore(replicas, ttlMs));
+  return createReadCache(replicas === undefined ? createMemoryStore(ttlMs) : createEncryptedStore(replicas, ttlMs));
 }
 
 const shuttingDown: Refusal = {

@@ -323,7 +323,10 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
   const rude = connect(Number(port), '127.0.0.1').on('error', () => {});
   rude.end(`GET /graphql?${variable} ${callerToken}\r\n${apiKey}\r\n\r\n`);
   await once(rude.resume(), 'close');
-  await gateway.metric('linq_read_duration_seconds_count{outcome="cancelled"}', 1);
+  await gateway.metric(
+    'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="cancelled"}',
+    1,
+  );
 
   expect([...written.codes].toSorted()).toEqual(
     expect.arrayContaining([

@@ -1,65 +1,102 @@
 import DataLoader from 'dataloader';
-import type { ChatMessage, MessageKey } from './model.ts';
+import { chatMessageRoute } from './linq/routes/chat-message.ts';
+import type { ChatMessage, LinqId, MessageKey } from './model.ts';
+import type { Route } from './reads/route.ts';
 
-type ReadMessage = (key: MessageKey) => Promise<ChatMessage | null>;
+/** All routes that loaders read; the labels of metrics are known from the start. */
+export const routes: readonly { readonly template: string }[] = [chatMessageRoute];
 
-/** What a resolver may ask for. Made anew for each request, so that nothing one caller loaded can reach another. */
-export interface Loaders {
-  /** Null when Linq knows no such message; rejects with an `UpstreamError`. One read for each distinct key. */
-  readonly message: ReadMessage;
-  /** To be told the length of each list, as its entries are asked for. Rejects when the operation is too costly. */
-  expect(entries: number): Promise<void>;
+/** Every key names its chat, so that access can be checked in one place. */
+export interface ChatKey {
+  readonly chatId: LinqId;
 }
+
+/** Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`. */
+export type ReadRoute = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) => Promise<Value | null>;
+
+/** What a resolver may request. New for each request, so that nothing one caller loaded can reach another. */
+export interface Loaders {
+  /** One read for each distinct key. */
+  readonly message: (key: MessageKey) => Promise<ChatMessage | null>;
+  /** Declares the length of a list before its items load; rejects when over the cost limit. */
+  chargeListEntries(count: number): Promise<void>;
+  /** Sends the pending batch now. Only for loaders with `batching: 'manual'`. */
+  dispatch(): void;
+}
+
+/** Limits on what an operation may cost. Each gets the sum so far, and throws when it is too high: then nothing is read. */
+interface CostLimits {
+  distinctReads(sum: number): void;
+  /** Entries of lists, whether or not they are the same resource. */
+  listEntries(sum: number): void;
+}
+
+interface LoaderOptions {
+  readonly limits: CostLimits;
+  /** Called with the number of reads of each batch, before any of them begins. */
+  readonly onBatch: (size: number) => void;
+  /** `tick`: a batch is sent when all promise jobs of the tick have run. `manual`: when `dispatch` is called. */
+  readonly batching: 'tick' | 'manual';
+}
+
+/** A member of a batch: a read, or the length of a list, so that a list and its items are admitted or refused together. */
+type Request = { readonly path: string; start(): Promise<unknown> } | { readonly entries: number };
 
 /**
- * What an operation may cost. Each is told the sum so far, and throws when that is too much: then nothing of the operation
- * is read. Fields ask in one go, before the first batch leaves, so the sums are exactly what the operation wants, through
- * fragments, aliases, lists and conditions.
+ * All fields add to a batch before it is sent, so the sums are exactly what the operation wants, through fragments, aliases,
+ * lists and conditions. One loader serves all routes: their reads are counted and sent together.
  */
-interface CostCheck {
-  distinctMessages(sum: number): void;
-  /** Entries of lists, whether or not they are the same message. */
-  entries(sum: number): void;
-}
-
-/** Joins the batch of the list's messages, so that they are let through or refused together. */
-interface Listed {
-  readonly entries: number;
-}
-
-/** `onBatch` is told how many messages each batch has, before any of them is read. */
-export function createLoaders(readMessage: ReadMessage, check: CostCheck, onBatch: (size: number) => void): Loaders {
-  // Of what was let through: who asked for too much may still ask for less.
+export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: LoaderOptions): Loaders {
+  // Of admitted batches: an operation that wanted too much may still load less.
   let distinct = 0;
   let entries = 0;
-  // Linq reads one message at a time. Answering with promises, not with their results, lets each key settle by itself:
-  // a slow or failing one holds up nobody. A bulk route would change this function and nothing else.
-  const asked = new DataLoader<MessageKey | Listed, Promise<ChatMessage | null>, unknown>(
+  let dispatch = () => {};
+
+  // Linq has no bulk route. A batch of promises, not of their results, lets each key settle by itself: a slow or failing
+  // one delays no other. A bulk route would change this function and nothing else.
+  const loader = new DataLoader<Request, unknown, unknown>(
     async (batch) => {
-      let messages = 0;
+      let reads = 0;
       let listed = 0;
-      for (const one of batch) {
-        if ('entries' in one) listed += one.entries;
-        else messages++;
+      for (const request of batch) {
+        if ('entries' in request) listed += request.entries;
+        else reads++;
       }
-      check.entries(entries + listed);
+      limits.listEntries(entries + listed);
       try {
-        check.distinctMessages(distinct + messages);
+        limits.distinctReads(distinct + reads);
       } catch (error) {
-        // A list that is not too long in itself stays, and each of its entries fails.
-        for (const one of batch) asked.clear(one);
-        return batch.map((one) => ('entries' in one ? nothing : (error as Error)));
+        // A list that is not too long stays, and each of its entries fails.
+        for (const request of batch) loader.clear(request);
+        return batch.map((request) => ('entries' in request ? nothing : (error as Error)));
       }
-      distinct += messages;
+      distinct += reads;
       entries += listed;
-      if (messages > 0) onBatch(messages);
-      return batch.map((one) => ('entries' in one ? nothing : readMessage(one)));
+      if (reads > 0) onBatch(reads);
+      return batch.map((request) => ('entries' in request ? nothing : request.start()));
     },
-    { cacheKeyFn: (one) => ('entries' in one ? one : `${one.chatId}/${one.id}`) },
+    {
+      cacheKeyFn: (request) => ('entries' in request ? request : request.path),
+      ...(batching === 'manual' && {
+        batchScheduleFn: (send: () => void) => {
+          dispatch = send;
+        },
+      }),
+    },
   );
+
+  /** A path belongs to one route, so what is loaded under it is a value of that route. */
+  const load = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) =>
+    loader.load({ path: route.path(key), start: () => read(route, key) }) as Promise<Value | null>;
+
   return {
-    message: (key) => asked.load(key).then((message) => message),
-    expect: async (entries) => void (await asked.load({ entries })),
+    message: (key) => load(chatMessageRoute, key),
+    chargeListEntries: async (count) => void (await loader.load({ entries: count })),
+    dispatch: () => {
+      const send = dispatch;
+      dispatch = () => {};
+      send();
+    },
   };
 }
 

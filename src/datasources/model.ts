@@ -1,4 +1,4 @@
-/** Our words for what Linq holds. Past the decoder nothing is snake_case, and nothing is optional by accident. */
+/** Our form of Linq's resources. Past the decoder nothing is snake_case, and nothing is optional by accident. */
 
 declare const validated: unique symbol;
 
@@ -22,7 +22,10 @@ export interface MessageKey {
   readonly id: LinqId;
 }
 
-/** A change of its form changes `format` in cache/read-cache.ts as well. */
+/**
+ * Holds the property fields of its GraphQL type in their order, as do `Attachment` and `Reaction`: a response that selects all
+ * of them prints the object itself. A change of its form changes `cacheFormat` in linq/routes/chat-message.ts as well.
+ */
 export interface ChatMessage {
   /** From the request: Linq's body does not carry it. */
   readonly chatId: string;

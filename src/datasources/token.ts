@@ -3,9 +3,8 @@ import { createHmac, hash } from 'node:crypto';
 declare const digested: unique symbol;
 
 /**
- * Stands for a token wherever something is kept or shared between requests: a flight, a lane of the limiter. Made by
- * `Token` alone, so that a key without it, or with the token itself, does not compile. It leaves the process for the names
- * of keys in Redis alone, where that is used.
+ * Stands for a token wherever something is kept or shared between requests. Only `Token` makes one, so that a key with the
+ * token itself does not compile. It leaves the process only in the names of Redis keys, where Redis is used.
  */
 export type TokenDigest = string & { readonly [digested]: true };
 
@@ -13,20 +12,22 @@ export type TokenDigest = string & { readonly [digested]: true };
 export class Token {
   readonly digest: TokenDigest;
   readonly #secret: string;
+  #headers: string[] | undefined;
 
   constructor(secret: string) {
     this.#secret = secret;
     this.digest = hash('sha256', secret, 'base64url') as TokenDigest;
   }
 
-  /** 64 bytes for one purpose, which nobody finds who lacks the token, and of which no part tells another, or the token. */
+  /** A 64-byte key for one purpose; it cannot be computed without the token and reveals nothing about it. */
   derive(purpose: string): Buffer {
     return createHmac('sha512', this.#secret).update(purpose).digest();
   }
 
-  /** The one place it goes to: the header of a call to Linq. */
-  header(): Record<string, string> {
-    return { 'X-LINQ-INTEGRATION-TOKEN': this.#secret };
+  /** The one place it is sent to: the header of a call to Linq, as name and value. */
+  get headers(): string[] {
+    this.#headers ??= ['X-LINQ-INTEGRATION-TOKEN', this.#secret];
+    return this.#headers;
   }
 
   toJSON(): string {

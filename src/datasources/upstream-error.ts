@@ -1,38 +1,40 @@
-/** Why a read failed, named by what the caller can do about it. A message that Linq does not know is null, not a fault. */
+/** Why a read failed, named by what the caller can do about it. A resource that Linq does not know is null, not a fault. */
 export type UpstreamFault =
-  | 'no-token' // bring a token
-  | 'unauthorized' // bring another token
-  | 'forbidden' // ask for access
-  | 'rate-limited' // wait, then ask again
-  | 'timeout' // ask again
-  | 'unavailable' // ask again later
-  | 'bad-response' // the contract broke: wake a human
-  | 'overloaded' // too much is waiting here: ask again
-  | 'cancelled'; // nobody is waiting any more, or the gateway is shutting down
+  | 'no-token' // send a token
+  | 'unauthorized' // send another token
+  | 'forbidden' // request access
+  | 'rate-limited' // wait, then retry
+  | 'timeout' // retry
+  | 'unavailable' // retry later
+  | 'bad-response' // the contract broke: a human must look at it
+  | 'overloaded' // too many reads are queued here: retry
+  | 'cancelled'; // every caller has disconnected, or the gateway is shutting down
 
-interface FaultDetails {
-  /** The HTTP status that Linq answered with, where it answered. */
+interface ErrorDetails {
+  /** The HTTP status of Linq's response, if there was one. */
   readonly status?: number | undefined;
-  /** How long to wait before asking again, in milliseconds, where that is known. */
+  /** How long to wait before a retry, in milliseconds, if known. */
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** The one error that leaves the data sources. Nothing of its cause but an error code reaches the log, and nothing at all a client. */
+/** The only error that leaves the data sources. Of its cause only an error code reaches the log, and nothing reaches a client. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly fault: UpstreamFault;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
+  /** What was read, such as `the message`; set by the read that fails. */
+  subject: string | undefined;
 
-  constructor(fault: UpstreamFault, { status, retryAfterMs, cause }: FaultDetails = {}) {
+  constructor(fault: UpstreamFault, { status, retryAfterMs, cause }: ErrorDetails = {}) {
     super(fault, { cause });
     this.fault = fault;
     this.status = status;
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** The same fault, for somebody who is told how long to wait. */
+  /** The same fault, with the time that is left to wait. */
   after(waitMs: number): UpstreamError {
     return new UpstreamError(this.fault, { status: this.status, retryAfterMs: Math.ceil(waitMs), cause: this.cause });
   }

@@ -1,33 +1,48 @@
-import type { DriftKind } from './linq/drift.ts';
-import type { BreakerState } from './reads/breaker.ts';
-import type { RetryReason } from './reads/retry.ts';
 import type { UpstreamFault } from './upstream-error.ts';
 
-/** `found` and `missing` are the two good outcomes: a message, and Linq's 404. */
+/** `found` and `missing` are the two successful outcomes: a value, and Linq's 404. */
 export type Outcome = 'found' | 'missing' | UpstreamFault;
 
+/** `stale`: the kept-alive connection was dead before the call reached Linq. */
+export type CallOutcome = Outcome | 'stale';
+
+/** Why a call was sent again. */
+export type RetryReason = 'stale-connection' | 'rate-limited' | 'unavailable';
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
+
+/** How a body differs from its documentation at one path. */
+export type DriftKind =
+  | 'missing' // a documented field is absent
+  | 'unknown' // a field that is not documented
+  | 'type' // not the documented type
+  | 'format' // the right type, but not a date-time or a UUID as documented
+  | 'range'; // an integer that does not fit
+
 /**
- * Told of everything the data sources do, so that an operator can see it. All words come from closed sets, save the path
- * of a drift, which is bounded in number; nothing here identifies a caller, a message or a token.
+ * Receives everything the data sources do, so that an operator can see it. `route` is the template of the route, such as
+ * `/chats/{chat_id}`. All words come from closed sets, except the path of a drift, whose number is bounded; nothing here
+ * identifies a caller, a message or a token. Durations are in milliseconds.
  */
-export interface UpstreamMeter {
-  /** A read as its caller saw it, from asking to the answer. In milliseconds, as all durations. */
-  read(outcome: Outcome, durationMs: number): void;
-  /** A call that was sent to Linq, from the slot to its end. `stale` is one that found its connection dead. */
-  attempt(outcome: Outcome | 'stale', durationMs: number): void;
-  retry(reason: RetryReason): void;
-  /** How long a call waited for its turn, slot, rate and pause together. */
+export interface UpstreamMetrics {
+  /** A read as its caller saw it, from the request to the result. */
+  read(route: string, outcome: Outcome, durationMs: number): void;
+  /** A call that was sent to Linq, from the time it got its slot to its end. */
+  attempt(route: string, outcome: CallOutcome, durationMs: number): void;
+  retry(route: string, reason: RetryReason): void;
+  /** How long a call was queued: slot, rate and pause together. */
   queueWait(durationMs: number): void;
   breaker(state: BreakerState): void;
   /** A read that joined the call of another. */
-  sharedFlight(): void;
-  /** What a read found in the cache, where there is one; `bypass` is one that did not look. */
-  cache(outcome: 'hit' | 'miss' | 'bypass'): void;
-  drift(path: string, kind: DriftKind): void;
+  sharedFlight(route: string): void;
+  /** What a read found in the cache, if there is one; `bypass` is a read that skipped it. */
+  cache(route: string, outcome: 'hit' | 'miss' | 'bypass'): void;
+  /** `path` is the place of the field without indices, such as `data.attachments[].url`. */
+  drift(route: string, path: string, kind: DriftKind): void;
 }
 
 /**
- * Told of a call when it is sent, `resends` being how many were sent before it for the same read; the function that it gives
- * is told how the call ended, and of Linq's status where there was one.
+ * Called when a call is sent, `resends` being the number of calls sent before it for the same read. The function it returns
+ * is called when the call ends, with the status of Linq's response if there was one.
  */
-export type FollowCall = (resends: number) => (outcome: Outcome | 'stale', status: number | undefined) => void;
+export type TraceCall = (route: string, resends: number) => (outcome: CallOutcome, status: number | undefined) => void;

@@ -2,18 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import { GraphQLError, type GraphQLFieldConfig, type GraphQLSchema } from 'graphql';
-import { type Context, createContext } from '../context.ts';
+import { type Context, createContextFactory as createContexts } from '../context.ts';
 import { createLinqClient } from '../datasources/linq/client.ts';
 import { createDriftReporter } from '../datasources/linq/drift.ts';
-import type { Reader } from '../datasources/reads/single-flight.ts';
-import type { UpstreamMeter } from '../datasources/upstream-metrics.ts';
+import type { CallerSignal } from '../datasources/reads/cancellation.ts';
+import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import { publicError } from '../errors.ts';
 import { schema as servedSchema } from '../schema/index.ts';
-import { withoutPlumbing } from '../schema/subgraph.ts';
+import { withoutGatewayFields } from '../schema/subgraph.ts';
 import { checkContextOptions, readOptions } from './options.ts';
 
-export type { FailureLog, UpstreamMeter };
+export type { FailureLog, UpstreamMetrics };
 
 /** Numbers and texts are those of the variables of the README, with the same defaults and bounds. */
 export interface ContextFactoryOptions {
@@ -36,14 +36,14 @@ export interface ContextFactoryOptions {
   /** Told of failures, and of nothing private; a logger of pino will do. Silent by default. What it throws is dropped. */
   readonly log?: FailureLog | undefined;
   /** Told of every read and call. What it throws is told to `log`, and harms no read. */
-  readonly meter?: UpstreamMeter | undefined;
+  readonly meter?: UpstreamMetrics | undefined;
 }
 
 export interface ContextOptions {
   /** The caller's own Linq token. Without one, or with null or an empty one, the factory's is used. */
   readonly token?: string | null | undefined;
   /** An `AbortSignal` that fires when the caller is gone: its reads end. */
-  readonly signal?: Reader['caller'] | undefined;
+  readonly signal?: CallerSignal | undefined;
   /** Ids of the only chats that may be read; undefined is all. Messages of others are null, as if they did not exist. */
   readonly chats?: readonly string[] | undefined;
   /** Shortens the factory's, never lengthens it. In milliseconds. */
@@ -77,7 +77,7 @@ export interface LinqContext {
 export const schema: GraphQLSchema = mapSchema(servedSchema, { [MapperKind.QUERY_ROOT_FIELD]: withPublicErrors });
 
 /** `schema` without `_sdl`, `_service` and `_entities`, as a graph of the same process takes it in. */
-export const subschema: GraphQLSchema = withoutPlumbing(schema);
+export const subschema: GraphQLSchema = withoutGatewayFields(schema);
 
 /**
  * To be made once for each process: it holds the connections to Linq, the first of which is opened by the first read.
@@ -87,13 +87,14 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
   const { linq: upstream, limits, log, meter } = readOptions(options);
   const client = createLinqClient({
     ...upstream,
-    meter,
+    metrics: meter,
     reportDrift: createDriftReporter(
-      (path, kind) => meter.drift(path, kind),
-      (path, kind, requestId) => log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
+      (route, path, kind) => meter.drift(route, path, kind),
+      (route, path, kind, requestId) =>
+        log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
     ),
   });
-  const contextOf = createContext({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });
+  const contextOf = createContexts({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);

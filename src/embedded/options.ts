@@ -1,7 +1,7 @@
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { isLinqId } from '../datasources/model.ts';
 import { framesOf } from '../errors.ts';
-import type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMeter } from './index.ts';
+import type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMetrics } from './index.ts';
 
 /** The option that each variable of the configuration is here. */
 const options: Record<string, keyof ContextFactoryOptions> = {
@@ -16,7 +16,7 @@ const options: Record<string, keyof ContextFactoryOptions> = {
 };
 
 const silentLog: FailureLog = { debug() {}, warn() {}, error() {} };
-const silentMeter: UpstreamMeter = {
+const silentMeter: UpstreamMetrics = {
   read() {},
   attempt() {},
   retry() {},
@@ -30,7 +30,7 @@ const silentMeter: UpstreamMeter = {
 interface Options extends Pick<Config, 'linq' | 'limits'> {
   /** Neither ever throws. */
   readonly log: FailureLog;
-  readonly meter: UpstreamMeter;
+  readonly meter: UpstreamMetrics;
 }
 
 /** The configuration, by the rules that hold for the environment. Throws a `TypeError` that names the options instead. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-import { parseExactly } from '../datasources/linq/lossless-json.ts';
+import { parseLossless } from '../datasources/linq/lossless-json.ts';
 import { badRequest } from '../errors/client-errors.ts';
 import { BodyFault, readBody } from '../http/body.ts';
 import type { ServerContext } from '../http/request-id.ts';
@@ -83,7 +83,7 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
 
 function parseJson(text: string, what: string, example: string): unknown {
   try {
-    return parseExactly(text, depth, refuseRounded);
+    return parseLossless(text, depth, refuseRounded);
   } catch {
     throw badRequest(`${what} is not JSON: send an object, such as ${example}.`);
   }

@@ -1,7 +1,7 @@
 import { type ChatMessage as ChatMessageModel, knownDeliveryStatuses } from '../datasources/model.ts';
 import { Attachment } from './attachment.ts';
 import { builder } from './builder.ts';
-import { eachOnItsOwn } from './per-item.ts';
+import { perItem } from './per-item.ts';
 import { Reaction } from './reaction.ts';
 import { messageKey } from './scalars.ts';
 
@@ -80,6 +80,7 @@ builder.queryType({
         chatId: t.arg.id({ required: true, description: `The id of the chat. ${idForm} \`1\`.` }),
         id: t.arg.id({ required: true, description: `The id of the message. ${idForm} \`224\`.` }),
       },
+      extensions: { isRead: true },
       resolve: (_root, args, { loaders }) => loaders.message(messageKey(args)),
     }),
     chatMessagesByKeys: t.field({
@@ -96,8 +97,9 @@ builder.queryType({
         }),
       },
       directives: { merge: { keyArg: 'keys' } },
+      extensions: { isRead: true },
       resolve: (_root, { keys }, { loaders }) =>
-        eachOnItsOwn(loaders, keys, (key, index) => loaders.message(messageKey(key, `keys[${index}].`))),
+        perItem(loaders, keys, (key, index) => loaders.message(messageKey(key, `keys[${index}].`))),
     }),
   }),
 });

@@ -2,16 +2,16 @@ import { GraphQLScalarType, type GraphQLSchema, Kind, printSchema, type ValueNod
 import { badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
 import { ChatMessage } from './chat-message.ts';
-import { eachOnItsOwn } from './per-item.ts';
+import { perItem } from './per-item.ts';
 import { messageKey } from './scalars.ts';
-import { oncePerSchema, withoutPlumbing } from './subgraph.ts';
+import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])';
 
 /** This schema as a subgraph of Federation 2, whose entity is a message. */
-export const federationSdl = oncePerSchema((schema: GraphQLSchema) => {
-  const sdl = printSchema(withoutPlumbing(schema));
+export const federationSdl = memoizeBySchema((schema: GraphQLSchema) => {
+  const sdl = printSchema(withoutGatewayFields(schema));
   return `${link}\n\n${sdl.replace(/^type ChatMessage \{/m, 'type ChatMessage @key(fields: "chatId id") {')}\n`;
 });
 
@@ -24,7 +24,7 @@ builder.addScalarType(
     coerceInputValue: (value) => value,
     parseValue: (value) => value,
     coerceInputLiteral: (node) => literal(node),
-    parseLiteral: literal, // what Yoga's executor and graphql-jit call, variables and all
+    parseLiteral: literal, // what Yoga's executor calls, with variables
   }),
 );
 
@@ -60,8 +60,9 @@ builder.queryFields((t) => ({
         description: 'The messages to read; the same one twice costs one read.',
       }),
     },
+    extensions: { isRead: true },
     resolve: (_root, { representations }, { loaders }) =>
-      eachOnItsOwn(loaders, representations, (representation, index) =>
+      perItem(loaders, representations, (representation, index) =>
         loaders.message(messageKey(keyOf(representation, index), `representations[${index}].`)),
       ),
   }),

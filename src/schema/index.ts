@@ -6,8 +6,8 @@ import './stitching.ts';
 
 export const schema = builder.toSchema({ sortSchema: false });
 
-// Pothos gives an exposed field a resolver that does what graphql does without one. Without it, a compiled operation
-// reads the property itself.
+// Pothos gives an exposed field a resolver that does what graphql does without one. Without a resolver a field is known to be
+// a property, which is what the fast path relies on.
 for (const type of Object.values(schema.getTypeMap())) {
   if (!isObjectType(type)) continue;
   for (const field of Object.values(type.getFields())) {

@@ -1,25 +1,18 @@
 import type { Loaders } from '../datasources/loaders.ts';
 
-/**
- * The entries of a list field, where one that fails fails alone: its error takes its place. (A rejecting promise there
- * would do, but not where the operation is compiled: graphql-jit 0.8.9 drops the entry.)
- */
-export async function eachOnItsOwn<Item, Entry>(
+/** The entries of a list field. An entry that fails fails alone: its error takes its place. */
+export async function perItem<Item, Entry>(
   loaders: Loaders,
   items: readonly Item[],
-  read: (item: Item, index: number) => Promise<Entry>,
+  load: (item: Item, index: number) => Promise<Entry>,
 ): Promise<Entry[]> {
-  const [, entries] = await Promise.all([
-    loaders.expect(items.length),
-    Promise.all(
-      items.map(async (item, index) => {
-        try {
-          return await read(item, index);
-        } catch (error) {
-          return error as never; // Pothos knows no error as a value
-        }
-      }),
-    ),
-  ]);
+  const loadOne = async (item: Item, index: number): Promise<Entry> => {
+    try {
+      return await load(item, index);
+    } catch (error) {
+      return error as never; // Pothos has no type for an error as a value
+    }
+  };
+  const [, entries] = await Promise.all([loaders.chargeListEntries(items.length), Promise.all(items.map(loadOne))]);
   return entries;
 }

@@ -1,13 +1,13 @@
 import { stitchingDirectives } from '@graphql-tools/stitching-directives';
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
 import { builder } from './builder.ts';
-import { oncePerSchema, withoutPlumbing } from './subgraph.ts';
+import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 const { stitchingDirectivesTypeDefs } = stitchingDirectives();
 
 /** This schema with the directives that tell @graphql-tools/stitch how messages are merged. */
-export const stitchingSdl = oncePerSchema(
-  (schema) => `${stitchingDirectivesTypeDefs.trim()}\n\n${printSchemaWithDirectives(withoutPlumbing(schema))}\n`,
+export const stitchingSdl = memoizeBySchema(
+  (schema) => `${stitchingDirectivesTypeDefs.trim()}\n\n${printSchemaWithDirectives(withoutGatewayFields(schema))}\n`,
 );
 
 builder.queryField('_sdl', (t) =>

@@ -2,7 +2,7 @@ import { filterSchema } from '@graphql-tools/utils';
 import type { GraphQLSchema } from 'graphql';
 
 /** The schema as a larger graph takes it in: without the fields and types that only tell that graph what there is. */
-export function withoutPlumbing(schema: GraphQLSchema): GraphQLSchema {
+export function withoutGatewayFields(schema: GraphQLSchema): GraphQLSchema {
   return filterSchema({
     schema,
     rootFieldFilter: (_operation, name) => !name.startsWith('_'),
@@ -11,7 +11,7 @@ export function withoutPlumbing(schema: GraphQLSchema): GraphQLSchema {
 }
 
 /** Computes a text for a schema once. There is one schema for each process, so this holds one text. */
-export function oncePerSchema(print: (schema: GraphQLSchema) => string): (schema: GraphQLSchema) => string {
+export function memoizeBySchema(print: (schema: GraphQLSchema) => string): (schema: GraphQLSchema) => string {
   const texts = new WeakMap<GraphQLSchema, string>();
   return (schema) => {
     const text = texts.get(schema) ?? print(schema);

@@ -15,6 +15,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'status', // HTTP: of Linq where a read of it failed, else of our answer
   'fault', // of UpstreamFault
   'reason', // an error code of Node, undici or Redis
+  'route', // a template
   'path', // of a drift: names of fields, without indices
   'kind', // of a drift
   'error', // the name of an error's class

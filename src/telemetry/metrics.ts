@@ -1,7 +1,12 @@
 import cluster from 'node:cluster';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { BreakerState } from '../datasources/reads/breaker.ts';
-import type { Outcome, UpstreamMeter } from '../datasources/upstream-metrics.ts';
+import type {
+  BreakerState,
+  CallOutcome,
+  Outcome,
+  RetryReason,
+  UpstreamMetrics,
+} from '../datasources/upstream-metrics.ts';
 import type { ErrorCode } from '../errors.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { RequestOutcome } from './request-record.ts';
@@ -12,7 +17,7 @@ import { WordHistogram } from './word-histogram.ts';
  * ids, no tokens, nothing that a caller chose. Each word is there from the start, so that its first time is seen as a change.
  */
 export interface Metrics {
-  readonly upstream: UpstreamMeter;
+  readonly upstream: UpstreamMetrics;
   /** Whether Redis is there; not shown before it was told once. */
   redis(isUp: boolean): void;
   /** A request for GraphQL that is over, and the codes of the errors in its answer, each once. */
@@ -41,17 +46,18 @@ const outcomes = words<Outcome>({
   overloaded: 0,
   cancelled: 0,
 });
+const retryReasons = words<RetryReason>({ 'stale-connection': 0, 'rate-limited': 0, unavailable: 0 });
 const breakerStates = words<BreakerState>({ closed: 0, open: 0, 'half-open': 0 });
 
-export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
+/** `routes` are the templates of the routes of Linq. */
+export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly string[]): Metrics {
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
   const requests = new WordHistogram({
     name: 'graphql_request_duration_seconds',
     help: 'Requests for GraphQL from their arrival to their answer, by outcome.',
-    label: 'outcome',
-    words: requestOutcomes,
+    labels: { outcome: requestOutcomes },
     buckets: seconds,
     register,
   });
@@ -69,21 +75,18 @@ export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
   const reads = new WordHistogram({
     name: 'linq_read_duration_seconds',
     help: 'Reads of Linq as their callers saw them, by outcome.',
-    label: 'outcome',
-    words: outcomes,
+    labels: { route: routes, outcome: outcomes },
     buckets: seconds,
     register,
   });
   const attempts = new WordHistogram({
     name: 'linq_attempt_duration_seconds',
     help: 'Calls sent to Linq, by outcome; stale is one that found its connection dead.',
-    label: 'outcome',
-    words: [...outcomes, 'stale'],
+    labels: { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
     buckets: seconds,
     register,
   });
-  const retries = countsOf(['stale-connection', 'rate-limited', 'unavailable']);
-  counter('linq_retries_total', 'Calls made again, by the reason.', 'reason', retries);
+  const retries = routeCounter('linq_retries_total', 'Calls sent again, by the reason.', 'reason', retryReasons);
   const queueWait = new WordHistogram({
     name: 'linq_queue_wait_seconds',
     help: 'How long calls to Linq waited for their turn: slot, rate and pause together.',
@@ -99,17 +102,21 @@ export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
   const sharedFlights = new Counter({
     name: 'linq_shared_flights_total',
     help: 'Reads that joined the call of another.',
+    labelNames: ['route'],
     registers,
   });
-  const cache = countsOf(['hit', 'miss', 'bypass']);
-  const lookedUp =
-    'Reads that looked for their message in the cache, by what they found; bypass is one that wanted it fresh.';
-  counter('linq_cache_total', lookedUp, 'outcome', cache);
+  for (const route of routes) sharedFlights.inc({ route }, 0);
+  const cache = routeCounter(
+    'linq_cache_total',
+    'Cache lookups of reads, by result; bypass is a read that wanted a fresh value.',
+    'outcome',
+    ['hit', 'miss', 'bypass'],
+  );
   let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
     help: 'Places where an answer of Linq left its documentation, by path and kind.',
-    labelNames: ['path', 'kind'],
+    labelNames: ['route', 'path', 'kind'],
     registers,
   });
   const enter = (current: BreakerState): void => {
@@ -131,20 +138,23 @@ export function createMetrics(errorCodes: readonly ErrorCode[]): Metrics {
     });
   }
 
+  /** Retries and cache lookups are rare enough for prom-client's own counter. */
+  function routeCounter(name: string, help: string, label: string, all: readonly string[]): Counter {
+    const counter = new Counter({ name, help, labelNames: ['route', label], registers });
+    for (const route of routes) for (const word of all) counter.inc({ route, [label]: word }, 0);
+    return counter;
+  }
+
   return {
     upstream: {
-      read: (outcome, durationMs) => reads.observe(durationMs / 1_000, outcome),
-      attempt: (outcome, durationMs) => attempts.observe(durationMs / 1_000, outcome),
-      retry: (reason) => {
-        retries[reason]++;
-      },
+      read: (route, outcome, durationMs) => reads.observe(durationMs / 1_000, route, outcome),
+      attempt: (route, outcome, durationMs) => attempts.observe(durationMs / 1_000, route, outcome),
+      retry: (route, reason) => retries.inc({ route, reason }),
       queueWait: (durationMs) => queueWait.observe(durationMs / 1_000),
       breaker: enter,
-      sharedFlight: () => sharedFlights.inc(),
-      cache: (outcome) => {
-        cache[outcome]++;
-      },
-      drift: (path, kind) => drift.inc({ path, kind }),
+      sharedFlight: (route) => sharedFlights.inc({ route }),
+      cache: (route, outcome) => cache.inc({ route, outcome }),
+      drift: (route, path, kind) => drift.inc({ route, path, kind }),
     },
     redis: (isUp) => {
       redisUp ??= new Gauge({

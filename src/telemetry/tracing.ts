@@ -12,7 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Plugin } from 'graphql-yoga';
-import type { FollowCall } from '../datasources/upstream-metrics.ts';
+import type { TraceCall } from '../datasources/upstream-metrics.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { ServerContext } from '../http/request-id.ts';
 
@@ -25,10 +25,9 @@ export interface Tracing {
   /** Begins the span of a request, in the caller's trace where its headers name one. */
   begin(req: IncomingMessage): RequestTrace;
   /** Where several operations share a call, it belongs to the first of them. Linq is told nothing of traces. */
-  readonly followCall: FollowCall;
+  readonly traceCall: TraceCall;
 }
 
-const messageRoute = '/api/partner/v2/chats/{chat_id}/chat_messages/{id}';
 /** Those that the conventions know. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 
@@ -43,14 +42,14 @@ export function createTracing(linq: string): Tracing | undefined {
   const { hostname, port, protocol } = new URL(linq);
   const callAttributes = {
     'http.request.method': 'GET',
-    'url.template': messageRoute,
     'server.address': hostname,
     'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
   };
   return {
     begin: (req) => new RequestTrace(req),
-    followCall(resends) {
-      const span = tracer().startSpan(`GET ${messageRoute}`, { kind: SpanKind.CLIENT, attributes: callAttributes });
+    traceCall(route, resends) {
+      const attributes = { ...callAttributes, 'url.template': route };
+      const span = tracer().startSpan(`GET ${route}`, { kind: SpanKind.CLIENT, attributes });
       if (resends > 0) span.setAttribute('http.request.resend_count', resends);
       return (outcome, status) => {
         if (status !== undefined) span.setAttribute('http.response.status_code', status);

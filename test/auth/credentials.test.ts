@@ -523,7 +523,10 @@ describe('the claim linq_chats', () => {
       );
       const nothing = { data: { chatMessage: null } };
       expect(await Promise.all([other, none])).toEqual([nothing, nothing]); // while the others still wait for Linq
-      await gateway.metric('linq_shared_flights_total', round + 1); // one call, for the two that may
+      await gateway.metric(
+        'linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}',
+        round + 1,
+      ); // one call, for the two that may
       expect(waiting).toHaveLength(round + 1);
       waiting[round]?.();
       const found = { data: { chatMessage: { chatId: '2', id: '5', text: 'secret of chat 2' } } };

@@ -1,21 +1,23 @@
 import { expect, it } from 'vitest';
-import { decodeMessage } from '../../src/datasources/linq/routes/chat-message.ts';
-import { createLoaders } from '../../src/datasources/loaders.ts';
+import { chatMessageRoute } from '../../src/datasources/linq/routes/chat-message.ts';
+import { createLoaders, type Loaders, type ReadRoute } from '../../src/datasources/loaders.ts';
 import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
 import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 
 const key = (id: string): MessageKey => ({ chatId: '1', id }) as MessageKey;
-const message = (wanted: MessageKey): ChatMessage => decodeMessage(`{"data":{"id":${wanted.id}}}`, wanted, () => {});
+const message = (wanted: MessageKey): ChatMessage =>
+  chatMessageRoute.decode(`{"data":{"id":${wanted.id}}}`, wanted, () => {});
 
-const atAnyCost = { distinctMessages: () => {}, entries: () => {} };
+/** Loaders without cost limits that read messages with this function. */
+function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | null>): Loaders {
+  const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as ReadRoute;
+  const limits = { distinctReads: () => {}, listEntries: () => {} };
+  return createLoaders(read, { limits, onBatch: () => {}, batching: 'tick' });
+}
 
-it('gives a fast message out while a slow one of the same batch is still under way', async () => {
+it('resolves a fast message while a slow one of the same batch is still under way', async () => {
   const slow = Promise.withResolvers<ChatMessage | null>();
-  const loaders = createLoaders(
-    async (wanted) => (wanted.id === '1' ? slow.promise : message(wanted)),
-    atAnyCost,
-    () => {},
-  );
+  const loaders = loadersWith(async (wanted) => (wanted.id === '1' ? slow.promise : message(wanted)));
   const [first, second] = [loaders.message(key('1')), loaders.message(key('2'))];
   expect(await second).toMatchObject({ chatId: '1', id: '2' });
   slow.resolve(null);
@@ -23,14 +25,10 @@ it('gives a fast message out while a slow one of the same batch is still under w
 });
 
 it('fails the failing message of a batch and no other', async () => {
-  const loaders = createLoaders(
-    async (wanted) => {
-      if (wanted.id === '1') throw new UpstreamError('unavailable');
-      return message(wanted);
-    },
-    atAnyCost,
-    () => {},
-  );
+  const loaders = loadersWith(async (wanted) => {
+    if (wanted.id === '1') throw new UpstreamError('unavailable');
+    return message(wanted);
+  });
   const results = await Promise.allSettled([key('1'), key('2'), key('1')].map((wanted) => loaders.message(wanted)));
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
 });

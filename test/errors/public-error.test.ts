@@ -330,7 +330,7 @@ it('masks a bug of ours: its own field is null, the log has where it happened, a
     ],
   });
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 50, requestId: 'test-1', error: 'TypeError' });
-  expect(JSON.parse(lines[0] ?? '').frames[0]).toContain('errors.test.ts');
+  expect(JSON.parse(lines[0] ?? '').frames[0]).toContain('public-error.test.ts');
   expect(text + lines.join()).not.toContain('SECRET');
 });
 

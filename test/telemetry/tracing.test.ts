@@ -159,7 +159,7 @@ describe.each([
     const first = gateway.query(read, { chatId: '1', id: '7' }, headers);
     const answer = await asked.promise;
     const second = gateway.query(read, { chatId: '1', id: '7' }, headers);
-    await gateway.metric('linq_shared_flights_total', 1);
+    await gateway.metric('linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}', 1);
     answer();
     await Promise.all([first, second]);
     const all = await spans(5);

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { WordHistogram } from '../../src/telemetry/word-histogram.ts';
 
 const buckets = [0.1, 0.5, 1, 10];
+const routes = ['/a/{id}', '/b/{id}'] as const;
 const words = ['one', 'two'] as const;
 
 // Its only reason to be is speed, so all that it prints must be what prom-client prints.
@@ -12,7 +13,9 @@ it('prints what a histogram of prom-client prints, in one process and for the su
     fc.constantFrom(0, ...buckets),
     fc.integer({ min: 0, max: 40 }).map((n) => n / 4),
   );
-  const observations = fc.array(fc.tuple(fc.constantFrom(...words), value), { maxLength: 50 });
+  const observations = fc.array(fc.tuple(fc.constantFrom(...routes), fc.constantFrom(...words), value), {
+    maxLength: 50,
+  });
   await fc.assert(
     fc.asyncProperty(observations, observations, async (first, second) => {
       const ours: Registry[] = [];
@@ -20,14 +23,14 @@ it('prints what a histogram of prom-client prints, in one process and for the su
       for (const each of [first, second]) {
         const [own, reference] = [new Registry(), new Registry()];
         const options = { name: 'a_seconds', help: 'A.', buckets };
-        const histogram = new WordHistogram({ ...options, label: 'word', words, register: own });
-        const twin = new Histogram({ ...options, labelNames: ['word'], registers: [reference] });
-        for (const word of words) twin.zero({ word });
+        const histogram = new WordHistogram({ ...options, labels: { route: routes, word: words }, register: own });
+        const twin = new Histogram({ ...options, labelNames: ['route', 'word'], registers: [reference] });
+        for (const route of routes) for (const word of words) twin.zero({ route, word });
         const bare = new WordHistogram({ ...options, name: 'b', register: own });
         const bareTwin = new Histogram({ ...options, name: 'b', registers: [reference] });
-        for (const [word, observed] of each) {
-          histogram.observe(observed, word);
-          twin.observe({ word }, observed);
+        for (const [route, word, observed] of each) {
+          histogram.observe(observed, route, word);
+          twin.observe({ route, word }, observed);
           bare.observe(observed);
           bareTwin.observe(observed);
         }

@@ -1,51 +1,41 @@
-import type { ChatMessage, MessageKey } from '../model.ts';
+import type { ReadCache } from '../reads/read.ts';
+import type { Route } from '../reads/route.ts';
 import type { Token } from '../token.ts';
 
-/** To be raised with every change of `ChatMessage`: replicas of two versions may share a store. */
-const format = 1;
-/** A longer text is not kept: it would push out many others. In UTF-16 units. */
-const longest = 65_536;
+/** A longer text is not kept: it would evict many others. In UTF-16 units. */
+const maxLength = 65_536;
 
-/** Keeps texts for a while, each for the one token that it was read with; may forget any at any time. Nothing rejects. */
+/** Keeps texts for a while, each for the token that it was read with; may lose any at any time. Never rejects. */
 export interface Store {
   read(token: Token, name: string): string | undefined | Promise<string | undefined>;
   write(token: Token, name: string, text: string): void;
   remove(token: Token, name: string): void;
 }
 
-/** Messages that Linq answered with lately. That there is none is not kept: it may come at any moment. */
-export class MessageCache {
-  readonly #store: Store;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  async get(key: MessageKey, token: Token): Promise<ChatMessage | undefined> {
-    const text = await this.#store.read(token, nameOf(key));
-    return text === undefined ? undefined : parse(text, key);
-  }
-
-  set(key: MessageKey, token: Token, message: ChatMessage): void {
-    const text = JSON.stringify(message);
-    if (text.length <= longest) this.#store.write(token, nameOf(key), text);
-  }
-
-  /** For what Linq no longer answers with. */
-  forget(key: MessageKey, token: Token): void {
-    this.#store.remove(token, nameOf(key));
-  }
+/** Keeps values as JSON. That Linq knows no such resource is not kept: it may exist a moment later. */
+export function createReadCache(store: Store): ReadCache {
+  return {
+    async get(route, key, token) {
+      const text = await store.read(token, nameOf(route, key));
+      return text === undefined ? undefined : parse(text, route, key);
+    },
+    set(route, key, token, value) {
+      const text = JSON.stringify(value);
+      if (text.length <= maxLength) store.write(token, nameOf(route, key), text);
+    },
+    delete: (route, key, token) => store.remove(token, nameOf(route, key)),
+  };
 }
 
-function nameOf({ chatId, id }: MessageKey): string {
-  return `message/${format}/${chatId}/${id}`;
+function nameOf<Key, Value>({ cacheFormat, path }: Route<Key, Value>, key: Key): string {
+  return `${cacheFormat} ${path(key)}`;
 }
 
-/** Undefined unless it is the message asked for. */
-function parse(text: string, { chatId, id }: MessageKey): ChatMessage | undefined {
+/** Undefined unless it is the value requested. */
+function parse<Key, Value>(text: string, route: Route<Key, Value>, key: Key): Value | undefined {
   try {
-    const message: ChatMessage = JSON.parse(text);
-    return message.chatId === chatId && message.id === id ? message : undefined;
+    const value: Value = JSON.parse(text);
+    return route.matches(value, key) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,10 +1,12 @@
 /**
- * Reads the fields of Linq's records, each where it stands: `value` is what the record holds there, `at` its path. What is
- * absent, or is not what its documentation says, is null and is reported by its path; null itself is an answer like any
- * other. (Functions over values, not a reader over names: this is most of what a large message costs.)
+ * Reads the fields of Linq's records: `value` is what the record holds at the path `at`. A value that is absent, or differs
+ * from its documentation, becomes null and is reported; null itself is a valid value. (Functions over values, not a reader
+ * over names, and no regular expressions: this is most of the cost of a large message.)
  */
 import { isLinqId } from '../model.ts';
-import type { DriftKind, ReportDrift } from './drift.ts';
+import type { ReportDrift } from '../reads/route.ts';
+import type { DriftKind } from '../upstream-metrics.ts';
+import { isLarge } from './lossless-json.ts';
 
 export type Raw = Readonly<Record<string, unknown>>;
 
@@ -20,7 +22,7 @@ export function boolean(value: unknown, at: string, report: ReportDrift): boolea
   return typeof value === 'boolean' || value === null ? value : drift(value, at, 'type', report);
 }
 
-/** RFC 3339, exactly as Linq wrote it. */
+/** RFC 3339, passed through unchanged. */
 export function dateTime(value: unknown, at: string, report: ReportDrift): string | null {
   if (typeof value !== 'string') return string(value, at, report);
   return isDateTime(value) ? value : drift(value, at, 'format', report);
@@ -50,12 +52,12 @@ export function ownId(value: unknown, at: string, report: ReportDrift): string |
 /** The record's own id. Any text that is not empty identifies it; a form other than a UUID's is reported. */
 export function uuid(value: unknown, at: string, report: ReportDrift): string | null {
   if (typeof value !== 'string') return drift(value, at, value === null ? 'missing' : 'type', report);
-  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) return value;
+  if (isUuid(value)) return value;
   drift(value, at, 'format', report);
   return value || null;
 }
 
-/** No list is an empty list. Elements that are no records, or that `decode` cannot identify, are left out. */
+/** A missing list is an empty list. Elements that are not records, or that `decode` cannot identify, are left out. */
 export function list<T>(
   value: unknown,
   at: string,
@@ -75,10 +77,17 @@ export function list<T>(
   return items;
 }
 
-/** Reports what the record holds beside the documented fields. A name that might carry data is reported as `?`. */
-export function reportUnknown(raw: Raw, at: string, documented: ReadonlySet<string>, report: ReportDrift): void {
+/**
+ * Reports the fields that are not documented. A name that might carry data is reported as `?`. A record that holds the
+ * documented fields in their documented order, as nearly all do, costs one comparison for each.
+ */
+export function reportUnknown(raw: Raw, at: string, documented: readonly string[], report: ReportDrift): void {
+  let index = 0;
   for (const name in raw) {
-    if (!documented.has(name)) report(`${at}.${/^[a-z_][a-z0-9_]{0,39}$/i.test(name) ? name : '?'}`, 'unknown');
+    if (name === documented[index]) index++;
+    else if (!documented.includes(name)) {
+      report(`${at}.${/^[a-z_][a-z0-9_]{0,39}$/i.test(name) ? name : '?'}`, 'unknown');
+    }
   }
 }
 
@@ -87,17 +96,63 @@ function drift(value: unknown, at: string, kind: DriftKind, report: ReportDrift)
   return null;
 }
 
+/** Thrown at an integer that may have lost digits when it was parsed. Never with integers parsed as BigInt. */
+export const lostDigits = new Error('an integer may have lost digits');
+
 function isInteger(value: unknown): value is number | bigint {
+  if (isLarge(value)) throw lostDigits;
   return Number.isSafeInteger(value) || typeof value === 'bigint';
 }
 
-const rfc3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i;
+function isUuid(text: string): boolean {
+  if (text.length !== 36) return false;
+  for (let index = 0; index < 36; index++) {
+    const code = text.charCodeAt(index);
+    const isHyphen = index === 8 || index === 13 || index === 18 || index === 23;
+    if (isHyphen ? code !== 45 : !isDigit(code) && !((code | 32) >= 97 && (code | 32) <= 102)) return false;
+  }
+  return true;
+}
 
+/** RFC 3339, such as `2025-05-21T15:30:00.123-05:00`, with a day that its month has. */
 function isDateTime(text: string): boolean {
-  if (!rfc3339.test(text)) return false;
-  const day = Number(text.slice(8, 10));
-  if (day <= 28) return true;
+  if (text[4] !== '-' || text[7] !== '-' || text[13] !== ':' || text[16] !== ':') return false;
+  if ((text.charCodeAt(10) | 32) !== 116) return false; // T or t
+  const century = twoDigits(text, 0);
+  const year = twoDigits(text, 2);
+  const month = twoDigits(text, 5);
+  const day = twoDigits(text, 8);
+  if (century < 0 || year < 0 || month < 1 || month > 12 || day < 1 || day > 31) return false;
+  if (!isTime(text, 11) || twoDigits(text, 17) < 0 || twoDigits(text, 17) > 60) return false;
+  let zone = 19;
+  if (text[zone] === '.') {
+    do zone++;
+    while (isDigit(text.charCodeAt(zone)));
+    if (zone === 20) return false;
+  }
+  if (text[zone] === 'Z' || text[zone] === 'z') {
+    if (text.length !== zone + 1) return false;
+  } else {
+    if (text.length !== zone + 6 || (text[zone] !== '+' && text[zone] !== '-')) return false;
+    if (text[zone + 3] !== ':' || !isTime(text, zone + 1)) return false;
+  }
   // Day 0 of the next month is the last day of this one.
-  return day <= new Date(Date.UTC(2000 + (Number(text.slice(0, 4)) % 400), Number(text.slice(5, 7)), 0)).getUTCDate();
+  return day <= 28 || day <= new Date(Date.UTC(2000 + ((century * 100 + year) % 400), month, 0)).getUTCDate();
+}
+
+function isTime(text: string, index: number): boolean {
+  const hour = twoDigits(text, index);
+  const minute = twoDigits(text, index + 3);
+  return hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59;
+}
+
+/** Below 0 where there are none. */
+function twoDigits(text: string, index: number): number {
+  const tens = text.charCodeAt(index);
+  const ones = text.charCodeAt(index + 1);
+  return isDigit(tens) && isDigit(ones) ? (tens - 48) * 10 + ones - 48 : -1;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }

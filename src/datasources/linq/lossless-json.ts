@@ -1,30 +1,36 @@
-/** What becomes of a number that JSON wrote with more digits than a JavaScript number holds. `source` is what was written. */
-type Rounded = (source: string) => unknown;
+/** What replaces a number that may have lost digits. `source` is its text in the JSON. */
+type Replace = (source: string, value: number) => unknown;
 
 /**
- * `JSON.parse`, save that integers beyond 2^53-1, and decimals that would read as a large integer, are replaced by `rounded`.
- * Only values down to `depth` are looked for. A reviver makes parsing several times slower, so it is used only where there is one.
+ * `JSON.parse`, except that integers beyond 2^53-1, and decimals that would read as a large integer, are replaced by
+ * `replace`. Numbers below `depth` are left alone.
  */
-export function parseExactly(text: string, depth: number, rounded: Rounded): unknown {
+export function parseLossless(text: string, depth: number, replace: (source: string) => unknown): unknown {
   const parsed: unknown = JSON.parse(text);
   if (!holdsLarge(parsed, depth)) return parsed;
-  // The third argument is in every Node that we run on; TypeScript's library does not know it yet.
-  const revive = (_key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown => {
-    const exact = !isLarge(value) || (Number.isSafeInteger(value) && source === String(value));
-    return exact ? value : rounded(source);
-  };
   try {
-    return JSON.parse(text, revive);
+    return reviveLarge(text, (source, value) =>
+      Number.isSafeInteger(value) && source === String(value) ? value : replace(source),
+    );
   } catch {
-    return parsed; // nested too deeply for a reviver; what lost digits is no safe integer
+    return parsed; // nested too deeply for a reviver; a number that lost digits is no safe integer
   }
 }
 
-/** Below this, a number that reads as an integer was written as one, or with more decimals than anybody writes. */
+/** `JSON.parse` with every large integer replaced. Several times slower; throws where the text is nested too deeply. */
+export function reviveLarge(text: string, replace: Replace): unknown {
+  // Every Node that we run on passes the third argument; TypeScript's library does not know it yet.
+  return JSON.parse(text, (_key: string, value: unknown, { source = '' }: { source?: string } = {}): unknown =>
+    isLarge(value) ? replace(source, value) : value,
+  );
+}
+
+/** Below this, a number that reads as an integer was written as one, or with more decimals than anyone writes. */
 const large = 2 ** 48;
 
-function isLarge(value: unknown): boolean {
-  return typeof value === 'number' && Math.abs(value) >= large && Number.isInteger(value);
+/** Whether the value reads as an integer, and may have been another number before it was parsed. */
+export function isLarge(value: unknown): value is number {
+  return typeof value === 'number' && (value >= large || value <= -large) && Number.isInteger(value);
 }
 
 function holdsLarge(value: unknown, depth: number): boolean {

@@ -1,104 +1,105 @@
-import { UpstreamError } from '../upstream-error.ts';
+import { UpstreamError, type UpstreamFault } from '../upstream-error.ts';
+import type { BreakerState } from '../upstream-metrics.ts';
 import { RollingCount } from './rolling-count.ts';
 
 const windowSeconds = 10;
 /** Fewer calls than this in the window prove nothing. */
-const fewestCalls = 20;
+const minCalls = 20;
 const failureShare = 0.5;
 /** In how many different seconds calls must have failed: a burst of failing calls, however large, is no outage. */
-const fewestSeconds = 3;
+const minFailingSeconds = 3;
 /** How long it stays open, doubled each time the probe fails. In milliseconds. */
 const firstOpenMs = 2_000;
-const longestOpenMs = 30_000;
+const maxOpenMs = 30_000;
 
-/** A call that was not made. Asking again before the probe would be refused as well. */
+/** A call that was not sent. A retry before the probe would be refused as well. */
 export class BreakerOpenError extends UpstreamError {
   constructor(retryAfterMs: number) {
     super('unavailable', { retryAfterMs });
   }
 }
 
-export type BreakerState = 'closed' | 'open' | 'half-open';
-type Verdict = 'success' | 'failure' | 'neither';
+/** What the end of a call proves about the upstream. */
+export type Verdict = 'success' | 'failure' | 'neither';
 
 /**
- * Spares an upstream that fails most of its calls, and our callers the wait: while it is open, calls are refused at once;
- * then a single probe decides whether it closes. (cockatiel's breaker was tried: there a probe whose caller left closes
- * the circuit, calls beside the probe wait instead of being refused, and an idle window keeps old failures for ever.)
+ * 4xx and unreadable bodies come from an upstream that is up. A timeout counts only if the call had a fair share of the
+ * time: a caller's short deadline, or a long time in the queue, is not a failure of the upstream.
+ */
+export function verdictOn(fault: UpstreamFault, elapsedMs: number, timeoutMs: number): Verdict {
+  if (fault === 'cancelled') return 'neither';
+  if (fault === 'timeout') return elapsedMs >= timeoutMs / 2 ? 'failure' : 'neither';
+  return fault === 'unavailable' ? 'failure' : 'success';
+}
+
+/**
+ * Spares an upstream that fails most of its calls, and callers the wait: while it is open, calls are refused at once; then a
+ * single probe decides whether it closes. (cockatiel's breaker was tried: there a probe whose caller disconnects closes the
+ * circuit, calls beside the probe wait instead of being refused, and an idle window keeps old failures.)
  */
 export class Breaker {
   readonly #calls = new RollingCount(windowSeconds);
   readonly #failures = new RollingCount(windowSeconds);
-  readonly #judge: (error: unknown, elapsedMs: number) => Verdict;
   readonly #onChange: (state: BreakerState) => void;
   #state: BreakerState = 'closed';
   #openMs = firstOpenMs;
-  /** Counts the changes of state: what began in an earlier state says nothing of this one. */
-  #period = 0;
+  /** Counts the changes of state: a call that began in an earlier state proves nothing about this one. Never 0. */
+  #period = 1;
   #probeAt = 0;
 
-  constructor(judge: (error: unknown, elapsedMs: number) => Verdict, onChange: (state: BreakerState) => void) {
-    this.#judge = judge;
+  constructor(onChange: (state: BreakerState) => void) {
     this.#onChange = onChange;
   }
 
-  /** Throws `unavailable`, with the time until the next probe, unless a call may be tried. */
-  refuseIfOpen(): void {
-    if (this.#state === 'closed') return;
-    const waitMs = this.#probeAt - performance.now();
-    if (this.#state === 'open' && waitMs <= 0) return;
-    throw new BreakerOpenError(Math.max(1, Math.ceil(waitMs)));
+  /** The error, with the time until the next probe, for a call that may not be sent; undefined for one that may. */
+  refusal(now: number): BreakerOpenError | undefined {
+    if (this.#state === 'closed') return undefined;
+    const waitMs = this.#probeAt - now;
+    if (this.#state === 'open' && waitMs <= 0) return undefined;
+    return new BreakerOpenError(Math.max(1, Math.ceil(waitMs)));
   }
 
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    this.refuseIfOpen();
-    const probing = this.#state === 'open';
-    if (probing) {
-      this.#probeAt = performance.now() + this.#openMs; // what a call beside the probe is told
-      this.#enter('half-open');
-    }
-    const period = this.#period;
-    const startedAt = performance.now();
-    let verdict: Verdict = 'success';
-    try {
-      return await call();
-    } catch (error) {
-      verdict = this.#judge(error, performance.now() - startedAt);
-      throw error;
-    } finally {
-      if (probing) this.#endProbe(verdict);
-      else if (period === this.#period) this.#count(verdict);
-    }
+  /** For a call that `refusal` permits. The returned period is for `leave`; it is negative for the probe. */
+  enter(now: number): number {
+    if (this.#state !== 'open') return this.#period;
+    this.#probeAt = now + this.#openMs; // announced to calls beside the probe
+    this.#enterState('half-open');
+    return -this.#period;
   }
 
-  #endProbe(verdict: Verdict): void {
+  leave(period: number, verdict: Verdict, now: number): void {
+    if (period < 0) this.#endProbe(verdict, now);
+    else if (period === this.#period) this.#count(verdict, now);
+  }
+
+  #endProbe(verdict: Verdict, now: number): void {
     if (verdict === 'success') {
       this.#openMs = firstOpenMs;
       this.#calls.reset();
       this.#failures.reset();
-      this.#enter('closed');
+      this.#enterState('closed');
     } else {
-      if (verdict === 'failure') this.#openMs = Math.min(longestOpenMs, this.#openMs * 2);
-      this.#open(verdict === 'failure' ? this.#openMs : 0); // a probe that says nothing is followed by another
+      if (verdict === 'failure') this.#openMs = Math.min(maxOpenMs, this.#openMs * 2);
+      this.#open(verdict === 'failure' ? this.#openMs : 0, now); // a probe that proves nothing is followed by another
     }
   }
 
-  #count(verdict: Verdict): void {
+  #count(verdict: Verdict, now: number): void {
     if (verdict === 'neither') return;
-    this.#calls.add();
+    this.#calls.add(now);
     if (verdict === 'success') return;
-    this.#failures.add();
-    const calls = this.#calls.total;
-    const isSustained = calls >= fewestCalls && this.#failures.seconds >= fewestSeconds;
-    if (isSustained && this.#failures.total >= calls * failureShare) this.#open(this.#openMs);
+    this.#failures.add(now);
+    const calls = this.#calls.total(now);
+    const isSustained = calls >= minCalls && this.#failures.seconds(now) >= minFailingSeconds;
+    if (isSustained && this.#failures.total(now) >= calls * failureShare) this.#open(this.#openMs, now);
   }
 
-  #open(forMs: number): void {
-    this.#probeAt = performance.now() + forMs;
-    this.#enter('open');
+  #open(forMs: number, now: number): void {
+    this.#probeAt = now + forMs;
+    this.#enterState('open');
   }
 
-  #enter(state: BreakerState): void {
+  #enterState(state: BreakerState): void {
     this.#state = state;
     this.#period++;
     this.#onChange(state);

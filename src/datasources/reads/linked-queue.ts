@@ -1,42 +1,43 @@
-/** Stands in at most one line at a time. */
-export interface Standing {
-  before?: this | undefined;
-  after?: this | undefined;
+/** A member of at most one queue at a time. The links belong to the queue. */
+export interface QueueNode {
+  previous?: this | undefined;
+  next?: this | undefined;
 }
 
 /**
- * First come, first served; anybody may leave from anywhere. (A `Set` would do, but V8 keeps what was deleted from a
- * long-lived one, and all that it refers to, until the next full collection.)
+ * First in, first out; a node may be removed from anywhere in constant time. (A `Set` would do, but V8 keeps what was
+ * deleted from a long-lived one, and everything it refers to, until the next full collection.)
  */
-export class Line<T extends Standing> {
-  first: T | undefined;
-  last: T | undefined;
+export class LinkedQueue<Node extends QueueNode> {
+  first: Node | undefined;
+  last: Node | undefined;
   size = 0;
 
-  join(one: T): void {
-    one.before = this.last;
-    if (this.last === undefined) this.first = one;
-    else this.last.after = one;
-    this.last = one;
+  add(node: Node): void {
+    node.previous = this.last;
+    if (this.last === undefined) this.first = node;
+    else this.last.next = node;
+    this.last = node;
     this.size++;
   }
 
-  /** For one who stands in this line. */
-  leave(one: T): void {
-    if (one.before === undefined) this.first = one.after;
-    else one.before.after = one.after;
-    if (one.after === undefined) this.last = one.before;
-    else one.after.before = one.before;
-    one.before = undefined;
-    one.after = undefined;
+  /** For a node of this queue. */
+  remove(node: Node): void {
+    if (node.previous === undefined) this.first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.last = node.previous;
+    else node.next.previous = node.previous;
+    node.previous = undefined;
+    node.next = undefined;
     this.size--;
   }
 
-  *[Symbol.iterator](): Generator<T> {
-    for (let one = this.first; one !== undefined; ) {
-      const next: T | undefined = one.after;
-      yield one; // who may leave meanwhile
-      one = next;
+  /** The node at hand may be removed during the iteration. */
+  *[Symbol.iterator](): Generator<Node> {
+    for (let node = this.first; node !== undefined; ) {
+      const next: Node | undefined = node.next;
+      yield node;
+      node = next;
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Counts what happened in the last `seconds`, to the second. */
+/** Counts events of the last `seconds`, to the second. `now` is in milliseconds, of a clock that never goes back. */
 export class RollingCount {
   readonly #counts: number[];
   #second = 0;
@@ -8,21 +8,21 @@ export class RollingCount {
     this.#counts = new Array<number>(seconds).fill(0);
   }
 
-  add(): void {
-    this.#forgetOld();
+  add(now: number): void {
+    this.#forgetOld(now);
     const slot = this.#second % this.#counts.length;
     this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
     this.#total++;
   }
 
-  get total(): number {
-    this.#forgetOld();
+  total(now: number): number {
+    this.#forgetOld(now);
     return this.#total;
   }
 
-  /** In how many of the seconds it happened. */
-  get seconds(): number {
-    this.#forgetOld();
+  /** The number of seconds with at least one event. */
+  seconds(now: number): number {
+    this.#forgetOld(now);
     return this.#counts.filter((count) => count > 0).length;
   }
 
@@ -31,16 +31,17 @@ export class RollingCount {
     this.#total = 0;
   }
 
-  #forgetOld(): void {
-    const now = Math.floor(performance.now() / 1_000);
-    if (now - this.#second >= this.#counts.length) this.reset();
+  #forgetOld(now: number): void {
+    const current = Math.floor(now / 1_000);
+    if (current <= this.#second) return;
+    if (current - this.#second >= this.#counts.length) this.reset();
     else {
-      for (let second = this.#second + 1; second <= now; second++) {
+      for (let second = this.#second + 1; second <= current; second++) {
         const slot = second % this.#counts.length;
         this.#total -= this.#counts[slot] ?? 0;
         this.#counts[slot] = 0;
       }
     }
-    this.#second = now;
+    this.#second = current;
   }
 }

@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Store } from '../cache/read-cache.ts';
 import type { Token } from '../token.ts';
 
-/** Where it is kept: a place that others may read. */
-interface Place {
+/** A store that others may read. */
+interface Backend {
   read(name: string): Promise<Buffer | undefined>;
   write(name: string, value: Buffer, ms: number): void;
 }
@@ -13,22 +13,22 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * Keeps texts so that only who holds the token can find, read or make one: both the name of an entry and the key that
- * encrypts it are derived from the token. Whatever does not open counts as not there.
+ * Keeps texts so that only a holder of the token can find, read or create one: both the name of an entry and its encryption
+ * key are derived from the token. An entry that cannot be decrypted counts as absent.
  */
-export function createSealedStore(place: Place, ttlMs: number): Store {
+export function createEncryptedStore(backend: Backend, ttlMs: number): Store {
   return {
     async read(token, name) {
-      const { hidden, key } = derive(token, name);
-      const sealed = await place.read(hidden);
+      const { storageKey, key } = derive(token, name);
+      const sealed = await backend.read(storageKey);
       return sealed === undefined ? undefined : open(sealed, key);
     },
     write(token, name, text) {
-      const { hidden, key } = derive(token, name);
-      place.write(hidden, seal(text, key), ttlMs);
+      const { storageKey, key } = derive(token, name);
+      backend.write(storageKey, seal(text, key), ttlMs);
     },
     remove(token, name) {
-      place.write(derive(token, name).hidden, Buffer.alloc(0), 1); // spares the place a command, and its user a right
+      backend.write(derive(token, name).storageKey, Buffer.alloc(0), 1); // spares the backend a command, and its user a right
     },
   };
 }
@@ -36,7 +36,7 @@ export function createSealedStore(place: Place, ttlMs: number): Store {
 /** A key for each entry: none is used often enough for two of its random nonces to meet. */
 function derive(token: Token, name: string) {
   const secret = token.derive(`linq-gateway cache ${name}`);
-  return { hidden: `cache:${secret.toString('base64url', 0, 32)}`, key: secret.subarray(32) };
+  return { storageKey: `cache:${secret.toString('base64url', 0, 32)}`, key: secret.subarray(32) };
 }
 
 function seal(text: string, key: Buffer): Buffer {

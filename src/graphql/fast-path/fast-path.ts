@@ -1,22 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
-import type { Caller, Context } from '../../context.ts';
+import type { Caller, Context, CreateContext } from '../../context.ts';
+import type { CallerSignal } from '../../datasources/reads/cancellation.ts';
 import type { PublicError } from '../../errors.ts';
 import { answerHeaders } from '../../http/headers.ts';
 import type { ServerContext } from '../../http/request-id.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
-import type { CompiledOperations } from './compiled-operations.ts';
+import type { Plans } from './plans.ts';
+import { run } from './run.ts';
 
 interface FastPathOptions {
-  readonly operations: CompiledOperations;
-  readonly contextOf: (caller: Caller) => Context;
+  readonly plans: Plans;
+  readonly contextOf: CreateContext;
   readonly readParams: ReadParams;
-  /** Called before an answer is written. */
-  readonly onAnswer: (record: RequestRecord, res: ServerResponse) => void;
-  readonly onAnswered: EndRequest;
-  /** The errors of an answer as a client sees them; undefined where they refuse the whole operation. */
+  readonly beforeSend: (record: RequestRecord, res: ServerResponse) => void;
+  readonly afterSend: EndRequest;
+  /** The errors of a response as a client sees them; undefined if they refuse the whole operation. */
   readonly publicErrors: (
     errors: readonly GraphQLError[],
     data: unknown,
@@ -24,7 +25,7 @@ interface FastPathOptions {
   ) => readonly PublicError[] | undefined;
 }
 
-/** Returns whether the request was taken. */
+/** Returns whether the request was handled; if not, nothing was read and nothing written. */
 type FastPath = (
   req: IncomingMessage,
   res: ServerResponse,
@@ -33,55 +34,49 @@ type FastPath = (
 ) => Promise<boolean>;
 
 /**
- * The detour for the commonest request of all: a JSON POST of an operation that was seen before, answered as JSON. Yoga's
- * pipeline decides nothing there that is not known in advance, and costs more than the read. It has no extension point in
- * front of its `Request` and `Response` objects, so this stands beside it, in this file alone: whatever is in the least
- * unusual goes to Yoga, and what is answered here is answered byte for byte as Yoga would (test/graphql/fast-path/fast-path.test.ts).
+ * The shortcut for the commonest request of all: a JSON POST of an operation that was seen before, with a JSON response.
+ * Yoga's pipeline decides nothing there that is not known in advance, and costs more than the read. It has no extension point
+ * in front of its `Request` and `Response` objects, so this stands beside it: whatever is in the least unusual goes to Yoga, and
+ * a response sent here is byte for byte what Yoga would send (test/graphql/fast-path/fast-path.test.ts).
  */
-export function createFastPath({
-  operations,
-  contextOf,
-  readParams,
-  onAnswer,
-  onAnswered,
-  publicErrors,
-}: FastPathOptions): FastPath {
+export function createFastPath(options: FastPathOptions): FastPath {
+  const { plans, contextOf, readParams, beforeSend, afterSend, publicErrors } = options;
   return async (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
     const params = contentType === undefined ? undefined : knownParams(body, readParams);
-    if (params === undefined) return false;
-    const operation = operations.find(params.query, params.operationName);
-    if (operation === undefined) return false;
+    const plan = params && plans.find(params.query, params.operationName);
+    if (contentType === undefined || params === undefined || plan === undefined) return false;
     let context: Context;
     try {
-      context = contextOf(new Connection(req, res, record, identity));
+      context = contextOf(new HttpCaller(req, res, record, identity), 'manual');
     } catch {
-      return false; // a header that says nothing: for Yoga to refuse
+      return false; // a malformed header: Yoga refuses it
     }
-    const execute = () => operation.query(undefined, context, params.variables ?? {});
-    const { data, errors } = await (record.trace === undefined ? execute() : record.trace.operation(execute));
-    if (data === undefined) return false; // the variables do not fit, nothing was read: for Yoga to refuse
-    let answer: object = { data };
-    let visible: readonly PublicError[] | undefined = [];
-    if (errors !== undefined && errors.length > 0) {
-      visible = publicErrors(errors as readonly GraphQLError[], data, record);
-      if (visible === undefined) return false; // nothing was read: for Yoga to refuse
-      answer = { errors: visible, data };
+    const execute = () => run(plan, params.variables ?? {}, context);
+    const result = await (record.trace === undefined ? execute() : record.trace.operation(execute));
+    if (result === undefined) return false;
+    let text: string;
+    if ('text' in result) {
+      record.note(true, []);
+      text = `{"data":${result.text}}`;
+    } else {
+      const errors = publicErrors(result.errors, result.data, record);
+      if (errors === undefined) return false;
+      record.note(true, errors);
+      text = JSON.stringify({ errors, data: result.data });
     }
-    record.note(true, visible);
-    onAnswer(record, res);
-    const text = JSON.stringify(answer);
+    beforeSend(record, res);
     const bytes = Buffer.byteLength(text);
-    // Text that is ASCII alone leaves in one piece with its headers, without being encoded.
     res.writeHead(200, {
       'x-request-id': record.requestId,
       ...answerHeaders,
       'Content-Type': contentType,
       'content-length': bytes,
     });
-    const isAnswered = !res.closed;
+    const isConnected = !res.closed;
+    // ASCII text is sent in one piece with the headers, without being encoded.
     res.end(text, bytes === text.length ? 'latin1' : 'utf8');
-    onAnswered(record, 200, isAnswered);
+    afterSend(record, 200, isConnected);
     return true;
   };
 }
@@ -118,7 +113,7 @@ function knownParams(body: string, readParams: ReadParams): KnownParams | undefi
 const json = 'application/json; charset=utf-8';
 const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
 
-/** What Yoga would answer as; undefined where that takes a longer look. */
+/** The type of Yoga's response; undefined where that takes a closer look. */
 export function contentTypeFor(accept: string | undefined): string | undefined {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
   for (const range of accept.split(',')) {
@@ -130,13 +125,12 @@ export function contentTypeFor(accept: string | undefined): string | undefined {
   return undefined;
 }
 
-/** The caller at the other end of a Node request, and whether it is gone: the response closed before it was finished. */
-class Connection implements Caller {
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
-
+/** The caller of a Node request. It has disconnected if the response closes before it is finished. */
+class HttpCaller implements Caller, CallerSignal {
   readonly requestId: string;
   readonly chats: Caller['chats'];
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
 
   constructor(
     req: IncomingMessage,
@@ -148,7 +142,6 @@ class Connection implements Caller {
     this.chats = chats;
     this.#req = req;
     this.#res = res;
-    res.setMaxListeners(0); // one for each read
   }
 
   readonly header = (name: string): string | undefined => {
@@ -156,7 +149,7 @@ class Connection implements Caller {
     return typeof value === 'string' ? value : value?.join(', ');
   };
 
-  get signal(): Caller['signal'] {
+  get signal(): CallerSignal {
     return this;
   }
 

@@ -31,9 +31,18 @@ describe('the cache of messages', () => {
     expect(textOf(first)).toBe('text 1');
     for (let reader = 0; reader < 3; reader++) expect(await gateway.query(query)).toEqual(first);
     expect(upstream.paths).toHaveLength(1);
-    await gateway.metric('linq_cache_total{outcome="miss"}', 1);
-    await gateway.metric('linq_cache_total{outcome="hit"}', 3);
-    await gateway.metric('linq_read_duration_seconds_count{outcome="found"}', 4);
+    await gateway.metric(
+      'linq_cache_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="miss"}',
+      1,
+    );
+    await gateway.metric(
+      'linq_cache_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="hit"}',
+      3,
+    );
+    await gateway.metric(
+      'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="found"}',
+      4,
+    );
   });
 
   it('asks anew when LINQ_CACHE_TTL_MS has passed', async () => {
@@ -85,7 +94,10 @@ describe('the cache of messages', () => {
       expect(textOf(await gateway.query(query, {}, { 'cache-control': directives }))).toBe('text 2');
       expect(textOf(await gateway.query(query, {}, { 'cache-control': directives }))).toBe('text 3');
       expect(textOf(await gateway.query(query))).toBe('text 3');
-      await gateway.metric('linq_cache_total{outcome="bypass"}', 2);
+      await gateway.metric(
+        'linq_cache_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="bypass"}',
+        2,
+      );
     },
   );
 

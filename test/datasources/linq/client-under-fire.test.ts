@@ -1,7 +1,9 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLinqClient, type LinqClientOptions } from '../../../src/datasources/linq/client.ts';
+import { chatMessageRoute } from '../../../src/datasources/linq/routes/chat-message.ts';
 import type { LinqId } from '../../../src/datasources/model.ts';
+import { Cancellation } from '../../../src/datasources/reads/cancellation.ts';
 import { Token } from '../../../src/datasources/token.ts';
 import type { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { startUpstream, type Upstream } from '../../support/upstream.ts';
@@ -28,10 +30,10 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
     requestsPerSecond: undefined,
     maxResponseBytes: 1_000_000,
     reportDrift: () => {},
-    meter: {
+    metrics: {
       read: () => {},
-      attempt: (outcome) => attempts.push(outcome),
-      retry: (reason) => retries.push(reason),
+      attempt: (_route, outcome) => attempts.push(outcome),
+      retry: (_route, reason) => retries.push(reason),
       queueWait: () => {},
       breaker: (state) => breaker.push(state),
       sharedFlight: () => {},
@@ -48,7 +50,11 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
     /** Reads a message that nobody else reads; the answer is its id, or the error. */
     read: ({ token = 'a', timeoutMs = longestMs, caller = new AbortController().signal } = {}) =>
       client
-        .getMessage({ chatId: '1' as LinqId, id: `${++reads}` as LinqId }, new Token(token), { timeoutMs, caller })
+        .get(
+          chatMessageRoute,
+          { chatId: '1' as LinqId, id: `${++reads}` as LinqId },
+          { token: new Token(token), timeoutMs, freshness: 'shared', cancellation: new Cancellation(caller) },
+        )
         .then(
           (found) => found?.id,
           (error: UpstreamError) => error,

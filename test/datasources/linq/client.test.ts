@@ -17,7 +17,7 @@ describe('single flight', () => {
     const first = gateway.query(query);
     const answerIt = await arrived.promise;
     const others = Array.from({ length: 9 }, () => gateway.query(query));
-    await gateway.metric('linq_shared_flights_total', 9);
+    await gateway.metric('linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}', 9);
     answerIt();
     for (const answer of await Promise.all([first, ...others])) {
       expect(answer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
@@ -35,10 +35,13 @@ describe('single flight', () => {
     const leaver = fetch(`${gateway.url}?query=${encodeURIComponent(query)}`, { signal: caller.signal });
     const answerIt = await arrived.promise;
     const stayer = gateway.query(query);
-    await gateway.metric('linq_shared_flights_total', 1);
+    await gateway.metric('linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}', 1);
     caller.abort();
     await expect(leaver).rejects.toThrow();
-    await gateway.metric('linq_read_duration_seconds_count{outcome="cancelled"}', 1);
+    await gateway.metric(
+      'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="cancelled"}',
+      1,
+    );
     answerIt();
     expect(await stayer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
     expect(upstream.paths).toHaveLength(1);
@@ -235,15 +238,15 @@ it('accounts for every read, attempt, retry, wait, shared flight and drift at /m
   expect(metrics.status).toBe(200);
   expect(metrics.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
   for (const line of [
-    'linq_read_duration_seconds_count{outcome="found"} 3',
-    'linq_read_duration_seconds_count{outcome="missing"} 1',
-    'linq_attempt_duration_seconds_count{outcome="unavailable"} 2',
-    'linq_attempt_duration_seconds_count{outcome="found"} 3',
-    'linq_retries_total{reason="unavailable"} 2',
+    'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="found"} 3',
+    'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="missing"} 1',
+    'linq_attempt_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="unavailable"} 2',
+    'linq_attempt_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="found"} 3',
+    'linq_retries_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",reason="unavailable"} 2',
     'linq_queue_wait_seconds_count 6',
     'linq_breaker_state{state="closed"} 1',
-    'linq_shared_flights_total 0',
-    'linq_drift_total{path="data.text",kind="type"} 1',
+    'linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"} 0',
+    'linq_drift_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",path="data.text",kind="type"} 1',
   ]) {
     expect(metrics.body).toContain(`${line}\n`);
   }

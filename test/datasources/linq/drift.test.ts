@@ -7,13 +7,13 @@ afterEach(() => vi.useRealTimers());
 it('counts every drift and warns once of each path and kind, however many unknown names the upstream invents', () => {
   const [counted, warned]: string[][] = [[], []];
   const report = createDriftReporter(
-    (path, kind) => counted?.push(`${path} ${kind}`),
-    (path, kind) => warned?.push(`${path} ${kind}`),
+    (_route, path, kind) => counted?.push(`${path} ${kind}`),
+    (_route, path, kind) => warned?.push(`${path} ${kind}`),
   );
-  for (let name = 0; name < 1_000; name++) report(`data.unknown${name}`, 'unknown');
-  report('data.text', 'type');
-  report('data.text', 'type');
-  report('data.text', 'missing');
+  for (let name = 0; name < 1_000; name++) report('/{id}', `data.unknown${name}`, 'unknown');
+  report('/{id}', 'data.text', 'type');
+  report('/{id}', 'data.text', 'type');
+  report('/{id}', 'data.text', 'missing');
   expect(counted).toHaveLength(1_003);
   expect(new Set(counted).size).toBe(100 + 1 + 2); // by name, as "other", and the two kinds at data.text
   expect(warned?.slice(100)).toEqual(['data.text type', 'data.text missing']);
@@ -24,11 +24,11 @@ it('warns again of what still goes on an hour later', () => {
   let counted = 0;
   const report = createDriftReporter(
     () => counted++,
-    (path, kind) => warned.push(`${path} ${kind}`),
+    (_route, path, kind) => warned.push(`${path} ${kind}`),
   );
   const reportAll = () => {
-    report('data.text', 'type');
-    report('data.new', 'unknown');
+    report('/{id}', 'data.text', 'type');
+    report('/{id}', 'data.new', 'unknown');
   };
   reportAll();
   vi.advanceTimersByTime(3_599_999);

@@ -1,19 +1,30 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Breaker } from '../../../src/datasources/reads/breaker.ts';
+import { Breaker, type Verdict } from '../../../src/datasources/reads/breaker.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
-type Verdict = 'success' | 'failure' | 'neither';
+/** As a read uses the breaker: it enters before its call, and leaves with the verdict on its end. */
+async function through(breaker: Breaker, call: () => Promise<unknown>): Promise<unknown> {
+  const refusal = breaker.refusal(performance.now());
+  if (refusal !== undefined) throw refusal;
+  const period = breaker.enter(performance.now());
+  let verdict: Verdict = 'success';
+  try {
+    return await call();
+  } catch (error) {
+    verdict = (error as { verdict: Verdict }).verdict;
+    throw error;
+  } finally {
+    breaker.leave(period, verdict, performance.now());
+  }
+}
 
 function createBreaker() {
   const states: string[] = [];
-  const breaker = new Breaker(
-    (error) => (error as { verdict: Verdict }).verdict,
-    (state) => states.push(state),
-  );
-  const run = (call: () => Promise<unknown>) => breaker.run(call).catch((error: unknown) => error);
+  const breaker = new Breaker((state) => states.push(state));
+  const run = (call: () => Promise<unknown>) => through(breaker, call).catch((error: unknown) => error);
   const call = (verdict: Verdict) =>
     run(() => (verdict === 'success' ? Promise.resolve('ok') : Promise.reject({ verdict })));
   const many = async (count: number, verdict: Verdict) => {
@@ -100,7 +111,7 @@ it('half-opens with one probe, refuses the calls beside it, and closes when it s
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
   const probe = Promise.withResolvers<string>();
-  const probing = breaker.run(() => probe.promise);
+  const probing = through(breaker, () => probe.promise);
   expect(states).toEqual(['open', 'half-open']);
   expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 2_000 });
   probe.resolve('ok');
@@ -114,10 +125,10 @@ it('lets no call through beside the probe, however long the probe takes', async 
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
   const probe = Promise.withResolvers<string>();
-  const probing = breaker.run(() => probe.promise);
+  const probing = through(breaker, () => probe.promise);
   await vi.advanceTimersByTimeAsync(9_000);
   expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 1 });
-  expect(() => breaker.refuseIfOpen()).toThrow(UpstreamError);
+  expect(breaker.refusal(performance.now())).toBeInstanceOf(UpstreamError);
   expect(states).toEqual(['open', 'half-open']);
   probe.resolve('ok');
   await probing;
@@ -199,7 +210,7 @@ it('leaves the verdict to the probe alone: a call from before it says nothing wh
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
   const probe = Promise.withResolvers<string>();
-  const probing = breaker.run(() => probe.promise);
+  const probing = through(breaker, () => probe.promise);
   await Promise.all(late.map((end) => end()));
   expect(states).toEqual(['open', 'half-open']);
   probe.resolve('ok');

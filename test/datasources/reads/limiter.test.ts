@@ -1,34 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Limiter } from '../../../src/datasources/reads/limiter.ts';
-import type { Interest } from '../../../src/datasources/reads/single-flight.ts';
 import { Token } from '../../../src/datasources/token.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
-import { WatchedStop } from '../watched-stop.ts';
+import { createLimiter, hurried, type Interest, patient, run, type TestLimiter } from './support.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
 const [a, b] = [new Token('a').digest, new Token('b').digest];
-const patient: Interest = { signal: new AbortController().signal, postpone: () => {}, ensureWanted: () => {} };
-const hurried = (deadlineMs: number): Interest => {
-  const stop = new AbortController();
-  return {
-    signal: stop.signal,
-    postpone: (waitMs, error) => waitMs > deadlineMs && stop.abort(error.after(waitMs)),
-    ensureWanted: () => {},
-  };
-};
-const createLimiter = (options: Partial<ConstructorParameters<typeof Limiter>[0]> = {}) =>
-  new Limiter({ maxConcurrency: 1, maxQueue: 1_000, requestsPerSecond: undefined, onAdmit: () => {}, ...options });
 const nothing = async () => {};
 const hang = () => new Promise<never>(() => {});
 const faultOf = (outcome: Promise<unknown>) => outcome.catch((error: UpstreamError) => error.fault);
 
 /** How many calls of this token start at once. They hang. */
-async function startable(limiter: Limiter, token: typeof a, asked = 20): Promise<number> {
+async function startable(limiter: TestLimiter, token: typeof a, asked = 20): Promise<number> {
   let started = 0;
   for (let call = 0; call < asked; call++) {
-    void limiter.run(token, patient, () => {
+    void run(limiter, token, patient, () => {
       started++;
       return hang();
     });
@@ -39,9 +26,9 @@ async function startable(limiter: Limiter, token: typeof a, asked = 20): Promise
 
 /** So many tokens that are heard of once, and no more. */
 let crowded = 0;
-async function crowd(limiter: Limiter, count: number): Promise<void> {
+async function crowd(limiter: TestLimiter, count: number): Promise<void> {
   for (let token = 0; token < count; token++) {
-    await limiter.run(new Token(`crowd ${crowded++}`).digest, patient, nothing);
+    await run(limiter, new Token(`crowd ${crowded++}`).digest, patient, nothing);
   }
 }
 
@@ -49,18 +36,18 @@ it("lets tokens take turns: one token's flood does not hold up another's call", 
   const limiter = createLimiter();
   const order: string[] = [];
   const call = (name: string) => async () => void order.push(name);
-  const flood = Array.from({ length: 100 }, () => limiter.run(a, patient, call('a')));
-  await Promise.all([...flood, limiter.run(b, patient, call('b')), limiter.run(b, patient, call('b'))]);
+  const flood = Array.from({ length: 100 }, () => run(limiter, a, patient, call('a')));
+  await Promise.all([...flood, run(limiter, b, patient, call('b')), run(limiter, b, patient, call('b'))]);
   expect(order.indexOf('b')).toBeLessThanOrEqual(2);
   expect(order.lastIndexOf('b')).toBeLessThanOrEqual(4);
 });
 
 it('keeps a slot free for others while more than one token is about, so that calls that hang lock nobody out', async () => {
   const limiter = createLimiter({ maxConcurrency: 8 });
-  await limiter.run(b, patient, async () => {});
-  for (let call = 0; call < 100; call++) void limiter.run(a, patient, () => new Promise(() => {}));
+  await run(limiter, b, patient, async () => {});
+  for (let call = 0; call < 100; call++) void run(limiter, a, patient, () => new Promise(() => {}));
   let served = false;
-  void limiter.run(b, patient, async () => {
+  void run(limiter, b, patient, async () => {
     served = true;
   });
   await vi.advanceTimersByTimeAsync(0);
@@ -69,24 +56,24 @@ it('keeps a slot free for others while more than one token is about, so that cal
 
 it('refuses the last of the longest line when the queue is full, so that a flood loses its own calls', async () => {
   const limiter = createLimiter({ maxQueue: 10 });
-  void limiter.run(a, patient, () => new Promise(() => {}));
+  void run(limiter, a, patient, () => new Promise(() => {}));
   const outcomes: string[] = [];
   const watch = (name: string, outcome: Promise<unknown>) =>
     outcome.catch((error: UpstreamError) => outcomes.push(`${name} ${error.fault}`));
   for (let call = 1; call <= 10; call++)
     watch(
       `a${call}`,
-      limiter.run(a, patient, async () => {}),
+      run(limiter, a, patient, async () => {}),
     );
   watch(
     'a11',
-    limiter.run(a, patient, async () => {}),
+    run(limiter, a, patient, async () => {}),
   );
   await vi.advanceTimersByTimeAsync(0);
   expect(outcomes).toEqual(['a11 overloaded']);
   watch(
     'b1',
-    limiter.run(b, patient, async () => {}),
+    run(limiter, b, patient, async () => {}),
   );
   await vi.advanceTimersByTimeAsync(0);
   expect(outcomes).toEqual(['a11 overloaded', 'a10 overloaded']);
@@ -97,7 +84,7 @@ it('starts no more calls than the rate of a token allows, one second of burst in
   const startedAt = performance.now();
   const starts: number[] = [];
   const calls = Array.from({ length: 60 }, () =>
-    limiter.run(a, patient, async () => void starts.push(performance.now() - startedAt)),
+    run(limiter, a, patient, async () => void starts.push(performance.now() - startedAt)),
   );
   await vi.advanceTimersByTimeAsync(5_100);
   await Promise.all(calls);
@@ -110,21 +97,21 @@ it('starts no more calls than the rate of a token allows, one second of burst in
 
 it('answers at once who could not be served in time at the rate of the token', async () => {
   const limiter = createLimiter({ maxConcurrency: 100, requestsPerSecond: 10 });
-  for (let call = 0; call < 20; call++) void limiter.run(a, patient, async () => {});
-  await expect(limiter.run(a, hurried(1_000), async () => {})).rejects.toMatchObject({
+  for (let call = 0; call < 20; call++) void run(limiter, a, patient, async () => {});
+  await expect(run(limiter, a, hurried(1_000), async () => {})).rejects.toMatchObject({
     fault: 'rate-limited',
     retryAfterMs: 1_100,
   });
-  await expect(limiter.run(b, hurried(1_000), async () => 'served')).resolves.toBe('served');
+  await expect(run(limiter, b, hurried(1_000), async () => 'served')).resolves.toBe('served');
 });
 
 it("holds a paused token's calls back, and nobody else's", async () => {
   const limiter = createLimiter({ maxConcurrency: 10 });
-  await limiter.run(b, patient, nothing); // known before the pause
+  await run(limiter, b, patient, nothing); // known before the pause
   limiter.pause(a, 1_000);
   const order: string[] = [];
-  void limiter.run(a, patient, async () => void order.push('a'));
-  void limiter.run(b, patient, async () => void order.push('b'));
+  void run(limiter, a, patient, async () => void order.push('a'));
+  void run(limiter, b, patient, async () => void order.push('b'));
   await vi.advanceTimersByTimeAsync(999);
   expect(order).toEqual(['b']);
   await vi.advanceTimersByTimeAsync(1);
@@ -134,35 +121,72 @@ it("holds a paused token's calls back, and nobody else's", async () => {
 it('gives the place of a caller that left to the next', async () => {
   const limiter = createLimiter();
   const first = Promise.withResolvers<void>();
-  void limiter.run(a, patient, () => first.promise);
+  void run(limiter, a, patient, () => first.promise);
   const stop = new AbortController();
-  const left = limiter.run(a, { ...patient, signal: stop.signal }, async () => 'never');
-  const next = limiter.run(a, patient, async () => 'served');
+  const left = run(limiter, a, { ...patient, signal: stop.signal }, async () => 'never');
+  const next = run(limiter, a, patient, async () => 'served');
   stop.abort(new UpstreamError('cancelled'));
   await expect(left).rejects.toMatchObject({ fault: 'cancelled' });
   first.resolve();
   await expect(next).resolves.toBe('served');
 });
 
-it('leaves no listener behind, whether a call is admitted or refused', async () => {
-  const limiter = createLimiter({ maxQueue: 1 });
+it('fails a call that cannot be sent, and no other, and gives its slot to the next', async () => {
+  const limiter = createLimiter();
   const first = Promise.withResolvers<void>();
-  void limiter.run(a, patient, () => first.promise);
-  const [admitted, refused] = [new WatchedStop(), new WatchedStop()];
-  const served = limiter.run(a, { ...patient, signal: admitted }, async () => 'served');
-  expect(await faultOf(limiter.run(a, { ...patient, signal: refused }, nothing))).toBe('overloaded');
+  const carried = run(limiter, a, patient, () => first.promise);
+  const failing = run(limiter, a, patient, () => {
+    throw new Error('a bug');
+  });
+  const next = run(limiter, a, patient, async () => 'served');
   first.resolve();
-  expect(await served).toBe('served');
-  expect([admitted.added, admitted.removed, refused.added, refused.removed]).toEqual([1, 1, 1, 1]);
+  expect(await carried).toBeUndefined();
+  await expect(failing).rejects.toThrow('a bug');
+  expect(await next).toBe('served');
+});
+
+it('admits calls that end at once one after the other, however many: none nests in another', async () => {
+  const limiter = createLimiter({ maxQueue: 100_000 });
+  const lane = limiter.laneOf(a);
+  let slot: { onFree: () => void } | undefined;
+  let ended = 0;
+  const call = (end: (connection: { onFree: () => void }) => void) => ({
+    isOver: false,
+    queuedAt: 0,
+    enqueued() {},
+    announceDelay() {},
+    refuse() {},
+    fail() {},
+    admit: end,
+  });
+  limiter.enter(
+    call((connection) => {
+      slot = connection;
+    }),
+    lane,
+    0,
+  );
+  for (let count = 0; count < 50_000; count++) {
+    limiter.enter(
+      call((connection) => {
+        ended++;
+        connection.onFree();
+      }),
+      lane,
+      0,
+    );
+  }
+  slot?.onFree();
+  expect(ended).toBe(50_000);
 });
 
 it('lets nobody overtake those in line, though the time of the first has come and its timer has not run', async () => {
   const limiter = createLimiter({ maxConcurrency: 8 });
   const order: string[] = [];
   limiter.pause(a, 1_000);
-  void limiter.run(a, patient, async () => void order.push('first'));
+  void run(limiter, a, patient, async () => void order.push('first'));
   const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_000);
-  void limiter.run(a, patient, async () => void order.push('second'));
+  void run(limiter, a, patient, async () => void order.push('second'));
   now.mockRestore();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(order).toEqual(['first', 'second']);
@@ -172,8 +196,8 @@ it('tells how long each call waited, also one that did not', async () => {
   const waits: number[] = [];
   const limiter = createLimiter({ onAdmit: (waitedMs) => waits.push(waitedMs) });
   const first = Promise.withResolvers<void>();
-  void limiter.run(a, patient, () => first.promise);
-  const second = limiter.run(a, patient, nothing);
+  void run(limiter, a, patient, () => first.promise);
+  const second = run(limiter, a, patient, nothing);
   await vi.advanceTimersByTimeAsync(500);
   first.resolve();
   await second;
@@ -183,16 +207,16 @@ it('tells how long each call waited, also one that did not', async () => {
 it('does not start a call whose callers have left already', async () => {
   const signal = AbortSignal.abort(new UpstreamError('cancelled'));
   const call = vi.fn();
-  expect(await faultOf(createLimiter().run(a, { ...patient, signal }, call))).toBe('cancelled');
+  expect(await faultOf(run(createLimiter(), a, { ...patient, signal }, call))).toBe('cancelled');
   expect(call).not.toHaveBeenCalled();
 });
 
 it('refuses the newcomer when its line is as long as the longest', async () => {
   const limiter = createLimiter({ maxQueue: 2 });
-  void limiter.run(a, patient, hang);
+  void run(limiter, a, patient, hang);
   const refused: string[] = [];
   for (const [name, token] of Object.entries({ a, b, c: new Token('c').digest })) {
-    void limiter.run(token, patient, hang).catch((error: UpstreamError) => refused.push(`${name} ${error.fault}`));
+    void run(limiter, token, patient, hang).catch((error: UpstreamError) => refused.push(`${name} ${error.fault}`));
   }
   await vi.advanceTimersByTimeAsync(0);
   expect(refused).toEqual(['c overloaded']);
@@ -208,7 +232,7 @@ it.each([
   [64, 56],
 ])('of %i slots gives one token no more than %i while another is about', async (maxConcurrency, most) => {
   const limiter = createLimiter({ maxConcurrency });
-  await limiter.run(b, patient, nothing);
+  await run(limiter, b, patient, nothing);
   expect(await startable(limiter, a, 100)).toBe(most);
   expect(await startable(limiter, b, 1)).toBe(maxConcurrency === 1 ? 0 : 1);
 });
@@ -221,11 +245,11 @@ describe('a pause', () => {
   it('is announced to the calls in line: who cannot wait is answered at once, and the others wait', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
-    void limiter.run(a, patient, () => first.promise);
+    void run(limiter, a, patient, () => first.promise);
     const order: string[] = [];
-    const hasty = [1, 2, 3].map(() => limiter.run(a, hurried(600), hang).catch((error: unknown) => error));
-    void limiter.run(a, hurried(1_000), async () => void order.push('a'));
-    void limiter.run(b, hurried(600), async () => void order.push('b'));
+    const hasty = [1, 2, 3].map(() => run(limiter, a, hurried(600), hang).catch((error: unknown) => error));
+    void run(limiter, a, hurried(1_000), async () => void order.push('a'));
+    void run(limiter, b, hurried(600), async () => void order.push('b'));
     limiter.pause(a, 1_000);
     const refusal = { fault: 'rate-limited', retryAfterMs: 1_000 };
     expect(await Promise.all(hasty)).toMatchObject([refusal, refusal, refusal]);
@@ -239,9 +263,9 @@ describe('a pause', () => {
   it('is announced with the rate of the token on top: each call in line is told of its own turn', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 1 });
     const told: number[] = [];
-    const listening = (): Interest => ({ ...patient, postpone: (waitMs) => told.push(waitMs) });
-    await limiter.run(a, patient, nothing);
-    for (let call = 0; call < 3; call++) void limiter.run(a, listening(), hang);
+    const listening = (): Interest => ({ ...patient, announce: (waitMs) => told.push(waitMs) });
+    await run(limiter, a, patient, nothing);
+    for (let call = 0; call < 3; call++) void run(limiter, a, listening(), hang);
     expect(told.splice(0)).toEqual([1_000, 2_000, 3_000]);
     limiter.pause(a, 1_500);
     expect(told).toEqual([1_500, 2_500, 3_500]); // one permit comes in during the pause, and is kept
@@ -249,9 +273,9 @@ describe('a pause', () => {
 
   it('tells a call in line of its turn without counting those who leave because of it', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 1 });
-    await limiter.run(a, patient, nothing);
-    const hasty = faultOf(limiter.run(a, hurried(1_200), hang));
-    const outcome = Promise.race([limiter.run(a, hurried(2_300), async () => 'served'), hasty.then(() => hang())]);
+    await run(limiter, a, patient, nothing);
+    const hasty = faultOf(run(limiter, a, hurried(1_200), hang));
+    const outcome = Promise.race([run(limiter, a, hurried(2_300), async () => 'served'), hasty.then(() => hang())]);
     limiter.pause(a, 1_500); // too long for the first, whose turn the second then has
     expect(await hasty).toBe('rate-limited');
     await vi.advanceTimersByTimeAsync(1_500);
@@ -263,7 +287,7 @@ describe('a pause', () => {
     limiter.pause(a, 1_000);
     limiter.pause(a, 10);
     let served = false;
-    void limiter.run(a, patient, async () => {
+    void run(limiter, a, patient, async () => {
       served = true;
     });
     await vi.advanceTimersByTimeAsync(999);
@@ -275,9 +299,9 @@ describe('a pause', () => {
   it('holds back a call that stood in line for a slot before it began', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
-    void limiter.run(b, patient, () => first.promise);
+    void run(limiter, b, patient, () => first.promise);
     let servedAt: number | undefined;
-    void limiter.run(a, patient, async () => {
+    void run(limiter, a, patient, async () => {
       servedAt = performance.now();
     });
     const pausedAt = performance.now();
@@ -290,9 +314,9 @@ describe('a pause', () => {
 
   it('wakes a token with one timer, however many calls wait, and with none when they have all left', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 0.125 });
-    await limiter.run(a, patient, nothing);
+    await run(limiter, a, patient, nothing);
     const callers = Array.from({ length: 10 }, () => new AbortController());
-    const waiting = callers.map(({ signal }) => faultOf(limiter.run(a, { ...patient, signal }, hang)));
+    const waiting = callers.map(({ signal }) => faultOf(run(limiter, a, { ...patient, signal }, hang)));
     expect(vi.getTimerCount()).toBe(1);
     limiter.pause(a, 1_000);
     for (const caller of callers) {
@@ -307,10 +331,10 @@ describe('a pause', () => {
     const limiter = createLimiter();
     limiter.pause(a, 1_000);
     const caller = new AbortController();
-    const left = faultOf(limiter.run(a, { ...patient, signal: caller.signal }, hang));
+    const left = faultOf(run(limiter, a, { ...patient, signal: caller.signal }, hang));
     caller.abort(new UpstreamError('cancelled'));
     await left;
-    const next = limiter.run(a, patient, async () => 'served');
+    const next = run(limiter, a, patient, async () => 'served');
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await next).toBe('served');
   });
@@ -322,9 +346,9 @@ it('tells a call the rate and the pause together, and keeps what it was told', a
   const startedAt = performance.now();
   const served: number[] = [];
   const outcomes = Array.from({ length: 24 }, () =>
-    limiter
-      .run(a, hurried(1_500), async () => void served.push(performance.now() - startedAt))
-      .catch((error: UpstreamError) => error.retryAfterMs),
+    run(limiter, a, hurried(1_500), async () => void served.push(performance.now() - startedAt)).catch(
+      (error: UpstreamError) => error.retryAfterMs,
+    ),
   );
   await vi.advanceTimersByTimeAsync(5_000);
   const told = (await Promise.all(outcomes)).filter((waitMs) => waitMs !== undefined);
@@ -338,40 +362,40 @@ describe('a token that is not heard of for a minute', () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     await crowd(limiter, 500);
     await vi.advanceTimersByTimeAsync(61_000);
-    for (let call = 0; call < 600; call++) await limiter.run(a, patient, nothing);
+    for (let call = 0; call < 600; call++) await run(limiter, a, patient, nothing);
     // The last of the crowd was in use until now.
     await vi.advanceTimersByTimeAsync(61_000);
-    await limiter.run(a, patient, nothing);
+    await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(8);
   });
 
   it('counts as another one until then', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
-    await limiter.run(b, patient, nothing);
+    await run(limiter, b, patient, nothing);
     await vi.advanceTimersByTimeAsync(59_000);
-    for (let call = 0; call < 10; call++) await limiter.run(a, patient, nothing);
+    for (let call = 0; call < 10; call++) await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(7);
   });
 
   it('is forgotten past one that is busy', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     const busy = Promise.withResolvers<void>();
-    const ending = limiter.run(b, patient, () => busy.promise);
+    const ending = run(limiter, b, patient, () => busy.promise);
     await crowd(limiter, 500);
     for (let minute = 0; minute < 2; minute++) {
       await vi.advanceTimersByTimeAsync(61_000);
-      for (let call = 0; call < 600; call++) await limiter.run(a, patient, nothing);
+      for (let call = 0; call < 600; call++) await run(limiter, a, patient, nothing);
     }
     busy.resolve();
     await ending;
     await vi.advanceTimersByTimeAsync(61_000);
-    await limiter.run(a, patient, nothing);
+    await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(8);
   });
 
   it('is not forgotten while its calls are in flight, so that it gets no further share', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
-    await limiter.run(b, patient, nothing);
+    await run(limiter, b, patient, nothing);
     expect(await startable(limiter, a, 6)).toBe(6);
     for (let minute = 0; minute < 3; minute++) {
       await crowd(limiter, 10);
@@ -385,9 +409,9 @@ describe('a token that is not heard of for a minute', () => {
   it('is not forgotten while its calls wait for a slot, so that a pause still meets them', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
-    void limiter.run(b, patient, () => first.promise);
+    void run(limiter, b, patient, () => first.promise);
     let served = false;
-    const waiting = limiter.run(a, patient, async () => {
+    const waiting = run(limiter, a, patient, async () => {
       served = true;
     });
     for (let minute = 0; minute < 3; minute++) {
@@ -406,24 +430,24 @@ describe('a token that is not heard of for a minute', () => {
   it('counts from the end of its last call, however long that was', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     const busy = Promise.withResolvers<void>();
-    const ending = limiter.run(b, patient, () => busy.promise);
-    await limiter.run(a, patient, nothing);
+    const ending = run(limiter, b, patient, () => busy.promise);
+    await run(limiter, a, patient, nothing);
     for (let minute = 0; minute < 3; minute++) {
       await vi.advanceTimersByTimeAsync(61_000);
-      await limiter.run(a, patient, nothing);
+      await run(limiter, a, patient, nothing);
     }
     busy.resolve();
     await ending;
-    for (let call = 0; call < 10; call++) await limiter.run(a, patient, nothing);
+    for (let call = 0; call < 10; call++) await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(7);
   });
 
   it('counts from its last call, also if it was alone for as long as that', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
-    await limiter.run(b, patient, nothing);
+    await run(limiter, b, patient, nothing);
     await vi.advanceTimersByTimeAsync(61_000);
-    await limiter.run(b, patient, nothing);
-    for (let call = 0; call < 10; call++) await limiter.run(a, patient, nothing);
+    await run(limiter, b, patient, nothing);
+    for (let call = 0; call < 10; call++) await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(7);
   });
 
@@ -438,7 +462,7 @@ describe('a token that is not heard of for a minute', () => {
 
   it('is not forgotten before its rate allows for a whole second of burst again', async () => {
     const limiter = createLimiter({ maxConcurrency: 8, requestsPerSecond: 0.01 });
-    await limiter.run(a, patient, nothing);
+    await run(limiter, a, patient, nothing);
     await crowd(limiter, 10);
     await vi.advanceTimersByTimeAsync(61_000);
     await crowd(limiter, 10);
@@ -451,9 +475,9 @@ describe('more than ten thousand tokens', () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     await crowd(limiter, 12_000);
     await vi.advanceTimersByTimeAsync(61_000);
-    for (let call = 0; call < 10_100; call++) await limiter.run(a, patient, nothing); // each forgets one
+    for (let call = 0; call < 10_100; call++) await run(limiter, a, patient, nothing); // each forgets one
     await vi.advanceTimersByTimeAsync(61_000);
-    await limiter.run(a, patient, nothing);
+    await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(8);
   });
 
@@ -461,7 +485,7 @@ describe('more than ten thousand tokens', () => {
     const limiter = createLimiter({ maxConcurrency: 64, requestsPerSecond: 5 });
     const burst = async () => {
       const outcomes = await Promise.all(
-        Array.from({ length: 20 }, () => faultOf(limiter.run(a, hurried(0), nothing))),
+        Array.from({ length: 20 }, () => faultOf(run(limiter, a, hurried(0), nothing))),
       );
       return outcomes.filter((outcome) => outcome === undefined).length;
     };

@@ -1,53 +1,53 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Line, type Standing } from '../../../src/datasources/reads/linked-queue.ts';
+import { LinkedQueue, type QueueNode } from '../../../src/datasources/reads/linked-queue.ts';
 
-interface Person extends Standing {
+interface Item extends QueueNode {
   readonly name: number;
 }
 
-function lineOf(count: number): { line: Line<Person>; people: Person[] } {
-  const line = new Line<Person>();
-  const people = Array.from({ length: count }, (_, name): Person => ({ name }));
-  for (const person of people) line.join(person);
-  return { line, people };
+function queueOf(count: number): { queue: LinkedQueue<Item>; items: Item[] } {
+  const queue = new LinkedQueue<Item>();
+  const items = Array.from({ length: count }, (_, name): Item => ({ name }));
+  for (const item of items) queue.add(item);
+  return { queue, items };
 }
 
-it('keeps the order of arrival, whoever leaves from wherever', () => {
-  const moves = fc.array(fc.option(fc.nat()), { maxLength: 50 }); // null joins, a number leaves
+it('keeps the order of arrival, whatever is removed from wherever', () => {
+  const moves = fc.array(fc.option(fc.nat()), { maxLength: 50 }); // null adds, a number removes
   fc.assert(
     fc.property(moves, (script) => {
-      const { line } = lineOf(0);
-      const expected: Person[] = [];
+      const { queue } = queueOf(0);
+      const expected: Item[] = [];
       for (const [name, move] of script.entries()) {
         if (move === null || expected.length === 0) {
-          const person = { name };
-          line.join(person);
-          expected.push(person);
+          const item = { name };
+          queue.add(item);
+          expected.push(item);
         } else {
-          for (const leaver of expected.splice(move % expected.length, 1)) line.leave(leaver);
+          for (const removed of expected.splice(move % expected.length, 1)) queue.remove(removed);
         }
-        expect([...line].map((person) => person.name)).toEqual(expected.map((person) => person.name));
-        expect([line.first, line.last, line.size]).toEqual([expected[0], expected.at(-1), expected.length]);
+        expect([...queue].map((item) => item.name)).toEqual(expected.map((item) => item.name));
+        expect([queue.first, queue.last, queue.size]).toEqual([expected[0], expected.at(-1), expected.length]);
       }
     }),
   );
 });
 
-it('goes on to the next when the one it has come to leaves', () => {
-  const { line } = lineOf(3);
+it('continues an iteration whose current item is removed', () => {
+  const { queue } = queueOf(3);
   const met: number[] = [];
-  for (const person of line) {
-    met.push(person.name);
-    line.leave(person);
+  for (const item of queue) {
+    met.push(item.name);
+    queue.remove(item);
   }
   expect(met).toEqual([0, 1, 2]);
-  expect(line.size).toBe(0);
+  expect(queue.size).toBe(0);
 });
 
-it('keeps nobody who has left', () => {
-  const { line, people } = lineOf(3);
-  for (const person of people) line.leave(person);
-  expect(people).toEqual([{ name: 0 }, { name: 1 }, { name: 2 }]);
-  expect([line.first, line.last]).toEqual([undefined, undefined]);
+it('keeps no reference to what was removed', () => {
+  const { queue, items } = queueOf(3);
+  for (const item of items) queue.remove(item);
+  expect(items).toEqual([{ name: 0 }, { name: 1 }, { name: 2 }]);
+  expect([queue.first, queue.last]).toEqual([undefined, undefined]);
 });

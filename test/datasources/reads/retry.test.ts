@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BreakerOpenError } from '../../../src/datasources/reads/breaker.ts';
-import { RetryBudget, StaleConnectionError, withRetries } from '../../../src/datasources/reads/retry.ts';
-import type { Interest } from '../../../src/datasources/reads/single-flight.ts';
-import { Stop } from '../../../src/datasources/reads/stop.ts';
-import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
-import { WatchedStop } from '../watched-stop.ts';
+import { StaleConnectionError } from '../../../src/datasources/reads/connection.ts';
+import type { Reads } from '../../../src/datasources/reads/reads.ts';
+import { createReads, read, silentMetrics, TestConnection } from './support.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => {
@@ -12,56 +9,52 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const passing = new UpstreamError('unavailable', { status: 503 });
 /** Timers count whole milliseconds. */
 const closeTo = (ms: number) => expect.toSatisfy((at: number) => Math.abs(at - ms) <= 2);
 const stale = new StaleConnectionError('');
 
-/** Waits for as long as it is told, or, with `patienceMs`, only if it is no longer than that. */
-function interestOf(patienceMs = Number.POSITIVE_INFINITY, signal = new Stop()): Interest & { told: number[] } {
-  const told: number[] = [];
-  const postpone: Interest['postpone'] = (waitMs, error) => {
-    told.push(waitMs);
-    if (waitMs > patienceMs) signal.abort(error.after(waitMs));
-  };
-  return { signal, postpone, told, ensureWanted: () => {} };
-}
+/** How a call ends: a status, perhaps with `Retry-After`, or an error. After the last of a script calls succeed. */
+type End = number | { readonly status: number; readonly retryAfter: string } | Error;
 
-/** Fails with these errors, one for each attempt, and then succeeds. */
-function read(script: readonly unknown[], { budget = new RetryBudget(), interest = interestOf() } = {}) {
+function createScripted(script: readonly End[], timeoutMs = 100_000) {
   const startedAt = performance.now();
   const attempts: number[] = [];
   const retries: string[] = [];
-  const outcome = withRetries(
-    async () => {
-      const error = script[attempts.push(performance.now() - startedAt) - 1];
-      if (error !== undefined) throw error;
-      return 'ok';
-    },
-    { budget, interest, onRetry: (reason) => retries.push(reason) },
-  ).catch((error: unknown) => error);
-  return { outcome, attempts, retries };
+  const connection = () =>
+    new TestConnection((call, connection) => {
+      const end = script[attempts.push(performance.now() - startedAt) - 1] ?? 200;
+      queueMicrotask(() => {
+        if (end instanceof Error) connection.fail(call, end);
+        else if (typeof end === 'number') connection.respond(call, end, 'ok');
+        else connection.respond(call, end.status, '', end.retryAfter);
+      });
+    });
+  const reads: Reads = createReads(Array.from({ length: 100 }, connection), {
+    timeoutMs,
+    metrics: { ...silentMetrics, retry: (_route, reason) => retries.push(reason) },
+  });
+  return { reads, attempts, retries };
 }
 
-describe('the pause before a retry', () => {
+describe('the delay before a retry', () => {
   it.each([
     [0, [0, 0]],
     [0.5, [50, 100]],
     [0.999, [99.9, 199.8]],
-  ])('is drawn from 0 to 100 ms, then from 0 to 200 ms: at %d of it the pauses are %j', async (share, pauses) => {
+  ])('is drawn from 0 to 100 ms, then from 0 to 200 ms: at %d of it the delays are %j', async (share, delays) => {
     vi.spyOn(Math, 'random').mockReturnValue(share);
-    const interest = interestOf();
-    const { outcome, attempts } = read([passing, passing], { interest });
+    const { reads, attempts } = createScripted([503, 503]);
+    const outcome = read(reads, { timeoutMs: 100_000 });
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await outcome).toBe('ok');
-    expect(interest.told).toEqual(pauses);
-    const [first = 0, second = 0] = pauses;
+    const [first = 0, second = 0] = delays;
     expect(attempts).toEqual([0, closeTo(first), closeTo(first + second)]);
   });
 
-  it('is drawn anew for each retry', async () => {
+  it('is drawn again for each retry', async () => {
     vi.spyOn(Math, 'random').mockReturnValueOnce(0.1).mockReturnValueOnce(0.7);
-    const { attempts } = read([passing, passing]);
+    const { reads, attempts } = createScripted([503, 503]);
+    void read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(attempts).toEqual([0, 10, 150]);
   });
@@ -70,51 +63,50 @@ describe('the pause before a retry', () => {
     [0, [0, 1_000]],
     [0.5, [0, 1_050]],
     [0.99, [0, 1_099]],
-  ])('comes on top of what Linq asks for, so that reads do not return at one instant: %d', async (share, times) => {
+  ])('is added to `Retry-After`, so that reads do not return at one instant: %d', async (share, times) => {
     vi.spyOn(Math, 'random').mockReturnValue(share);
-    const { attempts } = read([new UpstreamError('rate-limited', { status: 429, retryAfterMs: 1_000 })]);
+    const { reads, attempts } = createScripted([{ status: 429, retryAfter: '1' }]);
+    void read(reads, { timeoutMs: 2_000 });
     await vi.advanceTimersByTimeAsync(2_000);
     expect(attempts).toEqual(times);
   });
 
-  it('is told to the readers in whole, and ends for those who leave', async () => {
+  it('is announced to the readers in full, and ends for those who cannot wait for it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    const { outcome, attempts } = read([new UpstreamError('unavailable', { status: 503, retryAfterMs: 1_000 })], {
-      interest: interestOf(1_049),
-    });
-    expect(await outcome).toMatchObject({ fault: 'unavailable', status: 503, retryAfterMs: 1_050 });
+    const { reads, attempts } = createScripted([{ status: 503, retryAfter: '1' }]);
+    const outcome = await read(reads, { timeoutMs: 1_049 });
+    expect(outcome).toMatchObject({ fault: 'unavailable', status: 503, retryAfterMs: 1_050, subject: 'the text' });
     expect(attempts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1_049);
     expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('leaves no listener behind', async () => {
-    const signal = new WatchedStop();
-    const { outcome } = read([passing, passing], { interest: interestOf(undefined, signal) });
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(await outcome).toBe('ok');
-    expect([signal.added, signal.removed]).toEqual([2, 2]);
   });
 });
 
 describe('the number of attempts', () => {
   it('is three', async () => {
-    const { outcome, attempts, retries } = read(Array(9).fill(passing));
+    const { reads, attempts, retries } = createScripted(Array(9).fill(503));
+    const outcome = read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await outcome).toBe(passing);
+    expect(await outcome).toMatchObject({ fault: 'unavailable', status: 503 });
     expect(attempts).toHaveLength(3);
     expect(retries).toEqual(['unavailable', 'unavailable']);
   });
 
-  it('is one when the breaker is open: the read is answered at once, for whatever time there is to wait', async () => {
-    const refusal = new BreakerOpenError(1);
-    const { outcome, attempts, retries } = read([refusal]);
-    expect(await outcome).toBe(refusal);
-    expect(attempts).toHaveLength(1);
-    expect(retries).toEqual([]);
+  it('is none when the breaker is open: the read fails at once, whatever time is left to wait', async () => {
+    const { reads, attempts } = createScripted(Array(60).fill(500));
+    for (let second = 0; second < 3; second++) {
+      const outcomes = Array.from({ length: 20 }, (_, id) => read(reads, { id: `${second}-${id}` }));
+      await vi.advanceTimersByTimeAsync(1_000);
+      await Promise.all(outcomes);
+    }
+    const before = attempts.length;
+    expect(await read(reads, { timeoutMs: 100_000 })).toMatchObject({ fault: 'unavailable', status: undefined });
+    expect(attempts).toHaveLength(before);
   });
 
-  it('does not count the first attempt on a dead connection, which is made again at once', async () => {
-    const { outcome, attempts, retries } = read([stale, passing, passing]);
+  it('does not count the first attempt on a dead connection, which is sent again at once', async () => {
+    const { reads, attempts, retries } = createScripted([stale, 503, 503]);
+    const outcome = read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await outcome).toBe('ok');
     expect(attempts).toHaveLength(4);
@@ -123,39 +115,39 @@ describe('the number of attempts', () => {
   });
 
   it('takes a second dead connection for an upstream that is unavailable', async () => {
-    const { outcome, attempts, retries } = read(Array(9).fill(stale));
+    const { reads, attempts, retries } = createScripted(Array(9).fill(stale));
+    const outcome = read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await outcome).toMatchObject({ fault: 'unavailable', cause: stale });
     expect(attempts).toHaveLength(4);
     expect(retries).toEqual(['stale-connection', 'unavailable', 'unavailable']);
   });
+
+  it('is one for an error of ours, which proves nothing about the upstream and is passed on as it is', async () => {
+    const bug = new TypeError('a bug');
+    const { reads, attempts } = createScripted([bug]);
+    expect(await read(reads)).toBe(bug);
+    expect(attempts).toHaveLength(1);
+  });
 });
 
 describe('the budget', () => {
-  it('is not used up by retries that nobody waits for, nor are they counted', async () => {
-    const budget = new RetryBudget();
-    const later = new UpstreamError('rate-limited', { status: 429, retryAfterMs: 60_000 });
-    for (let reader = 0; reader < 100; reader++) {
-      const { outcome, retries } = read([later], { budget, interest: interestOf(10_000) });
-      expect(await outcome).toMatchObject({ fault: 'rate-limited' });
-      expect(retries).toEqual([]);
+  it('is not used up by retries that no reader waits for, nor are they counted', async () => {
+    const { reads, retries } = createScripted([...Array(100).fill({ status: 503, retryAfter: '60' }), 503, 503]);
+    for (let id = 0; id < 100; id++) {
+      expect(await read(reads, { id: `${id}`, timeoutMs: 10_000 })).toMatchObject({ fault: 'unavailable' });
+      await vi.advanceTimersByTimeAsync(0);
     }
-    const { outcome, retries } = read([passing, passing], { budget });
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(await outcome).toBe('ok');
-    expect(retries).toHaveLength(2);
+    expect(retries).toEqual([]);
   });
 
   it('ends the retries of an outage, and is there again ten seconds later', async () => {
-    const budget = new RetryBudget();
-    const outage = Array.from({ length: 11 }, () => read([passing], { budget }));
+    const { reads } = createScripted(Array(11).fill(503));
+    const outage = Array.from({ length: 11 }, (_, id) => read(reads, { id: `${id}` }));
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(
-      (await Promise.all(outage.map(({ outcome }) => outcome))).filter((answer) => answer === passing),
-    ).toHaveLength(1);
+    const failed = (await Promise.all(outage)).filter((outcome) => outcome !== 'ok');
+    expect(failed).toMatchObject([{ fault: 'unavailable', status: 503 }]);
     await vi.advanceTimersByTimeAsync(10_000);
-    const { outcome } = read([passing], { budget });
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(await outcome).toBe('ok');
+    expect(await read(reads)).toBe('ok');
   });
 });

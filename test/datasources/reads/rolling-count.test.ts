@@ -8,7 +8,7 @@ function count(...times: number[]): RollingCount {
   const counter = new RollingCount(10);
   for (const at of times) {
     vi.advanceTimersByTime(at - performance.now());
-    counter.add();
+    counter.add(performance.now());
   }
   return counter;
 }
@@ -24,7 +24,7 @@ it.each([
 ])('of what happened at %i ms counts at %i ms, in a window of ten seconds: %i', (at, now, expected) => {
   const counter = count(at);
   vi.advanceTimersByTime(now - at);
-  expect([counter.total, counter.seconds]).toEqual([expected, expected]);
+  expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([expected, expected]);
 });
 
 it('forgets second by second, also when it is asked at every one of them', () => {
@@ -32,7 +32,7 @@ it('forgets second by second, also when it is asked at every one of them', () =>
   const seen: [number, number][] = [];
   for (let second = 5; second <= 15; second++) {
     vi.advanceTimersByTime(second * 1_000 - performance.now());
-    seen.push([counter.total, counter.seconds]);
+    seen.push([counter.total(performance.now()), counter.seconds(performance.now())]);
   }
   expect(seen).toEqual([
     ...Array(5).fill([4, 3]), // to the ninth second
@@ -45,7 +45,7 @@ it('forgets second by second, also when it is asked at every one of them', () =>
 it('counts from nothing when it is reset', () => {
   const counter = count(500, 1_500);
   counter.reset();
-  expect([counter.total, counter.seconds]).toEqual([0, 0]);
-  counter.add();
-  expect([counter.total, counter.seconds]).toEqual([1, 1]);
+  expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([0, 0]);
+  counter.add(performance.now());
+  expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([1, 1]);
 });

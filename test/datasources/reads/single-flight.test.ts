@@ -1,178 +1,225 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type Interest, type Reader, SingleFlight } from '../../../src/datasources/reads/single-flight.ts';
+import type { CallerSignal } from '../../../src/datasources/reads/cancellation.ts';
+import type { Call } from '../../../src/datasources/reads/connection.ts';
 import { Token } from '../../../src/datasources/token.ts';
-import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
-import { WatchedStop } from '../watched-stop.ts';
+import { createReads, read, silentMetrics, TestConnection } from './support.ts';
 
-beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
-afterEach(() => vi.useRealTimers());
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
-const key = { token: new Token('a').digest, resource: '/1' };
-
-function createFlights() {
+/** Reads over connections whose calls the test ends itself. */
+function createFlights(count = 8, timeoutMs = 1_000) {
   let shared = 0;
-  const flights = new SingleFlight<string>(1_000, () => shared++);
-  const work: (PromiseWithResolvers<string> & { interest: Interest })[] = [];
-  const start = (interest: Interest) => {
-    const outcome = Promise.withResolvers<string>();
-    interest.signal.addEventListener('abort', () => outcome.reject(interest.signal.reason));
-    work.push({ ...outcome, interest });
-    return outcome.promise;
+  const calls: Call[] = [];
+  const carriers = new Map<Call, TestConnection>();
+  const connections = Array.from(
+    { length: count },
+    () =>
+      new TestConnection((call, connection) => {
+        calls.push(call);
+        carriers.set(call, connection);
+      }),
+  );
+  const reads = createReads(connections, {
+    timeoutMs,
+    metrics: { ...silentMetrics, sharedFlight: () => shared++ },
+  });
+  const join = (timeoutMs = 1_000, signal: CallerSignal = new AbortController().signal) =>
+    read(reads, { timeoutMs, signal });
+  /** Ends the call with this number. */
+  const respond = (index: number, status: number, body = '', retryAfter?: string) => {
+    const call = calls[index] as Call;
+    carriers.get(call)?.respond(call, status, body, retryAfter);
   };
-  const join = (timeoutMs = 1_000, caller: Reader['caller'] = new AbortController().signal) =>
-    flights.join(key, { timeoutMs, caller }, start).catch((error: UpstreamError) => error);
-  return { flights, join, work, shared: () => shared };
+  const dropped = () => connections.reduce((sum, connection) => sum + connection.dropped, 0);
+  return { reads, join, calls, respond, dropped, shared: () => shared };
 }
 
-it('shares one piece of work, and its success, among identical reads; the next starts anew', async () => {
-  const { join, work, shared } = createFlights();
+/** Counts listeners, so that a test sees what was left behind. */
+class WatchedSignal implements CallerSignal {
+  aborted = false;
+  listeners = 0;
+  #listener = () => {};
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.listeners++;
+    this.#listener = listener;
+  }
+
+  removeEventListener(): void {
+    this.listeners--;
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.#listener();
+  }
+}
+
+it('shares one call, and its success, among identical reads; the next read sends a new call', async () => {
+  const { join, calls, respond, shared } = createFlights();
   const reads = [join(), join(), join()];
-  work[0]?.resolve('one');
+  respond(0, 200, 'one');
   expect(await Promise.all(reads)).toEqual(['one', 'one', 'one']);
-  expect([work.length, shared()]).toEqual([1, 2]);
+  expect([calls.length, shared()]).toEqual([1, 2]);
   void join();
-  expect(work).toHaveLength(2);
-  expect(vi.getTimerCount()).toBe(1);
+  expect(calls).toHaveLength(2);
+});
+
+it('never shares a call between two tokens', async () => {
+  const { reads, calls, respond } = createFlights();
+  const [first, second] = ['a', 'b'].map((secret) => read(reads, { token: new Token(secret) }));
+  expect(calls.map(({ headers }) => headers[1])).toEqual(['a', 'b']);
+  respond(1, 200, 'of b');
+  respond(0, 200, 'of a');
+  expect(await Promise.all([first, second])).toEqual(['of a', 'of b']);
 });
 
 it('shares a failure and does not keep it', async () => {
-  const { join, work } = createFlights();
+  const { join, respond } = createFlights();
   const reads = [join(), join()];
-  work[0]?.reject(new UpstreamError('unavailable'));
-  expect(await Promise.all(reads)).toMatchObject([{ fault: 'unavailable' }, { fault: 'unavailable' }]);
-  void join();
-  work[1]?.resolve('two');
-  expect(await join()).toBe('two');
+  respond(0, 403);
+  expect(await Promise.all(reads)).toMatchObject([{ fault: 'forbidden' }, { fault: 'forbidden' }]);
+  const next = join();
+  respond(1, 200, 'two');
+  expect(await next).toBe('two');
 });
 
-it('lets anyone leave, and ends the work with the last reader alone', async () => {
-  const { join, work } = createFlights();
+it('lets any reader leave, and ends the call with the last reader alone', async () => {
+  const { join, dropped } = createFlights();
   const caller = new AbortController();
-  const [leaver, hurried, patient] = [join(1_000, caller.signal), join(200), join(500)];
+  const [canceled, hurried, patient] = [join(1_000, caller.signal), join(200), join(500)];
   caller.abort();
-  expect(await leaver).toMatchObject({ fault: 'cancelled' });
+  expect(await canceled).toMatchObject({ fault: 'cancelled' });
   await vi.advanceTimersByTimeAsync(200);
   expect(await hurried).toMatchObject({ fault: 'timeout' });
-  expect(work[0]?.interest.signal.aborted).toBe(false);
+  expect(dropped()).toBe(0);
   await vi.advanceTimersByTimeAsync(300);
   expect(await patient).toMatchObject({ fault: 'timeout' });
-  expect(work[0]?.interest.signal.reason).toMatchObject({ fault: 'timeout' });
+  expect(dropped()).toBe(1);
+  await vi.advanceTimersByTimeAsync(500);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('starts anew for a reader who comes after the last one left, before the old work has ended', async () => {
-  const { flights, work } = createFlights();
-  const stubborn = () => {
-    const outcome = Promise.withResolvers<string>();
-    work.push({ ...outcome, interest: null as never });
-    return outcome.promise;
-  };
+it('sends a new call for a reader who comes after the last one left, and never gives it the old response', async () => {
+  const { join, calls, respond } = createFlights();
   const caller = new AbortController();
-  const first = flights.join(key, { timeoutMs: 1_000, caller: caller.signal }, stubborn);
+  const first = join(1_000, caller.signal);
   caller.abort();
-  await expect(first).rejects.toMatchObject({ fault: 'cancelled' });
-  const second = flights.join(key, { timeoutMs: 1_000, caller: new AbortController().signal }, stubborn);
-  work[0]?.resolve('old');
-  work[1]?.resolve('new');
+  expect(await first).toMatchObject({ fault: 'cancelled' });
+  const second = join();
+  expect(calls).toHaveLength(2);
+  respond(0, 200, 'old');
+  respond(1, 200, 'new');
   expect(await second).toBe('new');
-  expect(vi.getTimerCount()).toBe(0);
 });
 
-it('costs nothing for a caller who is gone already', async () => {
-  const { join, work } = createFlights();
+it('sends nothing for a caller who has disconnected already', async () => {
+  const { join, calls } = createFlights();
   expect(await join(1_000, AbortSignal.abort())).toMatchObject({ fault: 'cancelled' });
-  expect(work).toEqual([]);
+  expect(calls).toEqual([]);
 });
 
-it('answers at once who cannot wait as long as is needed, whether here or joining later', async () => {
-  const { join, work } = createFlights();
-  const [hurried, patient] = [join(300), join(1_000)];
-  work[0]?.interest.postpone(500, new UpstreamError('rate-limited', { status: 429 }));
-  expect(await hurried).toMatchObject({ fault: 'rate-limited', status: 429, retryAfterMs: 500 });
+it('rejects readers who cannot wait as long as is needed at once, whether they wait already or join later', async () => {
+  const { join, calls, respond } = createFlights();
+  const [hurried, patient] = [join(300), join(1_500)];
+  respond(0, 429, '', '1');
+  expect(await hurried).toMatchObject({ fault: 'rate-limited', status: 429, retryAfterMs: 1_000 });
   await vi.advanceTimersByTimeAsync(100);
-  expect(await join(399)).toMatchObject({ fault: 'rate-limited', retryAfterMs: 400 });
-  const later = join(401);
-  work[0]?.resolve('one');
+  expect(await join(899)).toMatchObject({ fault: 'rate-limited', retryAfterMs: 900 });
+  const later = join(901);
+  await vi.advanceTimersByTimeAsync(900);
+  expect(calls).toHaveLength(2);
+  respond(1, 200, 'one');
   expect(await Promise.all([patient, later])).toEqual(['one', 'one']);
 });
 
-it('does not join work that has been stuck for as long as a read may last', async () => {
-  const { join, work } = createFlights();
+it('accepts readers who join when the wait is over, whatever was announced before it', async () => {
+  const { join, respond } = createFlights(8, 10_000);
+  const first = join(1_500);
+  respond(0, 429, '', '1');
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await join(200)).toMatchObject({ fault: 'rate-limited' });
+  await vi.advanceTimersByTimeAsync(900); // it is sent again
+  const hurried = join(200);
+  respond(1, 200, 'one');
+  expect(await Promise.all([first, hurried])).toEqual(['one', 'one']);
+});
+
+it('does not join a call that has been stuck for as long as a read may last', async () => {
+  const { join, calls, respond } = createFlights();
   void join(1_000);
   await vi.advanceTimersByTimeAsync(999);
   const joined = join();
   await vi.advanceTimersByTimeAsync(1);
   const fresh = join();
-  expect(work).toHaveLength(2);
-  work[1]?.resolve('fresh');
+  expect(calls).toHaveLength(2);
+  respond(1, 200, 'fresh');
   expect(await fresh).toBe('fresh');
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await joined).toMatchObject({ fault: 'timeout' });
 });
 
-it('does not lose the fresh work when the stuck one ends: later readers join it', async () => {
-  const { join, work, shared } = createFlights();
+it('does not lose the new call when the stuck one ends: later readers join it', async () => {
+  const { join, calls, respond, shared } = createFlights();
   void join(1_000);
   await vi.advanceTimersByTimeAsync(999);
   const last = join();
   await vi.advanceTimersByTimeAsync(1);
   const fresh = join();
-  work[0]?.resolve('old');
+  respond(0, 200, 'old');
   expect(await last).toBe('old');
   const joined = join();
-  expect([work.length, shared()]).toEqual([2, 2]);
-  work[1]?.resolve('fresh');
+  expect([calls.length, shared()]).toEqual([2, 2]);
+  respond(1, 200, 'fresh');
   expect(await Promise.all([fresh, joined])).toEqual(['fresh', 'fresh']);
 });
 
-it('listens to a caller no longer than the caller waits', async () => {
-  const { join, work } = createFlights();
-  const callers = [new WatchedStop(), new WatchedStop(), new WatchedStop()];
-  const [answered, hurried, postponed] = [join(1_000, callers[0]), join(200, callers[1]), join(500, callers[2])];
+it('listens to a caller no longer than one of its reads is pending', async () => {
+  const { join, respond } = createFlights();
+  const callers = [new WatchedSignal(), new WatchedSignal(), new WatchedSignal()];
+  const [resolved, hurried, canceled] = [join(1_000, callers[0]), join(200, callers[1]), join(500, callers[2])];
+  expect(callers.map(({ listeners }) => listeners)).toEqual([1, 1, 1]);
   await vi.advanceTimersByTimeAsync(200);
-  work[0]?.interest.postpone(400, new UpstreamError('rate-limited'));
-  work[0]?.resolve('one');
-  expect(await Promise.all([answered, hurried, postponed])).toMatchObject([
+  callers[2]?.abort();
+  respond(0, 200, 'one');
+  expect(await Promise.all([resolved, hurried, canceled])).toMatchObject([
     'one',
     { fault: 'timeout' },
-    { fault: 'rate-limited' },
+    { fault: 'cancelled' },
   ]);
-  expect(callers.map(({ added, removed }) => [added, removed])).toEqual(Array(3).fill([1, 1]));
+  expect(callers.map(({ listeners }) => listeners)).toEqual([0, 0, 0]);
 });
 
-it('answers who joins when the wait is over, whatever was announced before it', async () => {
-  const { join, work } = createFlights();
-  const first = join(1_000);
-  work[0]?.interest.postpone(900, new UpstreamError('rate-limited'));
-  await vi.advanceTimersByTimeAsync(100);
-  expect(await join(200)).toMatchObject({ fault: 'rate-limited' });
-  work[0]?.interest.ensureWanted(); // its turn has come early: those before it have left
-  const hurried = join(200);
-  work[0]?.resolve('one');
-  expect(await Promise.all([first, hurried])).toEqual(['one', 'one']);
-});
-
-it('does not start an attempt for readers whose time is up but whose timer has not run', async () => {
-  const { join, work } = createFlights();
+it('does not send a call for readers whose time is up but whose timer has not run', async () => {
+  const { reads, join, calls, respond } = createFlights(1);
+  const first = read(reads, { id: 'first' });
   const late = join(300);
-  const interest = work[0]?.interest;
-  vi.setSystemTime(0);
-  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 300);
-  expect(() => interest?.ensureWanted()).toThrow(expect.objectContaining({ fault: 'timeout' }));
+  const now = performance.now();
+  vi.spyOn(performance, 'now').mockReturnValue(now + 300);
+  respond(0, 200, 'one');
+  expect(await first).toBe('one');
   expect(await late).toMatchObject({ fault: 'timeout' });
-  vi.restoreAllMocks();
+  expect(calls).toHaveLength(1);
 });
 
-it('answers everybody when it closes, those of a stuck flight too, and whoever comes later', async () => {
-  const { flights, join, work } = createFlights();
+it('rejects all readers when it closes, those of a stuck call too, and every later one', async () => {
+  const { reads, join, dropped } = createFlights();
   const early = join();
   await vi.advanceTimersByTimeAsync(999);
   const stuck = join();
   await vi.advanceTimersByTimeAsync(1);
-  const reads = [stuck, join(), join()];
+  const all = [stuck, join(), join()];
   expect(await early).toMatchObject({ fault: 'timeout' });
-  flights.close();
-  expect(await Promise.all([...reads, join()])).toMatchObject(Array(4).fill({ fault: 'cancelled' }));
-  expect(work.map(({ interest }) => interest.signal.aborted)).toEqual([true, true]);
+  await reads.close();
+  expect(await Promise.all([...all, join()])).toMatchObject(Array(4).fill({ fault: 'cancelled' }));
+  expect(dropped()).toBe(2);
+  await vi.advanceTimersByTimeAsync(1_000);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { createSealedStore } from '../../../src/datasources/redis/encrypted-store.ts';
+import { createEncryptedStore } from '../../../src/datasources/redis/encrypted-store.ts';
 import { Token } from '../../../src/datasources/token.ts';
 
 const text = JSON.stringify({ chatId: '4711', id: '815', text: 'a private text' });
@@ -17,8 +17,8 @@ function createPlace() {
 
 it('gives a text back to the token that it was kept for, and to no other', async () => {
   const place = createPlace();
-  createSealedStore(place, 1_000).write(a, 'message/4711/815', text);
-  const another = createSealedStore(place, 1_000); // of another process
+  createEncryptedStore(place, 1_000).write(a, 'message/4711/815', text);
+  const another = createEncryptedStore(place, 1_000); // of another process
   expect(await another.read(a, 'message/4711/815')).toBe(text);
   expect(await another.read(b, 'message/4711/815')).toBeUndefined();
   expect(await another.read(a, 'message/4711/816')).toBeUndefined();
@@ -26,7 +26,7 @@ it('gives a text back to the token that it was kept for, and to no other', async
 
 it('shows whoever looks at it neither text, nor name, nor token', () => {
   const place = createPlace();
-  createSealedStore(place, 1_000).write(a, 'message/4711/815', text);
+  createEncryptedStore(place, 1_000).write(a, 'message/4711/815', text);
   const [[name, value] = ['', Buffer.of()]] = place.values;
   const seen = [name, value.toString('latin1'), value.toString('utf8')].join();
   for (const secret of ['4711', '815', 'private', 'token', a.digest, hash('sha256', 'token a')]) {
@@ -36,7 +36,7 @@ it('shows whoever looks at it neither text, nor name, nor token', () => {
 
 it('never seals the same text to the same bytes', () => {
   const place = createPlace();
-  const store = createSealedStore(place, 1_000);
+  const store = createEncryptedStore(place, 1_000);
   const seals = Array.from({ length: 100 }, () => {
     store.write(a, 'name', text);
     return [...place.values.values()][0]?.toString('hex');
@@ -46,7 +46,7 @@ it('never seals the same text to the same bytes', () => {
 
 it('takes whatever was changed, cut, moved or made up for nothing', async () => {
   const place = createPlace();
-  const store = createSealedStore(place, 1_000);
+  const store = createEncryptedStore(place, 1_000);
   store.write(a, 'one', text);
   const [[name, good] = ['', Buffer.of()]] = place.values;
   store.write(a, 'two', text);

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Limiter } from '../../../src/datasources/reads/limiter.ts';
-import type { Interest } from '../../../src/datasources/reads/single-flight.ts';
 import type { Draw, Drawn, SharedPermits } from '../../../src/datasources/redis/shared-bucket.ts';
 import { Token, type TokenDigest } from '../../../src/datasources/token.ts';
 import type { UpstreamError } from '../../../src/datasources/upstream-error.ts';
+import { createLimiter as createTestLimiter, hurried, patient, run, type TestLimiter } from '../reads/support.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -61,22 +60,13 @@ class Shared {
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const patient: Interest = { signal: new AbortController().signal, postpone: () => {}, ensureWanted: () => {} };
-const hurried = (deadlineMs: number): Interest => {
-  const stop = new AbortController();
-  return {
-    signal: stop.signal,
-    postpone: (waitMs, error) => waitMs > deadlineMs && stop.abort(error.after(waitMs)),
-    ensureWanted: () => {},
-  };
-};
 const createLimiter = (permits: SharedPermits, requestsPerSecond: number, options = {}) =>
-  new Limiter({ maxConcurrency: 1_000, maxQueue: 100_000, requestsPerSecond, permits, onAdmit: () => {}, ...options });
+  createTestLimiter({ maxConcurrency: 1_000, maxQueue: 100_000, requestsPerSecond, permits, ...options });
 
 /** The moments at which calls of this token start; there are always so many more that wait. */
-function flood(limiter: Limiter, starts: number[], waiting: number): void {
+function flood(limiter: TestLimiter, starts: number[], waiting: number): void {
   const next = async () => {
-    await limiter.run(a, patient, async () => void starts.push(performance.now()));
+    await run(limiter, a, patient, async () => void starts.push(performance.now()));
     void next();
   };
   for (let call = 0; call < waiting; call++) void next();
@@ -110,7 +100,7 @@ it('draws once for all calls of an operation, and starts them a round trip later
   const starts: number[] = [];
   const startedAt = performance.now();
   for (let call = 0; call < 30; call++) {
-    void limiter.run(a, patient, async () => void starts.push(performance.now() - startedAt));
+    void run(limiter, a, patient, async () => void starts.push(performance.now() - startedAt));
   }
   await vi.advanceTimersByTimeAsync(1);
   expect(starts).toEqual(Array(30).fill(1));
@@ -120,7 +110,7 @@ it('draws once for all calls of an operation, and starts them a round trip later
 it('draws no more than there are slots for, so that permits do not lie about', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 100, { maxConcurrency: 4 });
-  for (let call = 0; call < 30; call++) void limiter.run(a, patient, () => new Promise(() => {}));
+  for (let call = 0; call < 30; call++) void run(limiter, a, patient, () => new Promise(() => {}));
   await vi.advanceTimersByTimeAsync(1_000);
   expect(shared.draws.reduce((sum, { wanted }) => sum + wanted, 0)).toBe(4);
 });
@@ -130,14 +120,14 @@ it('gives back what it drew for calls whose callers have left', async () => {
   const limiter = createLimiter(shared.forOne(), 10);
   const callers = new AbortController();
   const left = Array.from({ length: 10 }, () =>
-    limiter.run(a, { ...patient, signal: callers.signal }, async () => 'served').catch(() => 'left'),
+    run(limiter, a, { ...patient, signal: callers.signal }, async () => 'served').catch(() => 'left'),
   );
   await vi.advanceTimersByTimeAsync(0); // the draw is under way
   callers.abort();
   expect(await Promise.all(left)).toEqual(Array(10).fill('left'));
   await vi.advanceTimersByTimeAsync(2);
   const startedAt = performance.now();
-  const others = Array.from({ length: 10 }, () => createLimiter(shared.forOne(), 10).run(a, patient, async () => {}));
+  const others = Array.from({ length: 10 }, () => run(createLimiter(shared.forOne(), 10), a, patient, async () => {}));
   await vi.advanceTimersByTimeAsync(20);
   await Promise.all(others);
   expect(performance.now() - startedAt).toBe(20);
@@ -150,7 +140,7 @@ it('tells callers how long they wait, counting those who wait elsewhere', async 
   await vi.advanceTimersByTimeAsync(2_000);
   const limiter = createLimiter(shared.forOne(), 10);
   const outcomes = Array.from({ length: 20 }, () =>
-    limiter.run(a, hurried(1_000), async () => 0).catch((error: UpstreamError) => error.retryAfterMs ?? 0),
+    run(limiter, a, hurried(1_000), async () => 0).catch((error: UpstreamError) => error.retryAfterMs ?? 0),
   );
   await vi.advanceTimersByTimeAsync(50);
   const refused = Promise.all(outcomes.slice(6)); // in a second there are ten permits for the two of them
@@ -164,7 +154,7 @@ it('keeps a pause though permits were drawn before it', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 10);
   const startedAt = performance.now();
-  const served = limiter.run(a, patient, async () => performance.now() - startedAt);
+  const served = run(limiter, a, patient, async () => performance.now() - startedAt);
   limiter.pause(a, 1_000);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await served).toBe(1_000);
@@ -175,7 +165,7 @@ it('lets the tokens of others pass by one whose permits are used up', async () =
   const limiter = createLimiter(shared.forOne(), 5, { maxConcurrency: 2 });
   flood(limiter, [], 100);
   await vi.advanceTimersByTimeAsync(1_000);
-  const served = limiter.run(b, patient, async () => performance.now());
+  const served = run(limiter, b, patient, async () => performance.now());
   const startedAt = performance.now();
   await vi.advanceTimersByTimeAsync(5);
   expect((await served) - startedAt).toBeLessThan(5);
@@ -201,7 +191,7 @@ describe('while the shared bucket cannot be asked', () => {
     shared.count = 4;
     shared.isUp = false;
     const limiter = createLimiter(shared.forOne(), 40);
-    expect(await limiter.run(a, patient, async () => 'served')).toBe('served');
+    expect(await run(limiter, a, patient, async () => 'served')).toBe('served');
     expect(shared.draws).toEqual([]);
   });
 
@@ -210,8 +200,8 @@ describe('while the shared bucket cannot be asked', () => {
     shared.count = 20;
     shared.isUp = false;
     const limiter = createLimiter(shared.forOne(), 1);
-    expect(await limiter.run(a, patient, async () => 'served')).toBe('served');
-    expect(await limiter.run(a, hurried(10_000), async () => {}).catch((error: unknown) => error)).toMatchObject({
+    expect(await run(limiter, a, patient, async () => 'served')).toBe('served');
+    expect(await run(limiter, a, hurried(10_000), async () => {}).catch((error: unknown) => error)).toMatchObject({
       fault: 'rate-limited',
       retryAfterMs: 20_000,
     });
@@ -220,7 +210,7 @@ describe('while the shared bucket cannot be asked', () => {
   it('admits the calls that wait for an answer which never comes', async () => {
     const shared = new Shared();
     const limiter = createLimiter(shared.forOne(), 40);
-    const served = limiter.run(a, patient, async () => 'served');
+    const served = run(limiter, a, patient, async () => 'served');
     shared.isUp = false;
     await vi.advanceTimersByTimeAsync(1);
     expect(await served).toBe('served');
@@ -232,9 +222,9 @@ it('does not let a call wait for its share when the shared bucket is back', asyn
   shared.count = 20;
   shared.isUp = false;
   const limiter = createLimiter(shared.forOne(), 1);
-  await limiter.run(a, patient, async () => {});
+  await run(limiter, a, patient, async () => {});
   const startedAt = performance.now();
-  const served = limiter.run(a, patient, async () => performance.now() - startedAt);
+  const served = run(limiter, a, patient, async () => performance.now() - startedAt);
   await vi.advanceTimersByTimeAsync(1_500);
   shared.isUp = true;
   await vi.advanceTimersByTimeAsync(20_000);
@@ -268,12 +258,12 @@ it('serves every call in the end, however the shared bucket comes and goes and c
     );
     let settled = 0;
     for (let step = 0; step < 60; step++) {
-      const limiter = limiters[chance(3)] as Limiter;
+      const limiter = limiters[chance(3)] as TestLimiter;
       const token = chance(3) === 0 ? b : a;
       const caller = new AbortController();
       if (chance(4) === 0) shared.isUp = !shared.isUp;
       if (chance(10) === 0) limiter.pause(token, chance(1_000));
-      const call = limiter.run(token, { ...patient, signal: caller.signal }, () => pause(chance(300)));
+      const call = run(limiter, token, { ...patient, signal: caller.signal }, () => pause(chance(300)));
       void call.catch(() => {}).then(() => settled++);
       if (chance(3) === 0) setTimeout(() => caller.abort(new Error('left')), chance(500));
       await vi.advanceTimersByTimeAsync(chance(200));

@@ -97,7 +97,10 @@ it('ends the reads of a caller who hangs up, without a line in the log', async (
   );
   while (gateway.calls.filter(({ path }) => path.includes('/504/')).length < 22) await setImmediate();
   for (const socket of callers) socket.destroy();
-  await gateway.metric('linq_read_duration_seconds_count{outcome="cancelled"}', 20);
+  await gateway.metric(
+    'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="cancelled"}',
+    20,
+  );
   expect((await compiled()) - before).toBe(20);
   expect(gateway.log).toEqual([]);
 });

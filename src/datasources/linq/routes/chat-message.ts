@@ -1,42 +1,28 @@
 import type { Attachment, ChatMessage, MessageKey, Reaction } from '../../model.ts';
+import type { ReportDrift, Route } from '../../reads/route.ts';
 import { UpstreamError } from '../../upstream-error.ts';
-import type { ReportDrift } from '../drift.ts';
-import {
-  boolean,
-  dateTime,
-  isRecord,
-  list,
-  ownId,
-  type Raw,
-  reference,
-  reportUnknown,
-  size,
-  string,
-  uuid,
-} from '../fields.ts';
-import { parseExactly } from '../lossless-json.ts';
+import { decodeEnvelope } from '../envelope.ts';
+import { boolean, dateTime, list, ownId, type Raw, reference, reportUnknown, size, string, uuid } from '../fields.ts';
 
-/** From the envelope to the fields of an element of a list. What lies deeper is not read. */
-const depth = 4;
-
-const messageFields = new Set(
+const messageFields =
   'id text sent_at delivered_at delivery_status edited_at is_read sent_from chat_handle_id attachments reactions'.split(
     ' ',
-  ),
-);
-const attachmentFields = new Set('id url filename mime_type file_size'.split(' '));
-const reactionFields = new Set(
-  'id chat_message_id reaction is_from_me from_phone sent_at created_at updated_at'.split(' '),
-);
+  );
+const attachmentFields = 'id url filename mime_type file_size'.split(' ');
+const reactionFields = 'id chat_message_id reaction is_from_me from_phone sent_at created_at updated_at'.split(' ');
 
-/**
- * Reads the body of Get Chat Message: `{ "data": ChatMessage }`, every field formally optional (Linq's reference page).
- * What is right is kept; what is not becomes null and is reported. Fails, as `bad-response`, only for a body that is not
- * JSON, has no envelope, or holds another message than the one asked for.
- */
-export function decodeMessage(body: string, key: MessageKey, report: ReportDrift): ChatMessage {
-  const raw = envelope(body);
-  if (!isRecord(raw)) throw new UpstreamError('bad-response', { status: 200 });
+/** Get Chat Message of Linq's Partner API V2: `{ "data": ChatMessage }`, every field formally optional (its reference page). */
+export const chatMessageRoute: Route<MessageKey, ChatMessage> = {
+  template: '/api/partner/v2/chats/{chat_id}/chat_messages/{id}',
+  subject: 'the message',
+  cacheFormat: 2,
+  path: ({ chatId, id }) => `/api/partner/v2/chats/${chatId}/chat_messages/${id}`,
+  decode: (body, key, report) => decodeEnvelope(body, (data, collect) => message(data, key, collect), report),
+  matches: ({ chatId, id }, key) => chatId === key.chatId && id === key.id,
+};
+
+/** Valid values are kept; others become null and are reported. Fails only for another message than the one requested. */
+function message(raw: Raw, key: MessageKey, report: ReportDrift): ChatMessage {
   if (ownId(raw['id'], 'data.id', report) !== key.id) throw new UpstreamError('bad-response', { status: 200 });
   const message: ChatMessage = {
     chatId: key.chatId,
@@ -54,18 +40,6 @@ export function decodeMessage(body: string, key: MessageKey, report: ReportDrift
   };
   reportUnknown(raw, 'data', messageFields, report);
   return message;
-}
-
-/** Throws without a cause: the parser's own message quotes the body. */
-function envelope(body: string): unknown {
-  let parsed: unknown;
-  try {
-    const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body; // a byte order mark
-    parsed = parseExactly(text, depth, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
-  } catch {
-    throw new UpstreamError('bad-response', { status: 200 });
-  }
-  return isRecord(parsed) ? parsed['data'] : undefined;
 }
 
 function attachment(raw: Raw, report: ReportDrift): Attachment | null {

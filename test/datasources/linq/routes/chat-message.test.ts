@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeMessage } from '../../../../src/datasources/linq/routes/chat-message.ts';
+import { chatMessageRoute } from '../../../../src/datasources/linq/routes/chat-message.ts';
 import type { MessageKey } from '../../../../src/datasources/model.ts';
 import { UpstreamError } from '../../../../src/datasources/upstream-error.ts';
 
@@ -8,7 +8,7 @@ const key = { chatId: '1', id: '224' } as MessageKey;
 
 function decode(body: string) {
   const drift: string[] = [];
-  const message = decodeMessage(body, key, (path, kind) => drift.push(`${path} ${kind}`));
+  const message = chatMessageRoute.decode(body, key, (path, kind) => drift.push(`${path} ${kind}`));
   return { message, drift };
 }
 
@@ -47,15 +47,15 @@ it('keeps the message when its id is digits in a string', () => {
 it('tells ids apart that differ only beyond 2^53', () => {
   const far = { chatId: '1', id: '9007199254740993' } as MessageKey;
   const body = (id: string) => `{"data":{"id":${id}, "reactions":[{"id":9223372036854775807}]}}`;
-  expect(decodeMessage(body('9007199254740993'), far, () => {})).toMatchObject({
+  expect(chatMessageRoute.decode(body('9007199254740993'), far, () => {})).toMatchObject({
     reactions: [{ id: '9223372036854775807' }],
   });
-  expect(() => decodeMessage(body('9007199254740992'), far, () => {})).toThrow(UpstreamError);
+  expect(() => chatMessageRoute.decode(body('9007199254740992'), far, () => {})).toThrow(UpstreamError);
 });
 
 it('takes a number beyond 2^53 that is not whole for no id, however close it is to one', () => {
   const near = { chatId: '1', id: '9007199254740994' } as MessageKey;
-  expect(() => decodeMessage('{"data":{"id":9007199254740993.9}}', near, () => {})).toThrow(UpstreamError);
+  expect(() => chatMessageRoute.decode('{"data":{"id":9007199254740993.9}}', near, () => {})).toThrow(UpstreamError);
 });
 
 it('reads a message beside an unknown field of any depth', () => {

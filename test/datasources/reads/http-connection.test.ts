@@ -2,40 +2,59 @@ import dns from 'node:dns';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createTransport, type Transport } from '../../../src/datasources/linq/transport.ts';
-import { StaleConnectionError } from '../../../src/datasources/reads/retry.ts';
-import { Stop, type StopSignal } from '../../../src/datasources/reads/stop.ts';
+import { type Call, type Connection, StaleConnectionError } from '../../../src/datasources/reads/connection.ts';
+import { createHttpConnections } from '../../../src/datasources/reads/http-connection.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { startTestGateway } from '../../support/gateway.ts';
 import { startUpstream, type Upstream } from '../../support/upstream.ts';
-import { WatchedStop } from '../watched-stop.ts';
 
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
-interface TestTransport extends AsyncDisposable {
-  /** The body, or the error. */
-  ask(id: number | string, stop?: StopSignal): Promise<unknown>;
-}
+/** One connection on its own: no retries, no breaker. Calls are sent one after the other. */
+class TestConnection implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #queue: Call[] = [];
+  #current: Call | undefined;
 
-/** Our side of the socket alone: no retries, no breaker. With one connection unless told otherwise. */
-function transportTo({ origin }: Pick<Upstream, 'origin'>, connections = 1): TestTransport {
-  const transport: Transport = createTransport({
-    origin,
-    connections,
-    maxResponseBytes: 1_000_000,
-    connectTimeoutMs: 10_000,
-  });
-  return {
-    ask: (id, stop = new Stop()) =>
-      transport.send(`/${id}`, {}, stop).then(
-        ({ status, body }) => (status === 200 ? body : status),
-        (error: unknown) => error,
-      ),
-    [Symbol.asyncDispose]: () => transport.close(),
-  };
+  constructor({ origin }: Pick<Upstream, 'origin'>) {
+    const options = { origin, count: 1, maxResponseBytes: 1_000_000, connectTimeoutMs: 10_000 };
+    const [connection] = createHttpConnections(options);
+    if (connection === undefined) throw new Error('there is no connection');
+    this.#connection = connection;
+    this.#connection.onFree = () => {
+      this.#current = undefined;
+      this.#sendNext();
+    };
+  }
+
+  /** The body, the status, or the error; `'canceled'` as soon as the signal fires. */
+  request(id: number | string, signal?: AbortSignal): Promise<unknown> {
+    return new Promise((resolve) => {
+      const respond = (status: number, _retryAfter: unknown, body: string) => resolve(status === 200 ? body : status);
+      const call: Call = { path: `/${id}`, headers: [], respond, fail: resolve };
+      signal?.addEventListener('abort', () => {
+        resolve('canceled');
+        if (call === this.#current) this.#connection.drop();
+        else this.#queue.splice(this.#queue.indexOf(call), 1);
+      });
+      this.#queue.push(call);
+      if (this.#current === undefined) this.#sendNext();
+    });
+  }
+
+  #sendNext(): void {
+    const call = this.#queue.shift();
+    if (call === undefined) return;
+    this.#current = call;
+    this.#connection.send(call);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#connection.close();
+  }
 }
 
 /** Answers the first call on each connection, and does this to the next. */
@@ -140,34 +159,34 @@ describe('a connection that is not open yet', () => {
     return { release, lookup };
   }
 
-  it('serves those who still wait when it opens, however many have left: it is not thrown away with them', async () => {
+  it('serves the calls that still wait when it opens, however many were canceled: it is not closed with them', async () => {
     await using upstream = await startUpstream((response, _request, id) => response.end(id));
     const { release, lookup } = holdLookups();
-    await using transport = transportTo({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
+    await using connection = new TestConnection({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
     for (let id = 1; id <= 20; id++) {
-      const stop = new Stop();
-      const left = transport.ask(id, stop);
-      stop.abort('left');
-      expect(await left).toBe('left'); // at once, not when the connection opens
+      const caller = new AbortController();
+      const canceled = connection.request(id, caller.signal);
+      caller.abort();
+      expect(await canceled).toBe('canceled'); // at once, not when the connection opens
     }
-    const stayed = transport.ask('stayed');
+    const stayed = connection.request('stayed');
     release();
     expect(await stayed).toBe('stayed');
-    expect(await transport.ask('next')).toBe('next');
+    expect(await connection.request('next')).toBe('next');
     expect(upstream.paths).toEqual(['/stayed', '/next']);
     expect(lookup).toHaveBeenCalledTimes(1);
   });
 
-  it('is kept for later when all have left before it opened', async () => {
+  it('is kept for later when all calls were canceled before it opened', async () => {
     await using upstream = await startUpstream((response, _request, id) => response.end(id));
     const { release, lookup } = holdLookups();
-    await using transport = transportTo({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
-    const stop = new Stop();
-    const left = transport.ask('left', stop);
-    stop.abort('left');
-    await left;
+    await using connection = new TestConnection({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
+    const caller = new AbortController();
+    const canceled = connection.request('canceled', caller.signal);
+    caller.abort();
+    await canceled;
     release();
-    expect(await transport.ask('next')).toBe('next');
+    expect(await connection.request('next')).toBe('next');
     expect(upstream.paths).toEqual(['/next']);
     expect(lookup).toHaveBeenCalledTimes(1);
   });
@@ -176,15 +195,15 @@ describe('a connection that is not open yet', () => {
 describe('a connection that dies before it has answered all that was asked', () => {
   it('was dead already if it had been used before and said nothing', async () => {
     await using upstream = await startFickle((response) => response.socket?.resetAndDestroy());
-    await using transport = transportTo(upstream);
-    expect(await transport.ask(1)).toBe('ok');
-    expect(await transport.ask(2)).toBeInstanceOf(StaleConnectionError);
+    await using connection = new TestConnection(upstream);
+    expect(await connection.request(1)).toBe('ok');
+    expect(await connection.request(2)).toBeInstanceOf(StaleConnectionError);
   });
 
   it('was alive if it is new', async () => {
     await using upstream = await startUpstream((response) => response.socket?.resetAndDestroy());
-    await using transport = transportTo(upstream);
-    expect(await transport.ask(1)).toMatchObject({ fault: 'unavailable', status: undefined });
+    await using connection = new TestConnection(upstream);
+    expect(await connection.request(1)).toMatchObject({ fault: 'unavailable', status: undefined });
   });
 
   it('was alive if it is new, though another in its place had answered', async () => {
@@ -194,9 +213,9 @@ describe('a connection that dies before it has answered all that was asked', () 
       if (sockets.size === 1) response.writeHead(200, { connection: 'close' }).end('ok');
       else response.socket?.resetAndDestroy();
     });
-    await using transport = transportTo(upstream);
-    expect(await transport.ask(1)).toBe('ok');
-    expect(await transport.ask(2)).toMatchObject({ fault: 'unavailable', status: undefined });
+    await using connection = new TestConnection(upstream);
+    expect(await connection.request(1)).toBe('ok');
+    expect(await connection.request(2)).toMatchObject({ fault: 'unavailable', status: undefined });
     expect(sockets.size).toBe(2);
   });
 
@@ -204,9 +223,9 @@ describe('a connection that dies before it has answered all that was asked', () 
     await using upstream = await startFickle((response) =>
       response.writeEarlyHints({ link: '</x>; rel=preload' }, () => response.socket?.resetAndDestroy()),
     );
-    await using transport = transportTo(upstream);
-    expect(await transport.ask(1)).toBe('ok');
-    const error = await transport.ask(2);
+    await using connection = new TestConnection(upstream);
+    expect(await connection.request(1)).toBe('ok');
+    const error = await connection.request(2);
     expect(error).toBeInstanceOf(UpstreamError);
     expect(error).toMatchObject({ fault: 'unavailable', status: undefined });
   });
@@ -215,9 +234,9 @@ describe('a connection that dies before it has answered all that was asked', () 
     await using upstream = await startFickle((response) => {
       response.writeHead(200, { 'content-length': 10 }).write('half', () => response.socket?.resetAndDestroy());
     });
-    await using transport = transportTo(upstream);
-    expect(await transport.ask(1)).toBe('ok');
-    expect(await transport.ask(2)).toMatchObject({ fault: 'unavailable', status: 200 });
+    await using connection = new TestConnection(upstream);
+    expect(await connection.request(1)).toBe('ok');
+    expect(await connection.request(2)).toMatchObject({ fault: 'unavailable', status: 200 });
   });
 });
 
@@ -225,8 +244,8 @@ it.each(['identity', 'Identity', 'IDENTITY'])('reads a body as it is when it is 
   await using upstream = await startUpstream((response) =>
     response.writeHead(200, { 'content-encoding': encoding }).end('as it is'),
   );
-  await using transport = transportTo(upstream);
-  expect(await transport.ask(1)).toBe('as it is');
+  await using connection = new TestConnection(upstream);
+  expect(await connection.request(1)).toBe('as it is');
 });
 
 it('takes little of what a failure says, however fast it comes: then the connection ends', async () => {
@@ -242,22 +261,22 @@ it('takes little of what a failure says, however fast it comes: then the connect
     response.on('drain', more);
     more();
   });
-  await using transport = transportTo(upstream);
-  expect(await transport.ask(1)).toBe(401);
+  await using connection = new TestConnection(upstream);
+  expect(await connection.request(1)).toBe(401);
   expect(await ended.promise).toBeLessThan(16 * 1_048_576); // what fits the buffers of a socket, and then some
   expect(vi.getTimerCount()).toBe(0);
 }, 10_000);
 
-it('leaves no listener behind, whatever the answer', async () => {
+it('can carry the next call after each end: a response, a failure, a reset, a call that was dropped', async () => {
   await using upstream = await startUpstream((response, _request, id) => {
     if (id === 'reset') response.socket?.resetAndDestroy();
+    else if (id === 'hang') caller.abort();
     else response.writeHead(Number(id)).end('body');
   });
-  await using transport = transportTo(upstream);
-  for (const id of ['200', '404', '500', 'reset']) {
-    const stop = new WatchedStop();
-    await transport.ask(id, stop);
-    await transport.ask('200'); // and so the failure before it has been read to its end
-    expect([id, stop.added, stop.removed]).toEqual([id, 1, 1]);
+  const caller = new AbortController();
+  await using connection = new TestConnection(upstream);
+  for (const id of ['200', '404', '500', 'reset', 'hang']) {
+    await connection.request(id, caller.signal.aborted ? undefined : caller.signal);
+    expect([id, await connection.request('200')]).toEqual([id, 'body']);
   }
 });

@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { createTransport } from '../../../src/datasources/linq/transport.ts';
-import { Stop } from '../../../src/datasources/reads/stop.ts';
+import { createHttpConnections } from '../../../src/datasources/reads/http-connection.ts';
 
 // In a file of its own: undici keeps one timer for all of its connections, and it must be made by this clock.
 it('closes a connection that was idle for twenty seconds, though the upstream would keep it for longer', async () => {
@@ -15,23 +14,25 @@ it('closes a connection that was idle for twenty seconds, though the upstream wo
     socket.on('end', () => ended.push(socket));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const transport = createTransport({
+  const connections = createHttpConnections({
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connections: 2,
+    count: 2,
     maxResponseBytes: 1_000,
     connectTimeoutMs: 1_000,
   });
-  const answers = [1, 2].map((id) => transport.send(`/${id}`, {}, new Stop()));
+  const responses = connections.map(
+    (connection) => new Promise((respond, fail) => connection.send({ path: '/', headers: [], respond, fail })),
+  );
   while (asked.length < 2) await turnOfTheLoop();
   asked[0]?.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
   asked[1]?.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nkeep-alive: timeout=600\r\n\r\n');
-  await Promise.all(answers);
+  await Promise.all(responses);
   await vi.advanceTimersByTimeAsync(18_000);
   for (let turn = 0; turn < 100; turn++) await turnOfTheLoop();
   expect(ended).toHaveLength(0);
   await vi.advanceTimersByTimeAsync(4_000); // its timer is a coarse one
   while (ended.length < 2) await turnOfTheLoop();
-  await transport.close();
+  await Promise.all(connections.map((connection) => connection.close()));
   server.close();
   vi.useRealTimers();
 }, 10_000);

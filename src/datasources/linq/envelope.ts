@@ -1,0 +1,44 @@
+import type { ReportDrift } from '../reads/route.ts';
+import { UpstreamError } from '../upstream-error.ts';
+import type { DriftKind } from '../upstream-metrics.ts';
+import { isRecord, lostDigits, type Raw } from './fields.ts';
+import { reviveLarge } from './lossless-json.ts';
+
+/**
+ * Reads a body of the form `{ "data": … }`. `decode` throws `lostDigits` at an integer so large that it may have lost digits:
+ * only then is the body parsed a second time, with such integers as BigInt. Fails with `bad-response` for a body that is
+ * not JSON or has no envelope, without a cause: the parser's message quotes the body.
+ */
+export function decodeEnvelope<Value>(
+  body: string,
+  decode: (data: Raw, report: ReportDrift) => Value,
+  report: ReportDrift,
+): Value {
+  const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body; // a byte order mark
+  let drifts: [path: string, kind: DriftKind][] = [];
+  const collect: ReportDrift = (path, kind) => drifts.push([path, kind]);
+  try {
+    return decode(dataOf(JSON.parse(text)), collect);
+  } catch (error) {
+    if (error instanceof UpstreamError) throw error;
+    if (error !== lostDigits) throw new UpstreamError('bad-response', { status: 200 });
+    drifts = []; // they are found again
+    return decode(dataOf(parseLarge(text)), collect);
+  } finally {
+    for (const [path, kind] of drifts) report(path, kind);
+  }
+}
+
+function parseLarge(text: string): unknown {
+  try {
+    return reviveLarge(text, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
+  } catch {
+    throw new UpstreamError('bad-response', { status: 200 }); // nested too deeply to be revived
+  }
+}
+
+function dataOf(parsed: unknown): Raw {
+  const data = isRecord(parsed) ? parsed['data'] : undefined;
+  if (!isRecord(data)) throw new UpstreamError('bad-response', { status: 200 });
+  return data;
+}

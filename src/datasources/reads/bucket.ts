@@ -1,0 +1,24 @@
+import type { TokenDigest } from '../token.ts';
+
+/** Limits how many calls of one token start in a second. */
+export interface Bucket {
+  /** Milliseconds until `count` more calls may start, 0 if they may now; none starts within the next `pausedMs`. */
+  waitFor(count: number, pausedMs: number): number;
+  /** For a call that starts. */
+  take(): void;
+  /** Whether a new bucket would be the same. */
+  readonly isFull: boolean;
+  /**
+   * A bucket that is shared with other processes obtains permits itself, for `count` queued calls, none before `pausedMs`
+   * have passed, and reports through `OnBucketChange`. For one without this method the limiter sets a timer.
+   */
+  order?(count: number, pausedMs: number): void;
+  /** No call is queued anymore. */
+  release?(): void;
+}
+
+/** A call may start, or it is time to order again; `isLater`: queued calls wait longer than was announced. */
+export type OnBucketChange = (isLater: boolean) => void;
+
+/** Undefined for a token without a rate. */
+export type CreateBucket = (tokenDigest: TokenDigest, onChange: OnBucketChange) => Bucket | undefined;

@@ -1,0 +1,60 @@
+import { LinkedQueue, type QueueNode } from './linked-queue.ts';
+
+export interface Expirable extends QueueNode {
+  /** In milliseconds of `performance.now()`. */
+  readonly deadline: number;
+  /** The queue it is in; set here alone. */
+  timeouts?: Timeouts | undefined;
+  expire(): void;
+  cancel(): void;
+}
+
+interface Timeouts {
+  readonly queue: LinkedQueue<Expirable>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * One timer for each distinct timeout, not one for each read: deadlines of equal length expire in the order in which they
+ * were added, so a queue of them is sorted. Removing one costs no timer call.
+ */
+export class Deadlines {
+  readonly #byLength = new Map<number, Timeouts>();
+
+  add(one: Expirable, timeoutMs: number): void {
+    let timeouts = this.#byLength.get(timeoutMs);
+    if (timeouts === undefined) {
+      timeouts = { queue: new LinkedQueue<Expirable>(), timer: undefined };
+      this.#byLength.set(timeoutMs, timeouts);
+    }
+    one.timeouts = timeouts;
+    timeouts.queue.add(one);
+    if (timeouts.timer === undefined) this.#setTimer(timeouts, timeoutMs, timeoutMs);
+  }
+
+  remove(one: Expirable): void {
+    one.timeouts?.queue.remove(one);
+    one.timeouts = undefined;
+  }
+
+  /** Cancels all of them, whatever their deadlines. */
+  cancelAll(): void {
+    for (const { queue } of this.#byLength.values()) for (const one of queue) one.cancel();
+  }
+
+  #setTimer(timeouts: Timeouts, timeoutMs: number, delayMs: number): void {
+    timeouts.timer = setTimeout(() => {
+      timeouts.timer = undefined;
+      const now = performance.now();
+      const { queue } = timeouts;
+      for (let one = queue.first; one !== undefined && one.deadline <= now; one = queue.first) {
+        this.remove(one);
+        one.expire();
+      }
+      if (timeouts.timer !== undefined) return; // `expire` led to a new deadline of this length
+      if (queue.first !== undefined) this.#setTimer(timeouts, timeoutMs, Math.ceil(queue.first.deadline - now));
+      else this.#byLength.delete(timeoutMs);
+    }, delayMs);
+    timeouts.timer.unref();
+  }
+}

@@ -1,0 +1,185 @@
+import { buildConnector, Client, type Dispatcher, errors } from 'undici';
+import { UpstreamError } from '../upstream-error.ts';
+import { type Call, type Connection, StaleConnectionError } from './connection.ts';
+import { decodeContent } from './content-encoding.ts';
+
+interface ConnectionOptions {
+  /** Scheme, host and port of the upstream. */
+  readonly origin: string;
+  readonly count: number;
+  /** A larger body is cut off while it arrives. In bytes. */
+  readonly maxResponseBytes: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** How much of a failure's body is read, so that its connection can be used again; a longer or slower body closes it. */
+const maxFailureBytes = 65_536;
+const maxFailureMs = 100;
+
+/** Opens nothing before the first call. */
+export function createHttpConnections(options: ConnectionOptions): HttpConnection[] {
+  const { origin, count, maxResponseBytes, connectTimeoutMs } = options;
+  const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false }); // one cache of TLS sessions for all
+  const createClient = () =>
+    new Client(origin, {
+      pipelining: 1,
+      allowH2: false,
+      connect,
+      headersTimeout: 0, // the deadline of the read is the only clock
+      bodyTimeout: 0,
+      keepAliveTimeout: 20_000, // below the idle timeout of common load balancers: a socket they closed fails a read
+      keepAliveMaxTimeout: 20_000,
+    });
+  return Array.from({ length: count }, () => new HttpConnection(createClient, maxResponseBytes));
+}
+
+/**
+ * One undici `Client`, and the handler of its responses, so that a call allocates nothing. (With undici's `Pool`, a slot that
+ * is freed while a response ends finds no free client, and the next call waits in the pool's own queue.) It is taken until
+ * its socket can be used again: also while the body of a failure is read, and while a dropped call still connects.
+ */
+class HttpConnection implements Connection, Dispatcher.DispatchHandler {
+  onFree: () => void = () => {};
+
+  readonly #createClient: () => Client;
+  readonly #maxResponseBytes: number;
+  #client: Client | undefined;
+  /** Responses on the current socket: only a socket that has carried one may be stale. */
+  #responses = 0;
+  #isReused = false;
+  /** Undefined when the connection is free, when the call was dropped, and when it has been told its end. */
+  #call: Call | undefined;
+  /** Undefined while the socket is being opened. */
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #encoding: string | undefined;
+  #bytes = 0;
+  #firstChunk: Buffer | undefined;
+  #moreChunks: Buffer[] | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+
+  constructor(createClient: () => Client, maxResponseBytes: number) {
+    this.#createClient = createClient;
+    this.#maxResponseBytes = maxResponseBytes;
+  }
+
+  send(call: Call): void {
+    this.#call = call;
+    this.#client ??= this.#openClient();
+    this.#client.dispatch({ method: 'GET', path: call.path, headers: call.headers }, this);
+  }
+
+  drop(): void {
+    if (this.#call === undefined) return;
+    this.#call = undefined;
+    // While it connects there is nothing to abort: `onRequestStart` then gives up the call and keeps the socket.
+    this.#controller?.abort(dropped);
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.destroy();
+  }
+
+  #openClient(): Client {
+    const client = this.#createClient();
+    client.on('connect', () => {
+      this.#responses = 0;
+    });
+    return client;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#call === undefined) throw dropped; // `abort` would close the socket as well
+    this.#controller = controller;
+    this.#isReused = this.#responses > 0;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
+    this.#isReused = false; // it is alive
+    if (status < 200) return;
+    this.#status = status;
+    const { 'retry-after': retryAfter, 'content-encoding': encoding } = headers;
+    if (typeof encoding === 'string' && encoding.toLowerCase() !== 'identity') this.#encoding = encoding;
+    if (status === 200) return;
+    this.#drainTimer = setTimeout(() => controller.abort(dropped), maxFailureMs).unref();
+    const call = this.#call;
+    this.#call = undefined;
+    const [wait] = [retryAfter].flat();
+    call?.respond(status, typeof wait === 'string' ? wait : undefined, '');
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > (this.#status === 200 ? this.#maxResponseBytes : maxFailureBytes)) controller.abort(tooLarge);
+    else if (this.#status !== 200) return;
+    else if (this.#firstChunk === undefined) this.#firstChunk = chunk;
+    else if (this.#moreChunks === undefined) this.#moreChunks = [this.#firstChunk, chunk];
+    else this.#moreChunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#responses++;
+    const call = this.#call;
+    if (call === undefined) {
+      this.#free();
+      return;
+    }
+    let body: string;
+    try {
+      body = this.#text();
+    } catch (error) {
+      this.#free();
+      call.fail(new UpstreamError('bad-response', { status: 200, cause: error }));
+      return;
+    }
+    this.#free(); // first, so that the next call leaves before this body is decoded
+    call.respond(200, undefined, body);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    const call = this.#call;
+    const isStale = this.#isReused && isConnectionError(error);
+    const isBadResponse = error === tooLarge || isProtocolError(error);
+    const status = this.#status || undefined;
+    this.#free();
+    if (call === undefined) return;
+    if (isStale) {
+      call.fail(new StaleConnectionError('', { cause: error }));
+      return;
+    }
+    call.fail(new UpstreamError(isBadResponse ? 'bad-response' : 'unavailable', { status, cause: error }));
+  }
+
+  #text(): string {
+    const bytes = this.#moreChunks === undefined ? (this.#firstChunk ?? empty) : Buffer.concat(this.#moreChunks);
+    const encoding = this.#encoding;
+    return (encoding === undefined ? bytes : decodeContent(bytes, encoding, this.#maxResponseBytes)).toString();
+  }
+
+  #free(): void {
+    this.#call = undefined;
+    this.#controller = undefined;
+    this.#isReused = false;
+    this.#status = 0;
+    this.#encoding = undefined;
+    this.#bytes = 0;
+    this.#firstChunk = undefined;
+    this.#moreChunks = undefined;
+    if (this.#drainTimer !== undefined) clearTimeout(this.#drainTimer);
+    this.#drainTimer = undefined;
+    this.onFree();
+  }
+}
+
+const empty = Buffer.alloc(0);
+const dropped = new Error('dropped');
+const tooLarge = new Error('the body is larger than the limit');
+
+/** Not HTTP that we can read: a retry would not help. */
+function isProtocolError(error: Error): boolean {
+  return error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError;
+}
+
+function isConnectionError(error: Error): boolean {
+  return error instanceof errors.SocketError || /^(ECONNRESET|EPIPE)$/.test(String('code' in error && error.code));
+}

@@ -1,0 +1,373 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Token } from '../token.ts';
+import { UpstreamError } from '../upstream-error.ts';
+import type { CallOutcome, TraceCall, UpstreamMetrics } from '../upstream-metrics.ts';
+import { type Breaker, BreakerOpenError, type Verdict, verdictOn } from './breaker.ts';
+import { type Call, type Connection, StaleConnectionError } from './connection.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Lane, QueuedCall } from './lane.ts';
+import type { Limiter } from './limiter.ts';
+import type { RetryBudget } from './retry-budget.ts';
+import type { ReportDrift, Route } from './route.ts';
+import { statusError } from './status-error.ts';
+import type { Waiter } from './waiter.ts';
+
+/**
+ * `shared`: a cached value will do, and so will the response to a call that is already under way.
+ * `fresh`: a call that starts now. It ignores the cache, renews it, and is shared with nobody.
+ */
+export type Freshness = 'shared' | 'fresh';
+
+/** Keeps values of recent reads, each for the token that it was read with. May lose any at any time; never rejects. */
+export interface ReadCache {
+  get<Key, Value>(route: Route<Key, Value>, key: Key, token: Token): Promise<Value | undefined>;
+  set<Key, Value>(route: Route<Key, Value>, key: Key, token: Token, value: Value): void;
+  delete<Key, Value>(route: Route<Key, Value>, key: Key, token: Token): void;
+}
+
+/** What all reads of a process have in common. */
+export interface ReadEnvironment {
+  /** The longest that a read may take, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly limiter: Limiter<Connection>;
+  readonly breaker: Breaker;
+  readonly budget: RetryBudget;
+  readonly deadlines: Deadlines;
+  readonly metrics: UpstreamMetrics;
+  readonly reportDrift: (route: string, path: string, kind: Parameters<ReportDrift>[1], requestId?: string) => void;
+  readonly cache: ReadCache | undefined;
+  readonly traceCall: TraceCall | undefined;
+  /** Holds back the token's other calls after a 429. */
+  readonly pause: (token: Token, ms: number) => void;
+}
+
+/** What one read is of. */
+export interface ReadTarget<Key, Value> {
+  readonly route: Route<Key, Value>;
+  readonly key: Key;
+  readonly path: string;
+  readonly token: Token;
+  readonly freshness: Freshness;
+  /** For the log alone. */
+  readonly requestId: string | undefined;
+}
+
+const maxAttempts = 3;
+/** Full jitter: a delay is drawn evenly from 0 to this, doubled with each attempt, on top of `Retry-After`. In milliseconds. */
+const firstDelayMs = 100;
+/** A 429 pauses its token for as long as it says, but no longer than this. In milliseconds. */
+const maxPauseMs = 1_000;
+/** Failures that pass by themselves: no response, or one of these statuses. A body that was cut off has status 200. */
+const passingStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
+
+/** `starting` covers the cache lookup; `delayed` is the time between two attempts. */
+type State = 'starting' | 'queued' | 'sent' | 'delayed' | 'over';
+
+/**
+ * One upstream read for everyone who waits for it with the same token. A call that succeeds at once goes through `start`,
+ * `#attempt`, `admit`, `respond` and `#endCall`, synchronously up to undici's `dispatch`; the rest handles what goes wrong.
+ */
+export class Read<Key, Value> implements QueuedCall<Connection>, Call {
+  // Links of the lane's queue.
+  previous?: this | undefined;
+  next?: this | undefined;
+  queuedAt = 0;
+
+  readonly startedAt: number;
+  readonly #environment: ReadEnvironment;
+  readonly #target: ReadTarget<Key, Value>;
+  readonly #lane: Lane<Connection>;
+  readonly #waiters: Waiter[] = [];
+  /** Where the calls of this read are traced; undefined without tracing. */
+  readonly #runInContext: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
+  #state: State = 'starting';
+  #attempts = 0;
+  #staleRetriesLeft = 1;
+  #delayTimer: NodeJS.Timeout | undefined;
+  /** The delay that was announced last, for those who join later. */
+  #delayedUntil = 0;
+  #delayReason: UpstreamError | undefined;
+  // Of the call in flight.
+  #connection: Connection | undefined;
+  #sentAt = 0;
+  #breakerPeriod = 0;
+  #endTrace: ReturnType<TraceCall> | undefined;
+  #callsSent = 0;
+
+  constructor(environment: ReadEnvironment, lane: Lane<Connection>, target: ReadTarget<Key, Value>, now: number) {
+    this.#environment = environment;
+    this.#lane = lane;
+    this.#target = target;
+    this.startedAt = now;
+    if (environment.traceCall !== undefined) this.#runInContext = AsyncLocalStorage.snapshot();
+    lane.token.readCount++;
+    if (target.freshness === 'shared') lane.token.reads[target.path] = this;
+  }
+
+  get path(): string {
+    return this.#target.path;
+  }
+
+  get headers(): string[] {
+    return this.#target.token.headers;
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  join(waiter: Waiter, now: number): void {
+    waiter.read = this;
+    waiter.index = this.#waiters.length;
+    this.#waiters.push(waiter);
+    if (this.#delayReason !== undefined) this.#rejectImpatient(now);
+  }
+
+  start(now: number): void {
+    const { cache, metrics } = this.#environment;
+    const { route, key, token, freshness } = this.#target;
+    if (cache === undefined) {
+      this.#begin(now);
+      return;
+    }
+    if (freshness === 'fresh') {
+      metrics.cache(route.template, 'bypass');
+      this.#begin(now);
+      return;
+    }
+    cache.get(route, key, token).then((value) => {
+      metrics.cache(route.template, value === undefined ? 'miss' : 'hit');
+      if (this.isOver) return;
+      if (value === undefined) this.#begin(performance.now());
+      else this.#resolve(value, performance.now());
+    });
+  }
+
+  #begin(now: number): void {
+    this.#environment.budget.countRead(now);
+    this.#attempt(now);
+  }
+
+  #attempt(now: number): void {
+    this.#attempts++;
+    const refusal = this.#environment.breaker.refusal(now); // before it is queued
+    if (refusal === undefined) this.#environment.limiter.enter(this, this.#lane, now);
+    else this.#reject(refusal, now);
+  }
+
+  enqueued(now: number): void {
+    this.#state = 'queued';
+    this.queuedAt = now;
+  }
+
+  refuse(error: UpstreamError): void {
+    this.#reject(error, performance.now());
+  }
+
+  admit(connection: Connection, now: number): void {
+    const { breaker, traceCall } = this.#environment;
+    this.#state = 'starting';
+    this.#delayReason = undefined;
+    const refusal = breaker.refusal(now);
+    if (refusal === undefined)
+      this.#rejectUntil(now, now); // their timers may not have run yet
+    else this.#reject(refusal, now);
+    if (this.isOver) {
+      connection.onFree();
+      return;
+    }
+    this.#state = 'sent';
+    this.#connection = connection;
+    this.#breakerPeriod = breaker.enter(now);
+    this.#sentAt = now;
+    const resends = this.#callsSent++;
+    if (traceCall !== undefined) {
+      this.#endTrace = this.#runInContext?.(() => traceCall(this.#target.route.template, resends));
+    }
+    connection.send(this);
+  }
+
+  /** The connection may carry another call by now, so nothing may be thrown into it. */
+  respond(status: number, retryAfter: string | undefined, body: string): void {
+    const now = performance.now();
+    try {
+      if (status === 200) this.#succeed(this.#decode(body), 200, now);
+      else if (status === 404) this.#succeed(null, 404, now);
+      else this.#endFailedCall(statusError(status, retryAfter), now);
+    } catch (error) {
+      if (error instanceof UpstreamError) this.#endFailedCall(error, now);
+      else this.fail(error as Error);
+    }
+  }
+
+  fail(error: Error): void {
+    const now = performance.now();
+    if (error instanceof UpstreamError) {
+      this.#endFailedCall(error, now);
+      return;
+    }
+    if (!(error instanceof StaleConnectionError)) {
+      // A bug of ours: it proves nothing about the upstream.
+      if (this.#state === 'sent') this.#endCall('bad-response', 'neither', undefined, now);
+      this.#reject(error, now);
+      return;
+    }
+    this.#endCall('stale', 'neither', undefined, now);
+    if (this.#staleRetriesLeft-- > 0) {
+      this.#environment.metrics.retry(this.#target.route.template, 'stale-connection');
+      this.#attempts--;
+      this.#attempt(now);
+      return;
+    }
+    this.#retry(new UpstreamError('unavailable', { cause: error }), now);
+  }
+
+  announceDelay(waitMs: number, error: UpstreamError): void {
+    const now = performance.now();
+    this.#delayedUntil = now + waitMs;
+    this.#delayReason = error;
+    this.#rejectImpatient(now);
+  }
+
+  /** The last waiter to be rejected ends the call. */
+  rejectOne(waiter: Waiter, error: UpstreamError, now = performance.now()): void {
+    const last = this.#waiters.pop() as Waiter;
+    if (last !== waiter) {
+      this.#waiters[waiter.index] = last;
+      last.index = waiter.index;
+    }
+    if (this.#waiters.length === 0) this.#abandon(error, now);
+    this.#rejectWaiter(waiter, error, now);
+  }
+
+  #decode(body: string): Value {
+    const { route, key, requestId } = this.#target;
+    const { reportDrift } = this.#environment;
+    return route.decode(body, key, (path, kind) => reportDrift(route.template, path, kind, requestId));
+  }
+
+  #succeed(value: Value | null, status: number, now: number): void {
+    this.#endCall(value === null ? 'missing' : 'found', 'success', status, now);
+    this.#store(value);
+    this.#resolve(value, now);
+  }
+
+  #endFailedCall(error: UpstreamError, now: number): void {
+    const { timeoutMs, pause } = this.#environment;
+    this.#endCall(error.fault, verdictOn(error.fault, now - this.#sentAt, timeoutMs), error.status, now);
+    if (error.fault === 'rate-limited') {
+      pause(this.#target.token, Math.min(maxPauseMs, error.retryAfterMs ?? maxPauseMs));
+    }
+    this.#retry(error, now);
+  }
+
+  /** The call is over, and its connection is no longer ours; the read may go on. */
+  #endCall(outcome: CallOutcome, verdict: Verdict, status: number | undefined, now: number): void {
+    this.#state = 'starting';
+    this.#connection = undefined;
+    this.#environment.breaker.leave(this.#breakerPeriod, verdict, now);
+    this.#environment.metrics.attempt(this.#target.route.template, outcome, now - this.#sentAt);
+    this.#endTrace?.(outcome, status);
+  }
+
+  /** Waits at least as long as the upstream asked for; waiters that cannot wait so long are rejected at once. */
+  #retry(error: UpstreamError, now: number): void {
+    const { budget, metrics } = this.#environment;
+    if (this.#attempts >= maxAttempts || !isPassing(error)) {
+      this.#reject(error, now);
+      return;
+    }
+    const delayMs = (error.retryAfterMs ?? 0) + Math.random() * firstDelayMs * 2 ** (this.#attempts - 1);
+    this.announceDelay(delayMs, error);
+    if (this.isOver) return;
+    if (!budget.take(now)) {
+      // not before a waiter remains for the retry
+      this.#reject(error, now);
+      return;
+    }
+    const reason = error.fault === 'rate-limited' ? 'rate-limited' : 'unavailable';
+    metrics.retry(this.#target.route.template, reason);
+    this.#state = 'delayed';
+    this.#delayTimer = setTimeout(() => this.#attempt(performance.now()), delayMs);
+  }
+
+  #rejectImpatient(now: number): void {
+    const waitMs = this.#delayedUntil - now;
+    if (this.#delayReason === undefined || waitMs <= 0) return;
+    this.#rejectUntil(this.#delayedUntil, now, this.#delayReason.after(waitMs));
+  }
+
+  /** Rejects the waiters whose deadline is not after `time`. From the last to the first: `rejectOne` fills a gap with the last. */
+  #rejectUntil(time: number, now: number, error?: UpstreamError): void {
+    for (let index = this.#waiters.length - 1; index >= 0; index--) {
+      const waiter = this.#waiters[index] as Waiter;
+      if (waiter.deadline <= time) this.rejectOne(waiter, error ?? new UpstreamError('timeout'), now);
+    }
+  }
+
+  /** No waiter is left. */
+  #abandon(error: UpstreamError, now: number): void {
+    if (this.isOver) return;
+    const state = this.#state;
+    const connection = this.#connection;
+    if (state === 'sent') {
+      const verdict = verdictOn(error.fault, now - this.#sentAt, this.#environment.timeoutMs);
+      this.#endCall(error.fault, verdict, undefined, now);
+    }
+    this.#end();
+    if (state === 'queued') this.#environment.limiter.leave(this, this.#lane);
+    else if (state === 'delayed') clearTimeout(this.#delayTimer);
+    else connection?.drop(); // last: it may free the slot, and so start another read
+  }
+
+  #store(value: Value | null): void {
+    const { cache } = this.#environment;
+    const { route, key, token, freshness } = this.#target;
+    if (value !== null) cache?.set(route, key, token, value);
+    else if (freshness === 'fresh') cache?.delete(route, key, token);
+  }
+
+  #resolve(value: Value | null, now: number): void {
+    const { deadlines, metrics } = this.#environment;
+    const { template } = this.#target.route;
+    const outcome = value === null ? 'missing' : 'found';
+    this.#end();
+    for (const waiter of this.#waiters) {
+      deadlines.remove(waiter);
+      metrics.read(template, outcome, now - waiter.startedAt);
+      waiter.resolve(value);
+    }
+  }
+
+  #reject(error: Error, now: number): void {
+    if (this.isOver) return;
+    const { route, key, token, freshness } = this.#target;
+    const isRefused = error instanceof UpstreamError && /^(unauthorized|forbidden)$/.test(error.fault);
+    if (isRefused && freshness === 'fresh') this.#environment.cache?.delete(route, key, token);
+    this.#end();
+    for (const waiter of this.#waiters) this.#rejectWaiter(waiter, error, now);
+  }
+
+  #rejectWaiter(waiter: Waiter, error: Error, now: number): void {
+    const { deadlines, metrics } = this.#environment;
+    const { template, subject } = this.#target.route;
+    deadlines.remove(waiter);
+    if (error instanceof UpstreamError) {
+      error.subject = subject;
+      metrics.read(template, error.fault, now - waiter.startedAt);
+    }
+    waiter.reject(error);
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    const { token } = this.#lane;
+    token.readCount--;
+    if (token.reads[this.path] === this) delete token.reads[this.path];
+  }
+}
+
+function isPassing(error: UpstreamError): boolean {
+  if (error instanceof BreakerOpenError) return false;
+  return (error.fault === 'rate-limited' || error.fault === 'unavailable') && passingStatuses.has(error.status);
+}

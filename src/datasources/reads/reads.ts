@@ -1,0 +1,124 @@
+import type { Token, TokenDigest } from '../token.ts';
+import { UpstreamError } from '../upstream-error.ts';
+import type { TraceCall, UpstreamMetrics } from '../upstream-metrics.ts';
+import { Breaker } from './breaker.ts';
+import type { CreateBucket } from './bucket.ts';
+import type { Cancellation } from './cancellation.ts';
+import type { Connection } from './connection.ts';
+import { Deadlines } from './deadlines.ts';
+import { Limiter } from './limiter.ts';
+import { type Freshness, Read, type ReadCache, type ReadEnvironment } from './read.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type { Route } from './route.ts';
+import { Waiter } from './waiter.ts';
+
+export interface ReadsOptions {
+  /** One for each call that may be in flight. */
+  readonly connections: readonly Connection[];
+  /** All of one read, and the longest timeout a reader may ask for. In milliseconds. */
+  readonly timeoutMs: number;
+  /** Reads that are queued; beyond it they fail with `overloaded`. */
+  readonly maxQueue: number;
+  readonly createBucket: CreateBucket;
+  /** Undefined keeps nothing. */
+  readonly cache?: ReadCache | undefined;
+  readonly metrics: UpstreamMetrics;
+  readonly reportDrift: ReadEnvironment['reportDrift'];
+  /** Undefined without tracing. */
+  readonly traceCall?: TraceCall | undefined;
+  /** Called with each pause that a 429 causes, for other processes. In milliseconds. */
+  readonly onPause?: ((token: Token, ms: number) => void) | undefined;
+}
+
+/** On whose behalf a read is made, and how. */
+export interface Reader {
+  /** Without one a read fails with `no-token` and costs no call. */
+  readonly token: Token | undefined;
+  /** In milliseconds. */
+  readonly timeoutMs: number;
+  readonly freshness: Freshness;
+  /** For the log alone. */
+  readonly requestId?: string | undefined;
+  readonly cancellation: Cancellation;
+}
+
+/** All upstream reads of a process. */
+export class Reads {
+  readonly #environment: ReadEnvironment;
+  readonly #connections: readonly Connection[];
+  #isClosed = false;
+
+  constructor(options: ReadsOptions) {
+    const { connections, maxQueue, createBucket, metrics, onPause } = options;
+    const onAdmit = (queuedMs: number) => metrics.queueWait(queuedMs);
+    const limiter = new Limiter({ connections, maxQueue, createBucket, onAdmit });
+    this.#connections = connections;
+    this.#environment = {
+      timeoutMs: options.timeoutMs,
+      limiter,
+      breaker: new Breaker((state) => metrics.breaker(state)),
+      budget: new RetryBudget(),
+      deadlines: new Deadlines(),
+      metrics,
+      reportDrift: options.reportDrift,
+      cache: options.cache,
+      traceCall: options.traceCall,
+      pause: (token, ms) => {
+        limiter.pause(token.digest, ms);
+        onPause?.(token, ms);
+      },
+    };
+  }
+
+  /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. */
+  get<Key, Value>(route: Route<Key, Value>, key: Key, reader: Reader): Promise<Value | null> {
+    return new Promise((resolve, reject) => {
+      const { token, cancellation, timeoutMs } = reader;
+      if (token === undefined || this.#isClosed || cancellation.isCanceled) {
+        const error = new UpstreamError(token === undefined ? 'no-token' : 'cancelled');
+        error.subject = route.subject;
+        this.#environment.metrics.read(route.template, error.fault, 0);
+        return reject(error);
+      }
+      const now = performance.now();
+      const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs);
+      this.#environment.deadlines.add(waiter, timeoutMs);
+      this.#join(waiter, route, key, token, reader, now);
+    });
+  }
+
+  /** Holds back the calls of this token, as another process asked. */
+  pause(tokenDigest: TokenDigest, ms: number): void {
+    this.#environment.limiter.pause(tokenDigest, ms);
+  }
+
+  /** Rejects all reads, and every later one, with `cancelled`; ends the calls in flight and closes the connections. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#environment.deadlines.cancelAll();
+    await Promise.all(this.#connections.map((connection) => connection.close()));
+  }
+
+  #join<Key, Value>(
+    waiter: Waiter,
+    route: Route<Key, Value>,
+    key: Key,
+    token: Token,
+    { freshness, requestId }: Reader,
+    now: number,
+  ): void {
+    const { limiter, metrics, timeoutMs } = this.#environment;
+    const lane = limiter.laneOf(token.digest);
+    const path = route.path(key);
+    const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
+    // An older one is stuck: it ends with the waiters that it has.
+    if (current !== undefined && now - current.startedAt < timeoutMs) {
+      metrics.sharedFlight(route.template);
+      current.join(waiter, now);
+      return;
+    }
+    const read = new Read(this.#environment, lane, { route, key, path, token, freshness, requestId }, now);
+    read.join(waiter, now);
+    read.start(now);
+  }
+}

@@ -1,0 +1,20 @@
+import type { DriftKind } from '../upstream-metrics.ts';
+
+/** Reports one difference between a body and its documentation; never a value. */
+export type ReportDrift = (path: string, kind: DriftKind) => void;
+
+/** Everything that is specific to one route of the upstream. A plain object without state. */
+export interface Route<Key, Value> {
+  /** The path with placeholders, such as `/chats/{chat_id}`. Names the route in metrics, traces and logs. */
+  readonly template: string;
+  /** What is read, as error messages call it, such as `the message`. */
+  readonly subject: string;
+  /** To be raised with every change of the form of `Value`: replicas of two versions may share a cache. */
+  readonly cacheFormat: number;
+  /** The path for one key. Reads with the same path and token share one call and one cache entry. */
+  path(key: Key): string;
+  /** Throws an `UpstreamError` when the body is not what was requested. */
+  decode(body: string, key: Key, report: ReportDrift): Value;
+  /** Whether a cached value is the one requested. */
+  matches(value: Value, key: Key): boolean;
+}

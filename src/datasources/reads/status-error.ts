@@ -1,0 +1,11 @@
+import { UpstreamError } from '../upstream-error.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+/** The error for a status other than 200 and 404. By status alone: error bodies are undocumented, and some are HTML. */
+export function statusError(status: number, retryAfter: string | undefined): UpstreamError {
+  const details = { status, retryAfterMs: parseRetryAfter(retryAfter) };
+  if (status === 401) return new UpstreamError('unauthorized', details);
+  if (status === 403) return new UpstreamError('forbidden', details);
+  if (status === 429) return new UpstreamError('rate-limited', details);
+  return new UpstreamError(status >= 500 && status < 600 ? 'unavailable' : 'bad-response', details);
+}
