@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checks } from '../src/doctor/checks.ts';
-import { at, examine, findingsIn, refuse, report } from './support/doctor.ts';
+import { emptyResponse, examine, findingsIn, report, respondAt } from './support/doctor.ts';
 import { close, listen, startTestGateway } from './support/gateway.ts';
-import { type Harm, startProxy } from './support/proxy.ts';
+import { type ProxyRules, startProxy } from './support/proxy.ts';
 
 const key = 'the-key-of-the-doctor';
 const linqToken = 'the-linq-token-of-the-doctor';
@@ -34,8 +34,8 @@ it('finds no problem in a gateway with introspection disabled, and skips the aud
 });
 
 it.each(['/chat', '/chat/', '/chat/graphql', '/chat/graphql/'])('finds a gateway at %s', async (path) => {
-  const request: Harm['request'] = (incoming) => {
-    if (!incoming.path.startsWith('/chat/')) return refuse(404);
+  const request: ProxyRules['request'] = (incoming) => {
+    if (!incoming.path.startsWith('/chat/')) return emptyResponse(404);
     incoming.path = incoming.path.slice('/chat'.length);
     return undefined;
   };
@@ -103,13 +103,13 @@ describe('exits with 2 and the reason', () => {
   });
 
   it('when there is no response', async () => {
-    const how = { request: () => 'silence' as const, requestTimeoutMs: 300 };
+    const how = { request: () => 'no response' as const, requestTimeoutMs: 300 };
     expect(await examine(how)).toMatchObject({ code: 2, text: expect.stringMatching(/: TimeoutError\n$/) });
   });
 
   it('when the address redirects, without following the redirect', async () => {
     const location = 'https://elsewhere.example/graphql?a=b';
-    const { code, text, calls } = await examine({ request: () => refuse(308, { location }) });
+    const { code, text, calls } = await examine({ request: () => emptyResponse(308, { location }) });
     expect(code).toBe(2);
     expect(text).toContain('it redirects to https://elsewhere.example: use the address that it redirects to\n');
     expect(calls).toEqual([]);
@@ -130,7 +130,7 @@ describe('exits with 2 and the reason', () => {
 
 it('ends at its time limit when a request hangs, and reports what it did not check', async () => {
   const how = {
-    request: ({ path }: { path: string }) => (path === '/readyz' ? 'silence' : undefined),
+    request: ({ path }: { path: string }) => (path === '/readyz' ? 'no response' : undefined),
     totalTimeoutMs: 3_000,
   } as const;
   const { code, lines } = await examine(how);
@@ -179,11 +179,11 @@ describe('never', () => {
       gateway: { GATEWAY_API_KEYS: word },
       env: { GATEWAY_CREDENTIAL: `Bearer ${word}`, LINQ_INTEGRATION_TOKEN: linqToken },
       args: ['--message=1/224'],
-      answer(answer, { body }) {
-        answer.headers['x-echo'] = answer.headers['server'] = `${word}/1 ${linqToken}`;
+      response(response, { body }) {
+        response.headers['x-echo'] = response.headers['server'] = `${word}/1 ${linqToken}`;
         if (!body.includes('"224"')) return;
         const extensions = { code: word, requestId: word, [linqToken]: word };
-        answer.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: linqToken, extensions }] });
+        response.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: linqToken, extensions }] });
       },
     });
     expect(code).toBe(1);
@@ -197,10 +197,10 @@ describe('never', () => {
     const value = '\u001b[31m+15551234567\r\n';
     const { text } = await examine({
       args: ['--message=1/224'],
-      answer(answer, { body }) {
+      response(response, { body }) {
         if (!body.includes('"224"')) return;
         const extensions = { code: value, requestId: value, [value]: value };
-        answer.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: value, extensions }] });
+        response.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: value, extensions }] });
       },
     });
     expect(text).toMatch(/FAIL message .*: \(omitted\): see/);
@@ -213,14 +213,14 @@ describe('never', () => {
     const bodies: string[] = [];
     await examine({
       args: ['--message=1/224'],
-      answer: ({ body }, request) => void (request.body.includes('"224"') && bodies.push(body)),
+      response: ({ body }, request) => void (request.body.includes('"224"') && bodies.push(body)),
     });
     expect(bodies).toEqual(['{"data":{"chatMessage":{"id":"224"}}}']);
   });
 });
 
 it('uses colors when enabled', async () => {
-  const { text } = await examine({ ...at('/livez', refuse(503)), colors: true });
+  const { text } = await examine({ ...respondAt('/livez', emptyResponse(503)), colors: true });
   expect(text).toContain('\u001b[32mok  \u001b[39m tls');
   expect(text).toContain('\u001b[31mFAIL\u001b[39m livez');
 });
@@ -245,9 +245,9 @@ describe('as a process, over https', () => {
     const ca = join(folder, `${days}.pem`);
     writeFileSync(ca, pems.cert);
     await using gateway = await startTestGateway({ GATEWAY_API_KEYS: key, GRAPHIQL: 'false' });
-    const harm = at('/metrics', refuse(403));
+    const rules = respondAt('/metrics', emptyResponse(403));
     const tls = { key: pems.private, cert: pems.cert };
-    await using proxy = await startProxy(new URL(gateway.url).origin, harm, tls);
+    await using proxy = await startProxy(new URL(gateway.url).origin, rules, tls);
     const env = {
       PATH: process.env['PATH'],
       GATEWAY_CREDENTIAL: `Bearer ${key}`,

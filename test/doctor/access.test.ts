@@ -1,4 +1,4 @@
-import { finds, refuse, saying, sending } from '../support/doctor.ts';
+import { changeBodies, changeRequests, emptyResponse, finds } from '../support/doctor.ts';
 
 const key = 'the-key-of-the-doctor';
 const closed = { gateway: { GATEWAY_API_KEYS: key }, env: { GATEWAY_CREDENTIAL: `Bearer ${key}` } };
@@ -39,7 +39,7 @@ finds(
   {
     request: ({ method }) => {
       const body = '{"errors":[{"message":"","extensions":{"code":"OVERLOADED","requestId":"x"}}]}';
-      return method === 'POST' ? { ...refuse(503), body } : undefined;
+      return method === 'POST' ? { ...emptyResponse(503), body } : undefined;
     },
   },
   /^FAIL operations refused \(503\): check the log/,
@@ -59,7 +59,7 @@ finds(
   'the same when Linq rejects that token',
   {
     ...publicGateway,
-    ...saying(
+    ...changeBodies(
       (text) =>
         text.replace(/}$/, ',"errors":[{"extensions":{"code":"UNAUTHENTICATED","upstream":{},"requestId":"x"}}]}'),
       '9223372036854775807',
@@ -80,7 +80,7 @@ finds(
 finds(
   'access',
   'a proxy that refuses requests itself',
-  { ...closed, request: ({ headers }) => (headers.authorization === undefined ? refuse(403) : undefined) },
+  { ...closed, request: ({ headers }) => (headers.authorization === undefined ? emptyResponse(403) : undefined) },
   /^FAIL access .* neither 401 nor a message: check what is in front/,
   'warn livez',
   'warn readyz',
@@ -90,7 +90,7 @@ finds(
   'a proxy that adds a credential to a GET',
   {
     ...closed,
-    ...sending(({ method, headers }) => {
+    ...changeRequests(({ method, headers }) => {
       if (method === 'GET' && headers.origin === undefined && headers['sec-fetch-site'] === undefined) {
         headers.authorization ??= `Bearer ${key}`;
       }
@@ -103,7 +103,7 @@ finds(
   'a proxy that replaces the credential',
   {
     ...closed,
-    ...sending(({ headers }) => {
+    ...changeRequests(({ headers }) => {
       if (headers.authorization !== undefined) headers.authorization = `Bearer ${key}`;
     }),
   },

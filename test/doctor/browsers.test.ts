@@ -1,9 +1,9 @@
-import { finds, header, saying, sending } from '../support/doctor.ts';
-import type { Harm } from '../support/proxy.ts';
+import { changeBodies, changeRequests, finds, setHeader } from '../support/doctor.ts';
+import type { ProxyRules } from '../support/proxy.ts';
 
 const graphiql = { gateway: { GRAPHIQL: 'true' } };
-const policy = (change: (text: string) => string): Harm => ({
-  answer({ headers }) {
+const policy = (change: (text: string) => string): ProxyRules => ({
+  response({ headers }) {
     const current = headers['content-security-policy'];
     if (typeof current === 'string') headers['content-security-policy'] = change(current);
   },
@@ -12,14 +12,14 @@ const policy = (change: (text: string) => string): Harm => ({
 finds(
   'cors',
   'a wildcard origin',
-  header('access-control-allow-origin', '*'),
+  setHeader('access-control-allow-origin', '*'),
   /^FAIL cors pages from any origin can read responses: list the exact origins in CORS_ORIGINS/,
 );
 finds(
   'cors',
   'any origin echoed, with credentials allowed',
   {
-    answer({ headers }, { headers: { origin } }) {
+    response({ headers }, { headers: { origin } }) {
       if (origin === undefined) return;
       headers['access-control-allow-origin'] = origin;
       headers['access-control-allow-credentials'] = 'true';
@@ -31,7 +31,7 @@ finds(
   'cors',
   'the origin of files and sandboxed frames',
   {
-    answer({ headers }, { headers: { origin } }) {
+    response({ headers }, { headers: { origin } }) {
       if (origin === 'null') headers['access-control-allow-origin'] = 'null';
     },
   },
@@ -41,7 +41,7 @@ finds(
   'cors',
   'a preflight that allows any origin',
   {
-    answer({ headers }, { method }) {
+    response({ headers }, { method }) {
       if (method === 'OPTIONS') headers['access-control-allow-origin'] = '*';
     },
   },
@@ -52,14 +52,14 @@ for (const name of ['sec-fetch-site', 'origin']) {
   finds(
     'foreign-get',
     `a proxy that drops ${name}`,
-    sending(({ headers }) => delete headers[name]),
+    changeRequests(({ headers }) => delete headers[name]),
     new RegExp(`^FAIL foreign-get any page can run operations by GET: have the proxy forward ${name}`),
   );
 }
 finds(
   'foreign-get',
   'a proxy that adds a header',
-  sending(({ headers }) => {
+  changeRequests(({ headers }) => {
     headers['x-request-id'] ??= 'added';
   }),
   /^FAIL foreign-get any page can run operations by GET: .* not add headers that would need a preflight/,
@@ -69,7 +69,7 @@ for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data', 
   finds(
     'foreign-post',
     `a proxy that changes ${type} to JSON`,
-    sending((request) => {
+    changeRequests((request) => {
       if (!request.headers['content-type']?.startsWith(type)) return;
       request.headers['content-type'] = 'application/json';
       request.body = '{"query":"{ __typename }"}';
@@ -82,7 +82,7 @@ for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data', 
 finds(
   'foreign-post',
   'a body without a content type that is read as JSON',
-  sending(({ method, headers }) => {
+  changeRequests(({ method, headers }) => {
     if (method === 'POST') headers['content-type'] ??= 'application/json';
   }),
   /^FAIL foreign-post a body without a content type is executed, .*: make sure that no proxy changes Content-Type/,
@@ -94,13 +94,13 @@ for (const [name, value] of [
   ['x-content-type-options', 'nosniff'],
 ] as const) {
   const line = new RegExp(`^FAIL headers responses lack ${name}: ${value}: have the proxy forward`);
-  finds('headers', `responses without ${name}`, header(name, undefined), line);
+  finds('headers', `responses without ${name}`, setHeader(name, undefined), line);
 }
 
 finds(
   'graphiql',
   'a page without a policy',
-  { ...graphiql, ...header('content-security-policy', undefined) },
+  { ...graphiql, ...setHeader('content-security-policy', undefined) },
   /^FAIL graphiql the page has no content-security-policy: have the proxy forward/,
 );
 for (const [what, change] of [
@@ -120,7 +120,7 @@ finds(
   'a script from another origin',
   {
     ...graphiql,
-    ...saying((text) => text.replace('<head>', '<head><script src="https://cdn.example/x.js"></script>')),
+    ...changeBodies((text) => text.replace('<head>', '<head><script src="https://cdn.example/x.js"></script>')),
   },
   /^FAIL graphiql the page loads resources from another origin: have the proxy forward/,
 );

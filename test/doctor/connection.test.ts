@@ -1,9 +1,9 @@
-import { at, finds, header, refuse } from '../support/doctor.ts';
+import { emptyResponse, finds, respondAt, setHeader } from '../support/doctor.ts';
 
 const withoutToken = { LINQ_INTEGRATION_TOKEN: '' };
 const hourMs = 3_600_000;
-const dated = (ms: number) => header('date', new Date(Date.now() + ms).toUTCString());
-const notFoundByGateway = refuse(404, { 'x-request-id': 'of-the-gateway' });
+const dated = (ms: number) => setHeader('date', new Date(Date.now() + ms).toUTCString());
+const notFoundByGateway = emptyResponse(404, { 'x-request-id': 'of-the-gateway' });
 
 finds(
   'tls',
@@ -16,35 +16,35 @@ finds(
 
 finds('clock', 'a clock that is ahead', dated(hourMs), /^warn clock .* is 3[56]\d\d seconds ahead of .*: synchronize/);
 finds('clock', 'a clock that is behind', dated(-hourMs), /^warn clock .* is 3[56]\d\d seconds behind .*: synchronize/);
-finds('clock', 'a missing Date header', header('date', ''), /^note clock responses have no Date header/);
+finds('clock', 'a missing Date header', setHeader('date', ''), /^note clock responses have no Date header/);
 
 finds(
   'livez',
   'a gateway that is shutting down',
-  at('/livez', refuse(503)),
+  respondAt('/livez', emptyResponse(503)),
   /^FAIL livez returns 503: .*: its log says/,
 );
 finds(
   'readyz',
   'a gateway that is shutting down',
-  at('/readyz', refuse(503)),
+  respondAt('/readyz', emptyResponse(503)),
   /^FAIL readyz returns 503: .*: its log says/,
 );
 for (const name of ['livez', 'readyz']) {
   const missing = new RegExp(`^FAIL ${name} returns 404: run a version with /${name}`);
-  finds(name, 'a gateway version without it', at(`/${name}`, notFoundByGateway), missing);
+  finds(name, 'a gateway version without it', respondAt(`/${name}`, notFoundByGateway), missing);
   const blocked = new RegExp(`^warn ${name} returns 403, and not from the gateway: have the proxy forward /${name}`);
-  finds(name, 'a proxy that blocks it', at(`/${name}`, refuse(403)), blocked);
+  finds(name, 'a proxy that blocks it', respondAt(`/${name}`, emptyResponse(403)), blocked);
 }
 
 finds(
   'readyz',
   'no response',
-  { request: ({ path }) => (path === '/readyz' ? 'silence' : undefined), requestTimeoutMs: 2_000 },
+  { request: ({ path }) => (path === '/readyz' ? 'no response' : undefined), requestTimeoutMs: 2_000 },
   /^FAIL readyz not finished: TimeoutError: check the log/,
 );
 
-finds('metrics', 'an endpoint that fails', at('/metrics', refuse(503)), /^FAIL metrics returns 503: /);
+finds('metrics', 'an endpoint that fails', respondAt('/metrics', emptyResponse(503)), /^FAIL metrics returns 503: /);
 finds(
   'metrics',
   'a public endpoint',

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { asks, finds, header, saying } from '../support/doctor.ts';
-import type { Harm } from '../support/proxy.ts';
+import { changeBodies, finds, isOperationWith, setHeader } from '../support/doctor.ts';
+import type { ProxyRules } from '../support/proxy.ts';
 
 const key = 'the-key-of-the-doctor';
 
 /** Copies a request header into a response header, for requests that match `where`. */
 const echo = (
   name: string,
-  where: (request: Parameters<NonNullable<Harm['answer']>>[1]) => boolean = () => true,
-): Harm => ({
-  answer({ headers }, request) {
+  where: (request: Parameters<NonNullable<ProxyRules['response']>>[1]) => boolean = () => true,
+): ProxyRules => ({
+  response({ headers }, request) {
     const value = request.headers[name];
     if (value !== undefined && where(request)) headers['x-echo'] = value;
   },
@@ -18,20 +18,20 @@ const echo = (
 finds(
   'request-id',
   'missing ids',
-  header('x-request-id', undefined),
+  setHeader('x-request-id', undefined),
   /^FAIL request-id responses have no x-request-id: have the proxy forward it/,
 );
 finds(
   'request-id',
   'replaced ids',
-  header('x-request-id', 'another'),
+  setHeader('x-request-id', 'another'),
   /^warn request-id a valid id is replaced: have the proxy forward the caller's x-request-id/,
 );
 finds(
   'request-id',
   'a malformed id that is returned',
   {
-    answer({ headers }, request) {
+    response({ headers }, request) {
       headers['x-request-id'] = request.headers['x-request-id'] ?? 'x';
     },
   },
@@ -48,8 +48,8 @@ finds(
   'leaks',
   'a made-up credential in an error page',
   {
-    answer(answer, { headers }) {
-      if (answer.status === 404) answer.body = `not found for ${headers.authorization}`;
+    response(response, { headers }) {
+      if (response.status === 404) response.body = `not found for ${headers.authorization}`;
     },
   },
   /^FAIL leaks the response to GET \/doctor-\S+ contains a made-up JWT/,
@@ -70,7 +70,7 @@ finds(
   {
     args: ['--message=1/224'],
     env: { LINQ_INTEGRATION_TOKEN: 'the-token-of-the-doctor' },
-    ...echo('x-linq-integration-token', (request) => asks(request, '"224"')),
+    ...echo('x-linq-integration-token', (request) => isOperationWith(request, '"224"')),
   },
   /^FAIL leaks the response to POST \/graphql contains your Linq token/,
 );
@@ -79,10 +79,10 @@ finds(
   'leaks',
   'a digest in the metrics',
   {
-    answer(answer, { path, headers }) {
+    response(response, { path, headers }) {
       const token = headers['x-linq-integration-token'];
       if (typeof token === 'string') digest = createHash('sha256').update(token).digest('base64url');
-      if (path === '/metrics') answer.body += `calls{token="${digest}"} 1\n`;
+      if (path === '/metrics') response.body += `calls{token="${digest}"} 1\n`;
     },
   },
   /^FAIL leaks the response to GET \/metrics contains a digest of a made-up Linq token/,
@@ -92,8 +92,8 @@ finds(
   'errors',
   'a stack trace',
   {
-    answer(answer) {
-      if (answer.status === 404) answer.body = 'Error: nothing there\n    at handle (/srv/app.js:10:12)\n';
+    response(response) {
+      if (response.status === 404) response.body = 'Error: nothing there\n    at handle (/srv/app.js:10:12)\n';
     },
   },
   /^FAIL errors the response to GET \/doctor-\S+ contains a stack trace/,
@@ -101,31 +101,31 @@ finds(
 finds(
   'errors',
   'a stack trace in JSON',
-  saying((text) => text.replace('"message":"', '"message":"Error\\n    at handle (/srv/app.js:10:12)')),
+  changeBodies((text) => text.replace('"message":"', '"message":"Error\\n    at handle (/srv/app.js:10:12)')),
   /^FAIL errors the response to \w+ \/graphql contains a stack trace/,
 );
 finds(
   'errors',
   'unknown extensions',
-  saying((text) => text.replace('"retryable"', '"serviceName":"x","retryable"')),
+  changeBodies((text) => text.replace('"retryable"', '"serviceName":"x","retryable"')),
   /^FAIL errors an error in the response to \w+ \/graphql has unknown extensions: serviceName/,
 );
 finds(
   'errors',
   'an error without a code',
-  saying((text) => text.replace('"code":"GRAPHQL_PARSE_FAILED",', '')),
+  changeBodies((text) => text.replace('"code":"GRAPHQL_PARSE_FAILED",', '')),
   /^FAIL errors an error in the response to \w+ \/graphql lacks code or requestId/,
 );
 
 finds(
   'software',
   'an x-powered-by header',
-  header('x-powered-by', 'Express'),
+  setHeader('x-powered-by', 'Express'),
   /^warn software response headers disclose software and its version \(x-powered-by\): have the proxy remove/,
 );
 finds(
   'software',
   'a server header with a version',
-  header('server', 'nginx/1.27.3'),
+  setHeader('server', 'nginx/1.27.3'),
   /^warn software response headers disclose software and its version \(server\): have the proxy remove/,
 );

@@ -1,4 +1,4 @@
-import { finds, refuse, saying } from '../support/doctor.ts';
+import { changeBodies, emptyResponse, finds } from '../support/doctor.ts';
 
 const unknownField = '{"errors":[{"message":"","extensions":{"code":"GRAPHQL_VALIDATION_FAILED","requestId":"x"}}]}';
 const hidden = { gateway: { INTROSPECTION: 'false' } };
@@ -6,15 +6,15 @@ const hidden = { gateway: { INTROSPECTION: 'false' } };
 finds(
   'http',
   'a failed audit of a MUST',
-  { request: ({ headers }) => (/utf-8/.test(headers['content-type'] ?? '') ? refuse(415) : undefined) },
+  { request: ({ headers }) => (/utf-8/.test(headers['content-type'] ?? '') ? emptyResponse(415) : undefined) },
   /^FAIL http audit BF61, MUST accept utf-8 encoded request: .*, got 415: check whether a proxy changes requests or responses/,
 );
 finds(
   'http',
   'failed audits of recommendations, of which it reports five',
   {
-    answer(answer) {
-      if (answer.status === 400) answer.status = 418;
+    response(response) {
+      if (response.status === 400) response.status = 418;
     },
   },
   /^warn http \d\d more audits do not pass: /,
@@ -44,7 +44,7 @@ finds(
 finds(
   'introspection',
   'errors that suggest names from the schema',
-  { ...hidden, ...saying((text) => text.replace('."', '. Did you mean chatMessage?"'), 'chatMesage') },
+  { ...hidden, ...changeBodies((text) => text.replace('."', '. Did you mean chatMessage?"'), 'chatMesage') },
   /^FAIL introspection disabled, but errors suggest names from the schema: run a version/,
 );
 
@@ -52,20 +52,20 @@ for (const field of ['_sdl', '_service']) {
   finds(
     'larger-graphs',
     `a missing ${field}`,
-    saying(() => unknownField, `{ ${field}`),
+    changeBodies(() => unknownField, `{ ${field}`),
     new RegExp(`^FAIL larger-graphs ${field} is missing: run a version that has it`),
   );
 }
 finds(
   'larger-graphs',
   'a schema that is disclosed although introspection is disabled',
-  { ...hidden, ...saying(() => '{"data":{"_sdl":"type Query"}}', '{ _sdl }') },
+  { ...hidden, ...changeBodies(() => '{"data":{"_sdl":"type Query"}}', '{ _sdl }') },
   /^FAIL larger-graphs _sdl discloses the schema although introspection is disabled: run a version/,
 );
 finds(
   'larger-graphs',
   'invalid SDL',
-  saying(() => '{"data":{"_sdl":"type {"}}', '{ _sdl }'),
+  changeBodies(() => '{"data":{"_sdl":"type {"}}', '{ _sdl }'),
   /^FAIL larger-graphs _sdl is not valid SDL: check whether a proxy changes responses/,
 );
 for (const [field, whole, broken] of [
@@ -76,7 +76,7 @@ for (const [field, whole, broken] of [
   finds(
     'larger-graphs',
     `${field} without ${whole}`,
-    saying((text) => text.replace(whole, broken), `{ ${field}`),
+    changeBodies((text) => text.replace(whole, broken), `{ ${field}`),
     new RegExp(
       `^FAIL larger-graphs ${field} does not declare the key of ChatMessage: check whether a proxy changes responses`,
     ),
@@ -85,7 +85,7 @@ for (const [field, whole, broken] of [
 finds(
   'larger-graphs',
   'a different version',
-  saying((text) => text.replace('isRead', 'wasRead'), '{ _service'),
+  changeBodies((text) => text.replace('isRead', 'wasRead'), '{ _service'),
   /^note larger-graphs _service differs from the version of this doctor: ChatMessage$/,
 );
 

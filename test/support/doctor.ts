@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { runDoctor } from '../../src/doctor/run.ts';
 import { startTestGateway, type TestGateway } from './gateway.ts';
-import { type Harm, type ProxiedAnswer, type ProxiedRequest, startProxy } from './proxy.ts';
+import { type ProxiedRequest, type ProxiedResponse, type ProxyRules, startProxy } from './proxy.ts';
 
 type DoctorOptions = Parameters<typeof runDoctor>[0];
 
 /** A gateway, what a proxy does to its requests and responses, and the options of the doctor. */
-interface Case extends Harm, Partial<Omit<DoctorOptions, 'write' | 'writeError'>> {
+interface Case extends ProxyRules, Partial<Omit<DoctorOptions, 'write' | 'writeError'>> {
   /** Its environment. GraphiQL, a page of megabytes, is disabled unless enabled here. */
   readonly gateway?: Record<string, string>;
   readonly documents?: ReadonlyMap<string, string>;
@@ -64,37 +64,37 @@ export function finds(check: string, wrong: string, how: Case, line: RegExp, ...
   });
 }
 
-export const refuse = (status: number, headers: Record<string, string> = {}): ProxiedAnswer => ({
+export const emptyResponse = (status: number, headers: Record<string, string> = {}): ProxiedResponse => ({
   status,
   headers,
   body: '',
 });
 
 /** Whether the request is a POST to GraphQL whose document or variables contain this. */
-export const asks = ({ path, method, body }: ProxiedRequest, part: string): boolean =>
+export const isOperationWith = ({ path, method, body }: ProxiedRequest, part: string): boolean =>
   path === '/graphql' && method === 'POST' && body.includes(part);
 
 /** Responds to this path in place of the gateway. */
-export const at = (path: string, answer: ProxiedAnswer): Harm => ({
-  request: (request) => (request.path === path ? answer : undefined),
+export const respondAt = (path: string, response: ProxiedResponse): ProxyRules => ({
+  request: (request) => (request.path === path ? response : undefined),
 });
 
 /** Changes requests to the gateway. */
-export const sending = (change: (request: ProxiedRequest) => void): Harm => ({
+export const changeRequests = (change: (request: ProxiedRequest) => void): ProxyRules => ({
   request: (request) => void change(request) as undefined,
 });
 
 /** Sets this header in every response, or removes it. */
-export const header = (name: string, value: string | undefined): Harm => ({
-  answer({ headers }) {
+export const setHeader = (name: string, value: string | undefined): ProxyRules => ({
+  response({ headers }) {
     delete headers[name];
     if (value !== undefined) headers[name] = value;
   },
 });
 
 /** Changes the body of responses: of all, or of those to documents that contain `part`. */
-export const saying = (change: (text: string) => string, part?: string): Harm => ({
-  answer(answer, request) {
-    if (part === undefined || asks(request, part)) answer.body = change(answer.body);
+export const changeBodies = (change: (text: string) => string, part?: string): ProxyRules => ({
+  response(response, request) {
+    if (part === undefined || isOperationWith(request, part)) response.body = change(response.body);
   },
 });
