@@ -1,9 +1,9 @@
 /**
- * Sends the gateway's traces to an OpenTelemetry collector, over OTLP/HTTP:
+ * Sends traces of the gateway to an OpenTelemetry collector over OTLP/HTTP:
  *
  *     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 node --import ./deploy/tracing.mjs src/server.ts
  *
- * docs/operations.md says what to install and what the variables mean. A recipe: copy it, change it, use another.
+ * docs/operations.md lists the packages to install and the variables. This is an example: copy and change it as needed.
  */
 import { context, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -17,7 +17,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 
-/** Of the requests whose caller has not decided whether its trace is recorded. */
+/** Share of requests to record, from 0 to 1, where the caller's trace context does not decide it. */
 const share = Number(process.env.OTEL_TRACES_SAMPLER_ARG ?? 0.1);
 
 const provider = new TracerProvider({
@@ -31,5 +31,5 @@ context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 trace.setGlobalTracerProvider(provider);
 
-// The last spans leave when the gateway has stopped: it handles signals itself, and waits for this.
+// Sends the last spans when the gateway has stopped. The gateway handles signals itself, and waits for this.
 process.once('beforeExit', () => provider.shutdown());

@@ -7,55 +7,55 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checks } from '../src/doctor/checks.ts';
-import { at, examine, findingsIn, refuse, report } from './support/doctor.ts';
+import { emptyResponse, examine, findingsIn, report, respondAt } from './support/doctor.ts';
 import { close, listen, startTestGateway } from './support/gateway.ts';
-import { type Harm, startProxy } from './support/proxy.ts';
+import { type ProxyRules, startProxy } from './support/proxy.ts';
 
 const key = 'the-key-of-the-doctor';
 const linqToken = 'the-linq-token-of-the-doctor';
 const names = checks.map(({ name }) => name);
 const root = new URL('..', import.meta.url);
 
-it('finds nothing wrong with a gateway on loopback, by any of its checks, and ends with 0', async () => {
+it('finds no problem in a gateway on loopback with any check, and exits with 0', async () => {
   const args = ['--message=1/224'];
-  const { code, text, lines, troubles } = await examine({ gateway: { GRAPHIQL: 'true' }, args });
-  expect(troubles).toEqual([]);
+  const { code, text, lines, problems } = await examine({ gateway: { GRAPHIQL: 'true' }, args });
+  expect(problems).toEqual([]);
   expect([...new Set(lines.map((line) => line.split(' ')[1]))]).toEqual(names);
-  expect(lines).toContain('ok http 61 of 61 audits of GraphQL over HTTP pass');
+  expect(lines).toContain('ok http 61 of 61 GraphQL over HTTP audits pass');
   expect(text).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/graphql\n\n/);
-  expect(text).toMatch(new RegExp(`\n${lines.length} ok, 0 to note, 0 to look at, 0 failed\n$`));
+  expect(text).toMatch(new RegExp(`\n${lines.length} ok, 0 notes, 0 warnings, 0 failed\n$`));
   expect(code).toBe(0);
 });
 
-it('finds nothing wrong with one that hides its schema, and leaves out the audits that need it', async () => {
-  const { code, lines, troubles } = await examine({ gateway: { INTROSPECTION: 'false' } });
-  expect([code, ...troubles]).toEqual([0]);
-  expect(lines).toContain('ok http 56 of 61 audits of GraphQL over HTTP pass; 5 need introspection, which is off');
+it('finds no problem in a gateway with introspection disabled, and skips the audits that need it', async () => {
+  const { code, lines, problems } = await examine({ gateway: { INTROSPECTION: 'false' } });
+  expect([code, ...problems]).toEqual([0]);
+  expect(lines).toContain('ok http 56 of 61 GraphQL over HTTP audits pass; 5 need introspection, which is disabled');
 });
 
-it.each(['/chat', '/chat/', '/chat/graphql', '/chat/graphql/'])('finds a gateway that is at %s', async (path) => {
-  const request: Harm['request'] = (asked) => {
-    if (!asked.path.startsWith('/chat/')) return refuse(404);
-    asked.path = asked.path.slice('/chat'.length);
+it.each(['/chat', '/chat/', '/chat/graphql', '/chat/graphql/'])('finds a gateway at %s', async (path) => {
+  const request: ProxyRules['request'] = (incoming) => {
+    if (!incoming.path.startsWith('/chat/')) return emptyResponse(404);
+    incoming.path = incoming.path.slice('/chat'.length);
     return undefined;
   };
   await using gateway = await startTestGateway();
   await using proxy = await startProxy(new URL(gateway.url).origin, {
     request,
   });
-  const { code, text, troubles } = await report({ args: [`${proxy.origin}${path}`] });
-  expect([code, ...troubles]).toEqual([0]);
+  const { code, text, problems } = await report({ args: [`${proxy.origin}${path}`] });
+  expect([code, ...problems]).toEqual([0]);
   expect(text.split('\n', 1)).toEqual([`${proxy.origin}/chat/graphql`]);
 });
 
-describe('has a check for each row of docs/doctor.md, and', () => {
-  it('none besides', () => {
+describe('checks', () => {
+  it('are the rows of docs/doctor.md', () => {
     const docs = readFileSync(new URL('docs/doctor.md', root), 'utf8');
     const rows = [...docs.matchAll(/^\| (`.+?) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)]);
     expect(rows.map(([, name]) => name)).toEqual(names);
   });
 
-  it.each(names)('a test that makes %s find something', (name) => {
+  it.each(names)('include %s, which a test makes report a problem', (name) => {
     const tests = globSync('test/doctor/*.test.ts', { cwd: root }).map((file) =>
       readFileSync(new URL(file, root), 'utf8'),
     );
@@ -63,17 +63,17 @@ describe('has a check for each row of docs/doctor.md, and', () => {
   });
 });
 
-describe('ends with 2 and says why', () => {
+describe('exits with 2 and the reason', () => {
   it.each([
-    [[], 'One address is needed.'],
-    [['http://127.0.0.1', 'http://127.0.0.1'], 'One address is needed.'],
+    [[], 'Exactly one address is required.'],
+    [['http://127.0.0.1', 'http://127.0.0.1'], 'Exactly one address is required.'],
     [['gateway.example.com'], 'The address must be an http or https URL'],
     [['ftp://gateway.example.com'], 'The address must be an http or https URL'],
     [['https://gateway.example.com/?token=secret'], 'The address must be an http or https URL'],
     [['https://me:secret@gateway.example.com'], 'The address must be an http or https URL'],
-    [['http://127.0.0.1', '--secret'], 'There is no such option.'],
-    [['http://127.0.0.1', '--message=secret'], 'The message must be given as <chat id>/<message id>.'],
-  ])('to %j', async (args, why) => {
+    [['http://127.0.0.1', '--secret'], 'Unknown option.'],
+    [['http://127.0.0.1', '--message=secret'], '--message must have the form <chat id>/<message id>.'],
+  ])('for arguments %j', async (args, why) => {
     const { code, text } = await report({ args });
     expect(code).toBe(2);
     expect(text).toContain(why);
@@ -82,36 +82,36 @@ describe('ends with 2 and says why', () => {
   });
 
   it.each([
-    [{ GATEWAY_CREDENTIAL: 'hush' }, 'GATEWAY_CREDENTIAL must be "Bearer " and a key or a JWT.'],
+    [{ GATEWAY_CREDENTIAL: 'hush' }, 'GATEWAY_CREDENTIAL must be "Bearer " followed by a key or a JWT.'],
     [{ GATEWAY_CREDENTIAL: 'Bearer hush\nhush' }, 'GATEWAY_CREDENTIAL must be'],
-    [{ LINQ_INTEGRATION_TOKEN: 'hush hush' }, 'LINQ_INTEGRATION_TOKEN must be'],
-  ])('to a secret that is none: %o', async (env, why) => {
+    [{ LINQ_INTEGRATION_TOKEN: 'hush hush' }, 'LINQ_INTEGRATION_TOKEN must consist of'],
+  ])('for a malformed secret: %o', async (env, why) => {
     const { code, text } = await report({ args: ['http://127.0.0.1'], env });
     expect(code).toBe(2);
     expect(text).toContain(why);
     expect(text).not.toContain('hush');
   });
 
-  it('when nobody is there', async () => {
+  it('when the connection is refused', async () => {
     const server = createServer();
     const origin = await listen(server);
     await close(server);
     expect(await report({ args: [origin] })).toMatchObject({
       code: 2,
-      text: `no gateway to look at: ${origin}/graphql: ECONNREFUSED\n`,
+      text: `no gateway found: ${origin}/graphql: ECONNREFUSED\n`,
     });
   });
 
-  it('when nobody answers', async () => {
-    const how = { request: () => 'silence' as const, patienceMs: 300 };
+  it('when there is no response', async () => {
+    const how = { request: () => 'no response' as const, requestTimeoutMs: 300 };
     expect(await examine(how)).toMatchObject({ code: 2, text: expect.stringMatching(/: TimeoutError\n$/) });
   });
 
-  it('when it is led elsewhere, and does not go there', async () => {
+  it('when the address redirects, without following the redirect', async () => {
     const location = 'https://elsewhere.example/graphql?a=b';
-    const { code, text, calls } = await examine({ request: () => refuse(308, { location }) });
+    const { code, text, calls } = await examine({ request: () => emptyResponse(308, { location }) });
     expect(code).toBe(2);
-    expect(text).toContain('it redirects to https://elsewhere.example: give the address that it redirects to\n');
+    expect(text).toContain('it redirects to https://elsewhere.example: use the address that it redirects to\n');
     expect(calls).toEqual([]);
   });
 
@@ -119,44 +119,48 @@ describe('ends with 2 and says why', () => {
     [404, '<h1>Not Found</h1>'],
     [200, '{"hello":"world"}'],
     [502, ''],
-  ])('when something else answers: %i %s', async (status, body) => {
+  ])('when the response is not GraphQL: %i %s', async (status, body) => {
     const { code, text } = await examine({ request: () => ({ status, headers: {}, body }) });
     expect(code).toBe(2);
-    expect(text).toContain(`no GraphQL there (${status}): give the address whose /graphql is the gateway's\n`);
+    expect(text).toContain(
+      `the response is not GraphQL (${status}): use the address that serves the gateway's /graphql\n`,
+    );
   });
 });
 
-it('comes to an end in time, whatever hangs, and says what it did not look at', async () => {
+it('ends at its time limit when a request hangs, and reports what it did not check', async () => {
   const how = {
-    request: ({ path }: { path: string }) => (path === '/readyz' ? 'silence' : undefined),
-    mostMs: 3_000,
+    request: ({ path }: { path: string }) => (path === '/readyz' ? 'no response' : undefined),
+    totalTimeoutMs: 3_000,
   } as const;
   const { code, lines } = await examine(how);
   expect(code).toBe(1);
   for (const check of ['readyz', 'cors', 'limits', 'leaks']) {
-    expect(lines).toContainEqual(expect.stringMatching(`^FAIL ${check} not looked at: the time is over: see the log`));
+    expect(lines).toContainEqual(
+      expect.stringMatching(`^FAIL ${check} not checked: the time limit is reached: check the log`),
+    );
   }
 });
 
 describe('never', () => {
   it.each([{ GATEWAY_CREDENTIAL: `Bearer ${key}` }, { LINQ_INTEGRATION_TOKEN: linqToken }])(
-    'sends a secret where others can overhear it: %o',
+    'sends a secret unencrypted: %o',
     async (secret) => {
-      const asked: string[] = [];
+      const paths: string[] = [];
       const { code, text } = await examine({
         gateway: { GATEWAY_API_KEYS: key },
         remote: true,
         env: secret,
         args: ['--message=1/224'],
-        request: ({ path }) => void asked.push(path) as undefined,
+        request: ({ path }) => void paths.push(path) as undefined,
       });
       expect(code).toBe(2);
-      expect(text).toContain('What is secret would travel in the clear: give the https address.');
-      expect(asked).toEqual([]);
+      expect(text).toContain('Secrets would be sent unencrypted. Use the https address.');
+      expect(paths).toEqual([]);
     },
   );
 
-  it('sends the Linq token for anything but the message', async () => {
+  it('sends the Linq token with any request except the read of the message', async () => {
     const bodies: string[] = [];
     await examine({
       env: { LINQ_INTEGRATION_TOKEN: linqToken },
@@ -169,54 +173,54 @@ describe('never', () => {
     expect(bodies.map((body) => JSON.parse(body).variables)).toEqual([{ chatId: '1', id: '224' }]);
   });
 
-  it('writes a secret, even when the gateway puts it where it looks', async () => {
+  it('writes a secret, even one that the gateway returns in a field of the report', async () => {
     const word = 'a_key_that_is_a_word';
     const { code, text } = await examine({
       gateway: { GATEWAY_API_KEYS: word },
       env: { GATEWAY_CREDENTIAL: `Bearer ${word}`, LINQ_INTEGRATION_TOKEN: linqToken },
       args: ['--message=1/224'],
-      answer(answer, { body }) {
-        answer.headers['x-echo'] = answer.headers['server'] = `${word}/1 ${linqToken}`;
+      response(response, { body }) {
+        response.headers['x-echo'] = response.headers['server'] = `${word}/1 ${linqToken}`;
         if (!body.includes('"224"')) return;
         const extensions = { code: word, requestId: word, [linqToken]: word };
-        answer.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: linqToken, extensions }] });
+        response.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: linqToken, extensions }] });
       },
     });
     expect(code).toBe(1);
-    expect(text).toContain('not read, with your Linq token: [secret]: see');
-    expect(text).toContain('your credential comes back');
+    expect(text).toContain('failed, using your Linq token: [secret]: see');
+    expect(text).toContain('contains your credential');
     expect(text).not.toContain(word);
     expect(text).not.toContain(linqToken);
   });
 
-  it('writes what a gateway made up, unless it is a word', async () => {
-    const told = '\u001b[31m+15551234567\r\n';
+  it('writes a value from the gateway that is not a plain word', async () => {
+    const value = '\u001b[31m+15551234567\r\n';
     const { text } = await examine({
       args: ['--message=1/224'],
-      answer(answer, { body }) {
+      response(response, { body }) {
         if (!body.includes('"224"')) return;
-        const extensions = { code: told, requestId: told, [told]: told };
-        answer.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: told, extensions }] });
+        const extensions = { code: value, requestId: value, [value]: value };
+        response.body = JSON.stringify({ data: { chatMessage: null }, errors: [{ message: value, extensions }] });
       },
     });
-    expect(text).toMatch(/FAIL message .*: \(no word\): see/);
-    expect(text).toMatch(/FAIL errors .* also tells \(no word\): see/);
+    expect(text).toMatch(/FAIL message .*: \(omitted\): see/);
+    expect(text).toMatch(/FAIL errors .* has unknown extensions: \(omitted\): check/);
     expect(text).not.toContain('555');
     expect(text).not.toMatch(/[^\n\x20-\x7e]/);
   });
 
-  it('asks for anything of a message but its id', async () => {
-    const answers: string[] = [];
+  it('selects any field of a message except its id', async () => {
+    const bodies: string[] = [];
     await examine({
       args: ['--message=1/224'],
-      answer: ({ body }, request) => void (request.body.includes('"224"') && answers.push(body)),
+      response: ({ body }, request) => void (request.body.includes('"224"') && bodies.push(body)),
     });
-    expect(answers).toEqual(['{"data":{"chatMessage":{"id":"224"}}}']);
+    expect(bodies).toEqual(['{"data":{"chatMessage":{"id":"224"}}}']);
   });
 });
 
-it('has colours where they are wanted', async () => {
-  const { text } = await examine({ ...at('/livez', refuse(503)), colours: true });
+it('uses colors when enabled', async () => {
+  const { text } = await examine({ ...respondAt('/livez', emptyResponse(503)), colors: true });
   expect(text).toContain('\u001b[32mok  \u001b[39m tls');
   expect(text).toContain('\u001b[31mFAIL\u001b[39m livez');
 });
@@ -228,8 +232,8 @@ describe('as a process, over https', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** What it says of a closed gateway behind a proxy whose certificate is good for so many days. */
-  async function processed(days: number, trusted = true) {
+  /** Runs the doctor on a closed gateway behind a proxy whose certificate is valid for `days`. */
+  async function runProcess(days: number, trusted = true) {
     const pems = await generate([{ name: 'commonName', value: 'gateway' }], {
       keyType: 'ec',
       notAfterDate: new Date(Date.now() + days * 86_400_000 + 3_600_000),
@@ -241,9 +245,9 @@ describe('as a process, over https', () => {
     const ca = join(folder, `${days}.pem`);
     writeFileSync(ca, pems.cert);
     await using gateway = await startTestGateway({ GATEWAY_API_KEYS: key, GRAPHIQL: 'false' });
-    const harm = at('/metrics', refuse(403));
+    const rules = respondAt('/metrics', emptyResponse(403));
     const tls = { key: pems.private, cert: pems.cert };
-    await using proxy = await startProxy(new URL(gateway.url).origin, harm, tls);
+    await using proxy = await startProxy(new URL(gateway.url).origin, rules, tls);
     const env = {
       PATH: process.env['PATH'],
       GATEWAY_CREDENTIAL: `Bearer ${key}`,
@@ -262,25 +266,25 @@ describe('as a process, over https', () => {
     return { code, text, ...findingsIn(text) };
   }
 
-  it('finds nothing wrong with a closed gateway', async () => {
-    const { code, text, lines, troubles } = await processed(30);
-    expect([code, ...troubles]).toEqual([0]);
-    expect(lines).toContain('ok tls the certificate is good for 30 more days');
-    expect(lines).toContain('ok access without a credential, or with a made-up one, the answer is 401');
+  it('finds no problem in a closed gateway', async () => {
+    const { code, text, lines, problems } = await runProcess(30);
+    expect([code, ...problems]).toEqual([0]);
+    expect(lines).toContain('ok tls the certificate is valid for 30 more days');
+    expect(lines).toContain('ok access requests without a credential, or with an invalid one, are refused with 401');
     expect(text).not.toContain('\u001b');
   });
 
-  it('finds a certificate that nobody renewed (tls)', async () => {
-    const { code, lines, troubles } = await processed(5);
-    expect([code, ...troubles]).toEqual([0, 'warn tls']);
-    expect(lines[0]).toBe('warn tls the certificate ends in 5 days: see why it was not renewed yet');
+  it('finds a certificate that was not renewed (tls)', async () => {
+    const { code, lines, problems } = await runProcess(5);
+    expect([code, ...problems]).toEqual([0, 'warn tls']);
+    expect(lines[0]).toBe('warn tls the certificate expires in 5 days: check why it has not been renewed');
   });
 
-  it('does not talk to one whose certificate is not trusted', async () => {
-    const { code, text } = await processed(30, false);
+  it('refuses an untrusted certificate', async () => {
+    const { code, text } = await runProcess(30, false);
     expect(code).toBe(2);
     expect(text).toMatch(
-      /: DEPTH_ZERO_SELF_SIGNED_CERT: its clients will not trust it either; NODE_EXTRA_CA_CERTS names/,
+      /: DEPTH_ZERO_SELF_SIGNED_CERT: clients of the gateway will not trust its certificate either; .* NODE_EXTRA_CA_CERTS/,
     );
   });
 });

@@ -1,8 +1,7 @@
 /**
- * `npm run fuzz`: a minute of requests that nobody should send, with valid ones among them whose answers are checked. The
- * arguments are the seconds, and the seed from which every request follows. Fails on a 5xx other than 503, on an error
- * without code or request id, on a read of Linq for a request that was refused, on a wrong or missing answer, on a crash,
- * and on anything left behind afterwards.
+ * `npm run fuzz [seconds] [seed]`: sends malformed and hostile requests for a minute, mixed with valid ones whose responses are
+ * checked. The seed determines every request. Fails on a 5xx other than 503, an error without code or request id, a request to
+ * Linq on behalf of a refused request, a wrong or missing response, a crash, and on sockets, timers or memory that remain.
  */
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -18,15 +17,15 @@ import { close, listen } from './support/gateway.ts';
 
 const seconds = Number(process.argv[2] ?? 60);
 const seed = Number(process.argv[3] ?? 20_260_101);
-/** What is allocated once, is allocated before the base is taken. */
+/** One-time allocations happen in this time, before the baseline is measured. */
 const warmUpSeconds = 10;
 const callers = 24;
-/** A whole request that is not answered by then never will be. */
-const longestAnswerMs = 15_000;
-/** What is broken on its way may get no answer at all. */
-const patienceMs = 100;
-/** The caches of documents and of compiled operations may fill up. */
-const mostHeapGrowthMB = 40;
+/** A well-formed request without a response after this time counts as unanswered. */
+const responseTimeoutMs = 15_000;
+/** Short, because a malformed request may get no response. */
+const malformedTimeoutMs = 100;
+/** Allows for the caches of documents and compiled operations. */
+const maxHeapGrowthMB = 40;
 
 const apiKey = 'fuzz-key-of-the-gateway';
 const ownToken = 'fuzz-linq-token-of-the-gateway';
@@ -37,45 +36,45 @@ const signatures = new Map([
   [callerToken, ' for the caller'],
 ]);
 
-/** Good credentials, all of them. */
+/** All of these are valid. */
 const credentials = [`Bearer ${apiKey}`, `bearer ${apiKey}`, `BEARER  ${apiKey}`];
 
-/** One request: what is sent, and what is known of its answer beforehand. */
-interface Shot {
+/** One request: what is sent, and what its response must be. */
+interface FuzzRequest {
   readonly index: number;
   method: string;
   path: string;
   /** `Name: value`. */
   headers: string[];
   body: Buffer | undefined;
-  /** The messages that it asks for. No other request asks for them. */
+  /** The messages that it reads. No other request reads them. */
   readonly ids: Ids;
-  /** Bytes on a socket of its own; otherwise through `node:http`. */
+  /** Whether it is sent as bytes on its own socket, or through `node:http`. */
   raw: boolean;
-  /** Whether Node lets it through to the gateway, which then must answer. */
-  whole: boolean;
-  /** Whether its body never ends: then nothing may be read for it. */
+  /** Whether Node passes it to the gateway, which then must respond. */
+  wellFormed: boolean;
+  /** Whether its body never ends. Then no message may be read for it. */
   endless: boolean;
-  /** Whether its credential may be right. */
+  /** Whether its credential may be valid. */
   mayRead: boolean;
-  /** The bytes of a raw request, in the pieces in which they are sent. */
+  /** The bytes of a raw request, in the chunks in which they are written. */
   pieces: Buffer[];
-  /** The caller leaves after that many pieces. */
-  leavesAfter: number | undefined;
-  /** The id that its answer must bear, where it brings a good one. */
+  /** The caller disconnects after this many pieces. */
+  disconnectsAfter: number | undefined;
+  /** The `x-request-id` that the response must have, if the request has a valid one. */
   requestId: string | undefined;
-  /** The data of a valid request. */
+  /** The `data` that the response to a valid request must have. */
   expected: unknown;
 }
 
-interface Answer {
+interface FuzzResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** Where all chance comes from: mulberry32. Each request has one of its own, so that it is the same however answers overlap. */
-class Chance {
+/** The only random number generator (mulberry32). Each request has its own, so that requests do not depend on timing. */
+class Random {
   #state: number;
 
   constructor(...seeds: number[]) {
@@ -83,7 +82,7 @@ class Chance {
     for (const part of seeds) this.#state = Math.imul(this.#state ^ part, 0x9e3779b1) ^ (this.#state >>> 15);
   }
 
-  /** From 0 to below 1. */
+  /** At least 0 and less than 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -103,7 +102,7 @@ class Chance {
     return items[this.below(items.length)] as T;
   }
 
-  /** One of them, as often as its weight says. */
+  /** Picks a choice with a probability proportional to its weight. */
   weighted<T>(...choices: readonly (readonly [weight: number, make: () => T])[]): T {
     let left = this.next() * choices.reduce((sum, [weight]) => sum + weight, 0);
     const chosen = choices.find(([weight]) => {
@@ -139,25 +138,25 @@ const alphabet = [
   '\ufeff',
 ];
 
-// Until a request is put together, the n-th of its ids is the n-th character of Unicode's private use. Whatever was done to
-// the text around it, it then becomes an id that no other request has. All have six digits, so that a digit more or less,
-// which a mutation may bring about, makes none of the others.
+// While a request is built, its n-th id is represented by the n-th character of the Unicode private use area. In the end each
+// placeholder, whatever a mutation did to the text around it, is replaced by an id that no other request uses. All ids have six
+// digits, so that adding or removing a digit does not produce another one.
 const firstId = 100_001;
 const lastId = 999_999;
-const marks = /[\ue000-\ue3ff]/g;
+const placeholders = /[\ue000-\ue3ff]/g;
 let nextId = firstId;
-/** What became of each id, and whose it is. */
-const fates = new Uint8Array(lastId + 1);
+/** The state of each id, and the index of the request that it belongs to. */
+const states = new Uint8Array(lastId + 1);
 const owners = new Uint32Array(lastId + 1);
-const fresh = 0;
-const asked = 1;
+const unread = 0;
+const sentToLinq = 1;
 const refused = 2;
 
-function mark(index: number): string {
+function placeholder(index: number): string {
   return String.fromCharCode(0xe000 + index);
 }
 
-/** Puts ids in the place of the marks. */
+/** Replaces placeholders with ids. */
 class Ids {
   readonly #owner: number;
   readonly #ids = new Map<string, number>();
@@ -167,13 +166,13 @@ class Ids {
   }
 
   fill(text: string): string {
-    return text.replace(marks, (found) => {
-      let id = this.#ids.get(found);
+    return text.replace(placeholders, (match) => {
+      let id = this.#ids.get(match);
       if (id === undefined) {
         id = nextId;
         nextId = id === lastId ? firstId : id + 1;
-        this.#ids.set(found, id);
-        fates[id] = fresh;
+        this.#ids.set(match, id);
+        states[id] = unread;
         owners[id] = this.#owner;
       }
       return `${id}`;
@@ -197,7 +196,7 @@ const junkValues = [
   ...['" 5"', '"\\u0000"', '"\\ud800"', '1'.repeat(400)],
 ];
 const junkChats = words('401 403 404 600 601 602 1 3 9223372036854775807 "2" -2 0 "x" null');
-/** With them a read takes its time, or fails for every caller: seldom, so that the breaker stays closed. */
+/** Reads of these chats are slow or fail for every caller. Rare, so that the breaker stays closed. */
 const harmfulChats = words('429 4290 500 502 504 598 599 603');
 const junkFields = ['nope', 'text { id }', 'id(x: 1)', 'attachments', '...Nope', '...on Nope { id }', '__schema'];
 const junkRootFields = ['nope', 'chatMessage', 'chatMessage(id: 5) { id }', 'chatMessagesByKeys(keys: []) { id }'];
@@ -215,87 +214,91 @@ const junkTypes = [
   'ID! = null',
 ];
 
-/** What a document is made with: its ids are marks in the text, or variables alone so that the text can be sent again. */
+/** The state while a document is generated. Ids are placeholders in the text, or only variables if the text is sent repeatedly. */
 interface Draft {
-  readonly chance: Chance;
+  readonly random: Random;
   readonly onlyVariables: boolean;
   ids: number;
   variables: number;
   fragments: string[];
 }
 
-function aSelection(draft: Draft, type: string, depth = 0): string {
-  const { chance } = draft;
+function randomSelection(draft: Draft, type: string, depth = 0): string {
+  const { random } = draft;
   const scalars = scalarsOf[type] ?? [];
-  const fields = chance.list(1 + chance.below(5), () =>
-    chance.weighted(
-      [30, () => chance.pick(scalars)],
-      [2, () => `a${chance.below(30)}: ${chance.pick(scalars)}`],
+  const fields = random.list(1 + random.below(5), () =>
+    random.weighted(
+      [30, () => random.pick(scalars)],
+      [2, () => `a${random.below(30)}: ${random.pick(scalars)}`],
       [2, () => '__typename'],
-      [2, () => `${chance.pick(scalars)} ${chance.pick(harmlessDirectives)}`],
-      [0.2, () => `${chance.pick(scalars)} ${chance.pick(directives)}`],
-      [0.1, () => chance.pick(junkFields)],
-      [2, () => (depth < 3 ? `... on ${type} ${aSelection(draft, type, depth + 1)}` : 'id')],
+      [2, () => `${random.pick(scalars)} ${random.pick(harmlessDirectives)}`],
+      [0.2, () => `${random.pick(scalars)} ${random.pick(directives)}`],
+      [0.1, () => random.pick(junkFields)],
+      [2, () => (depth < 3 ? `... on ${type} ${randomSelection(draft, type, depth + 1)}` : 'id')],
       [
         1,
         () => {
           const name = `F${draft.fragments.length}`;
           draft.fragments.push('');
           draft.fragments[Number(name.slice(1))] =
-            `fragment ${name} on ${type} ${depth < 3 ? aSelection(draft, type, depth + 1) : '{ id }'}`;
+            `fragment ${name} on ${type} ${depth < 3 ? randomSelection(draft, type, depth + 1) : '{ id }'}`;
           return `...${name}`;
         },
       ],
-      [type === 'ChatMessage' ? 3 : 0, () => `attachments ${aSelection(draft, 'Attachment', depth + 1)}`],
-      [type === 'ChatMessage' ? 3 : 0, () => `reactions ${aSelection(draft, 'Reaction', depth + 1)}`],
+      [type === 'ChatMessage' ? 3 : 0, () => `attachments ${randomSelection(draft, 'Attachment', depth + 1)}`],
+      [type === 'ChatMessage' ? 3 : 0, () => `reactions ${randomSelection(draft, 'Reaction', depth + 1)}`],
     ),
   );
   return `{ ${fields.join(' ')} }`;
 }
 
-function anId(draft: Draft): string {
-  const { chance, onlyVariables } = draft;
-  return chance.weighted(
-    [onlyVariables ? 0 : 20, () => mark(draft.ids++)],
-    [onlyVariables ? 0 : 5, () => `"${mark(draft.ids++)}"`],
+function randomId(draft: Draft): string {
+  const { random, onlyVariables } = draft;
+  return random.weighted(
+    [onlyVariables ? 0 : 20, () => placeholder(draft.ids++)],
+    [onlyVariables ? 0 : 5, () => `"${placeholder(draft.ids++)}"`],
     [10, () => `$i${draft.variables++}`],
-    [0.4, () => chance.pick(junkValues)],
+    [0.4, () => random.pick(junkValues)],
   );
 }
 
-function aChat({ chance }: Draft): string {
-  return chance.weighted(
+function randomChat({ random }: Draft): string {
+  return random.weighted(
     [40, () => '2'],
     [3, () => '$chat'],
-    [2, () => chance.pick(junkChats)],
-    [0.3, () => chance.pick(harmfulChats)],
+    [2, () => random.pick(junkChats)],
+    [0.3, () => random.pick(harmfulChats)],
   );
 }
 
-function aRootField(draft: Draft, index: number): string {
-  const { chance } = draft;
-  const field = chance.weighted(
-    [20, () => `chatMessage(chatId: ${aChat(draft)}, id: ${anId(draft)}) ${aSelection(draft, 'ChatMessage')}`],
+function randomRootField(draft: Draft, index: number): string {
+  const { random } = draft;
+  const field = random.weighted(
+    [
+      20,
+      () =>
+        `chatMessage(chatId: ${randomChat(draft)}, id: ${randomId(draft)}) ${randomSelection(draft, 'ChatMessage')}`,
+    ],
     [
       6,
       () => {
-        const keys = chance.list(chance.below(6), () => `{ chatId: ${aChat(draft)}, id: ${anId(draft)} }`);
-        return `chatMessagesByKeys(keys: [${keys.join(' ')}]) ${aSelection(draft, 'ChatMessage')}`;
+        const keys = random.list(random.below(6), () => `{ chatId: ${randomChat(draft)}, id: ${randomId(draft)} }`);
+        return `chatMessagesByKeys(keys: [${keys.join(' ')}]) ${randomSelection(draft, 'ChatMessage')}`;
       },
     ],
-    [2, () => `chatMessagesByKeys(keys: $keys) ${aSelection(draft, 'ChatMessage')}`],
+    [2, () => `chatMessagesByKeys(keys: $keys) ${randomSelection(draft, 'ChatMessage')}`],
     [
       1,
       () => {
-        const key = `__typename: "ChatMessage", chatId: ${aChat(draft)}, id: ${anId(draft)}`;
-        return `_entities(representations: [{ ${key} }]) { ... on ChatMessage ${aSelection(draft, 'ChatMessage')} }`;
+        const key = `__typename: "ChatMessage", chatId: ${randomChat(draft)}, id: ${randomId(draft)}`;
+        return `_entities(representations: [{ ${key} }]) { ... on ChatMessage ${randomSelection(draft, 'ChatMessage')} }`;
       },
     ],
-    [1, () => chance.pick(['__typename', '_sdl', '_service { sdl }', '__type(name: "Query") { name }'])],
+    [1, () => random.pick(['__typename', '_sdl', '_service { sdl }', '__type(name: "Query") { name }'])],
     [0.3, () => '__schema { types { name fields { name type { name ofType { name } } } } }'],
-    [0.2, () => chance.pick(junkRootFields)],
+    [0.2, () => random.pick(junkRootFields)],
   );
-  return chance.is(0.9) ? `f${index}: ${field}` : field;
+  return random.is(0.9) ? `f${index}: ${field}` : field;
 }
 
 const declarable = [
@@ -305,61 +308,61 @@ const declarable = [
   '$no: Boolean = false',
 ];
 
-/** Mostly valid. */
-function aDocument(draft: Draft): string {
-  const { chance } = draft;
-  const fields = chance.list(1 + chance.below(4), (index) => aRootField(draft, index)).join('\n');
+/** A mostly valid document. */
+function randomDocument(draft: Draft): string {
+  const { random } = draft;
+  const fields = random.list(1 + random.below(4), (index) => randomRootField(draft, index)).join('\n');
   const body = [fields, ...draft.fragments].join('\n');
   const declared = [
-    ...draft.chance.list(draft.variables, (index) => `$i${index}: ${chance.is(0.99) ? 'ID!' : chance.pick(junkTypes)}`),
-    ...declarable.filter((declaration) => chance.is(0.005) || body.includes(declaration.split(':', 1)[0] as string)),
+    ...draft.random.list(draft.variables, (index) => `$i${index}: ${random.is(0.99) ? 'ID!' : random.pick(junkTypes)}`),
+    ...declarable.filter((declaration) => random.is(0.005) || body.includes(declaration.split(':', 1)[0] as string)),
   ];
-  const head = declared.length > 0 ? `query Main(${declared.join(', ')})` : chance.pick(['', 'query', 'query Main']);
-  const other = head.includes('Main') && chance.is(0.1) ? 'query Other { __typename }' : '';
+  const head = declared.length > 0 ? `query Main(${declared.join(', ')})` : random.pick(['', 'query', 'query Main']);
+  const other = head.includes('Main') && random.is(0.1) ? 'query Other { __typename }' : '';
   return `${head} { ${fields} } ${draft.fragments.join('\n')} ${other}`;
 }
 
-/** Documents of the kinds that are written to do harm. */
-function aTrap(draft: Draft): string {
-  const { chance } = draft;
-  const many = chance.pick([20, 100, 101, 130, 201, 900]);
-  const deep = chance.pick([5, 11, 100, 1_999, 3_000, 20_000]);
-  const message = (index: number) => `m${index}: chatMessage(chatId: 2, id: ${mark(draft.ids++)})`;
-  return chance.pick<() => string>([
-    () => `{ ${chance.list(Math.min(many, 300), (index) => `${message(index)} { id }`).join(' ')} }`,
+/** A document that an attacker could write. */
+function hostileDocument(draft: Draft): string {
+  const { random } = draft;
+  const many = random.pick([20, 100, 101, 130, 201, 900]);
+  const deep = random.pick([5, 11, 100, 1_999, 3_000, 20_000]);
+  const message = (index: number) => `m${index}: chatMessage(chatId: 2, id: ${placeholder(draft.ids++)})`;
+  return random.pick<() => string>([
+    () => `{ ${random.list(Math.min(many, 300), (index) => `${message(index)} { id }`).join(' ')} }`,
     () =>
-      `{ chatMessagesByKeys(keys: [${chance.list(Math.min(many, 300), () => `{chatId:2,id:${mark(draft.ids++)}}`)}]) { id } }`,
-    () => `{ ${message(0)} { ${chance.list(many, (index) => `a${index}: text`).join(' ')} } }`,
+      `{ chatMessagesByKeys(keys: [${random.list(Math.min(many, 300), () => `{chatId:2,id:${placeholder(draft.ids++)}}`)}]) { id } }`,
+    () => `{ ${message(0)} { ${random.list(many, (index) => `a${index}: text`).join(' ')} } }`,
     () => `{ ${message(0)} { ${'text '.repeat(many * 5)} } }`,
     () => `{ ${message(0)} { text ${'@include(if: true) '.repeat(many)} } }`,
     () => `{ ${message(0)} ${'{ attachments '.repeat(deep)} { id } ${'}'.repeat(deep)} }`,
     () => `{ ${message(0)} ${'{ ... on ChatMessage '.repeat(deep)} { id } ${'}'.repeat(deep)} }`,
     () => '{'.repeat(deep),
-    () => `{ chatMessage(chatId: 2, id: ${'['.repeat(deep)}${mark(0)}${']'.repeat(deep)}) { id } }`,
+    () => `{ chatMessage(chatId: 2, id: ${'['.repeat(deep)}${placeholder(0)}${']'.repeat(deep)}) { id } }`,
     () => `query ($v: ${'['.repeat(deep)}ID${']'.repeat(deep)}) { ${message(0)} { id } }`,
     () => `{ ${message(0)} { ...A } } fragment A on ChatMessage { id ...A }`,
     () =>
       `{ ${message(0)} { ...A } } fragment A on ChatMessage { ...B } fragment B on ChatMessage { ... { ...A } text }`,
     () => `{ ...Q } fragment Q on Query { ${message(0)} { id } ...Q }`,
     () => {
-      const levels = chance.pick([3, 8, 25]);
-      const fragments = chance.list(
+      const levels = random.pick([3, 8, 25]);
+      const fragments = random.list(
         levels,
         (level) => `fragment B${level} on Query { x: ...B${level + 1} ...B${level + 1} }`,
       );
       const text = `{ ...B0 } ${fragments.join(' ')} fragment B${levels} on Query { ${message(0)} { id } }`;
-      return chance.is(0.2) ? text : text.replaceAll('x: ', '');
+      return random.is(0.2) ? text : text.replaceAll('x: ', '');
     },
     () => {
-      const levels = chance.pick([3, 8, 25]);
-      const fragments = chance.list(
+      const levels = random.pick([3, 8, 25]);
+      const fragments = random.list(
         levels,
         (level) => `fragment B${level} on ChatMessage { ...B${level + 1} a${level}: text ...B${level + 1} }`,
       );
       return `{ ${message(0)} { ...B0 } } ${fragments.join(' ')} fragment B${levels} on ChatMessage { z: id }`;
     },
     () => `{ ${message(0)} { x: id x: text } }`,
-    () => chance.list(many, (index) => `query Q${index} { ${message(0)} { id } }`).join(' '),
+    () => random.list(many, (index) => `query Q${index} { ${message(0)} { id } }`).join(' '),
     () => `query Main { ${message(0)} { id } } query Main { ${message(1)} { id } }`,
     () => `mutation { ${message(0)} { id } }`,
     () => `subscription { ${message(0)} { id } }`,
@@ -373,33 +376,33 @@ function aTrap(draft: Draft): string {
     () =>
       `{ __type(name: "Query") ${'{ ofType '.repeat(Math.min(deep, 100))} { name } ${'}'.repeat(Math.min(deep, 100))} }`,
     () => `{ ${message(0)} { id } `,
-    () => chance.text(chance.below(200)),
+    () => random.text(random.below(200)),
     () => '',
   ])();
 }
 
-/** A few slips of somebody who cuts, pastes and types without looking. */
-function mutated(chance: Chance, text: string): string {
+/** Makes a few random edits: deletions, insertions, repetitions. */
+function mutated(random: Random, text: string): string {
   let result = text;
-  for (let slips = 1 + chance.below(3); slips > 0; slips--) {
-    const at = chance.below(result.length + 1);
-    const end = at + chance.below(chance.pick([2, 2, 10, 60]));
+  for (let edits = 1 + random.below(3); edits > 0; edits--) {
+    const at = random.below(result.length + 1);
+    const end = at + random.below(random.pick([2, 2, 10, 60]));
     const slice = result.slice(at, end);
-    const elsewhere = chance.below(result.length + 1);
-    result = chance.pick([
+    const elsewhere = random.below(result.length + 1);
+    result = random.pick([
       () => result.slice(0, at) + result.slice(end),
-      () => result.slice(0, at) + chance.text(1 + chance.below(3)) + result.slice(at),
+      () => result.slice(0, at) + random.text(1 + random.below(3)) + result.slice(at),
       () => result.slice(0, elsewhere) + slice + result.slice(elsewhere),
       () => result.slice(0, at) + slice.repeat(3) + result.slice(end),
-      () => result.slice(0, at) + chance.pick([...junkValues, ...directives]) + result.slice(end),
+      () => result.slice(0, at) + random.pick([...junkValues, ...directives]) + result.slice(end),
     ])();
   }
   return result;
 }
 
-// ---- What a request carries
+// ---- Parameters and bodies
 
-/** So many are sent again and again. */
+/** The number of documents that are sent repeatedly. */
 const knownDocuments = 200;
 
 interface Params {
@@ -407,28 +410,28 @@ interface Params {
   readonly variables: Record<string, unknown>;
 }
 
-function someParams(chance: Chance): Params {
-  const isKnown = chance.is(0.3);
-  const own = isKnown ? new Chance(seed, 1, chance.below(knownDocuments)) : chance;
-  const draft: Draft = { chance: own, onlyVariables: isKnown, ids: 0, variables: 0, fragments: [] };
-  let query = isKnown || chance.is(0.75) ? aDocument(draft) : aTrap(draft);
-  if (!isKnown && chance.is(0.25)) query = mutated(chance, query);
+function randomParams(random: Random): Params {
+  const isKnown = random.is(0.3);
+  const own = isKnown ? new Random(seed, 1, random.below(knownDocuments)) : random;
+  const draft: Draft = { random: own, onlyVariables: isKnown, ids: 0, variables: 0, fragments: [] };
+  let query = isKnown || random.is(0.75) ? randomDocument(draft) : hostileDocument(draft);
+  if (!isKnown && random.is(0.25)) query = mutated(random, query);
   const variables: Record<string, unknown> = {};
   const value = () =>
-    chance.weighted<unknown>(
-      [40, () => mark(draft.ids++)],
-      [1, () => chance.pick(junkVariables)],
+    random.weighted<unknown>(
+      [40, () => placeholder(draft.ids++)],
+      [1, () => random.pick(junkVariables)],
       [1, () => undefined],
     );
   for (let index = 0; index < draft.variables; index++) variables[`i${index}`] = value();
-  if (chance.is(0.1)) variables['chat'] = chance.pick<unknown>([2, '2', 404, '601', null, [2], {}]);
+  if (random.is(0.1)) variables['chat'] = random.pick<unknown>([2, '2', 404, '601', null, [2], {}]);
   if (query.includes('$keys')) {
-    const key = () => (chance.is(0.95) ? { chatId: 2, id: value() } : chance.pick(junkVariables));
-    const length = chance.weighted([30, () => chance.below(5)], [1, () => 101]);
-    variables['keys'] = chance.is(0.95) ? chance.list(length, key) : chance.pick(junkVariables);
+    const key = () => (random.is(0.95) ? { chatId: 2, id: value() } : random.pick(junkVariables));
+    const length = random.weighted([30, () => random.below(5)], [1, () => 101]);
+    variables['keys'] = random.is(0.95) ? random.list(length, key) : random.pick(junkVariables);
   }
-  if (chance.is(0.05))
-    variables[chance.pick(['yes', 'no', 'more', '__proto__', 'constructor'])] = chance.pick(junkVariables);
+  if (random.is(0.05))
+    variables[random.pick(['yes', 'no', 'more', '__proto__', 'constructor'])] = random.pick(junkVariables);
   return { query, variables };
 }
 
@@ -454,88 +457,88 @@ const junkVariables: readonly unknown[] = [
   ...[[], {}, [5], [[5]], [null], { id: 5 }, { chatId: 2 }, { toString: 1 }, 'x'.repeat(3_000)],
 ];
 
-/** As JSON, some ids as numbers. */
-function asJson(chance: Chance, params: object): string {
+/** Serializes to JSON, with some ids as numbers. */
+function asJson(random: Random, params: object): string {
   const text = JSON.stringify(params);
-  return chance.is(0.5) ? text : text.replace(/"([\ue000-\ue3ff])"/g, '$1');
+  return random.is(0.5) ? text : text.replace(/"([\ue000-\ue3ff])"/g, '$1');
 }
 
-function aBody(chance: Chance, ids: Ids): Buffer {
-  const extra = chance.weighted<object>(
+function randomBody(random: Random, ids: Ids): Buffer {
+  const extra = random.weighted<object>(
     [20, () => ({})],
-    [2, () => ({ operationName: chance.pick<unknown>(['Main', 'Other', '', null, 7, [], 'Nope', 'x'.repeat(2_000)]) })],
+    [2, () => ({ operationName: random.pick<unknown>(['Main', 'Other', '', null, 7, [], 'Nope', 'x'.repeat(2_000)]) })],
     [
       1,
       () => ({
-        extensions: chance.pick<unknown>([{}, null, 7, [], { persistedQuery: { version: 1, sha256Hash: 'x' } }]),
+        extensions: random.pick<unknown>([{}, null, 7, [], { persistedQuery: { version: 1, sha256Hash: 'x' } }]),
       }),
     ],
     [
       1,
-      () => ({ [chance.pick(['id', 'documentId', 'more', '__proto__', 'constructor'])]: chance.pick(junkVariables) }),
+      () => ({ [random.pick(['id', 'documentId', 'more', '__proto__', 'constructor'])]: random.pick(junkVariables) }),
     ],
   );
-  const params = { ...someParams(chance), ...extra };
-  const json = asJson(chance, params);
-  const text = chance.weighted(
+  const params = { ...randomParams(random), ...extra };
+  const json = asJson(random, params);
+  const text = random.weighted(
     [60, () => json],
-    [6, () => mutated(chance, json)],
-    [2, () => json.slice(0, chance.below(json.length))],
+    [6, () => mutated(random, json)],
+    [2, () => json.slice(0, random.below(json.length))],
     [1, () => `[${json},${json}]`],
     [1, () => `\ufeff${json}`],
     [1, () => `${json}${json}`],
-    [1, () => `${' '.repeat(chance.below(150_000))}${json}`],
-    [1, () => JSON.stringify({ ...params, query: chance.pick(junkVariables) })],
-    [1, () => JSON.stringify({ ...params, variables: chance.pick(junkVariables) })],
+    [1, () => `${' '.repeat(random.below(150_000))}${json}`],
+    [1, () => JSON.stringify({ ...params, query: random.pick(junkVariables) })],
+    [1, () => JSON.stringify({ ...params, variables: random.pick(junkVariables) })],
     [
       1,
       () =>
         `{"query":${JSON.stringify(params.query)},"query":"{ __typename }","variables":{"i0":1e400,"i0":1${'0'.repeat(400)}}}`,
     ],
-    [1, () => '['.repeat(chance.pick([10, 5_000, 100_000]))],
-    [1, () => nested(json, chance.pick([10, 5_000, 12_000]))],
+    [1, () => '['.repeat(random.pick([10, 5_000, 100_000]))],
+    [1, () => nested(json, random.pick([10, 5_000, 12_000]))],
     [
       1,
       () =>
-        chance.pick(['', 'null', '7', '"x"', '[]', '{}', 'undefined', '{"query":{}}', '{"__proto__":{}}', '\u0000']),
+        random.pick(['', 'null', '7', '"x"', '[]', '{}', 'undefined', '{"query":{}}', '{"__proto__":{}}', '\u0000']),
     ],
     [1, () => new URLSearchParams({ query: ids.fill(params.query) }).toString()],
   );
   const body = Buffer.from(ids.fill(text));
-  if (chance.is(0.97)) return body;
-  const at = chance.below(body.length + 1);
-  const bad = chance.pick(['ff', 'c0af', 'eda080', '80', 'f8888080', '00']);
-  return chance.is(0.2)
-    ? chance.bytes(chance.below(3_000))
+  if (random.is(0.97)) return body;
+  const at = random.below(body.length + 1);
+  const bad = random.pick(['ff', 'c0af', 'eda080', '80', 'f8888080', '00']);
+  return random.is(0.2)
+    ? random.bytes(random.below(3_000))
     : Buffer.concat([body.subarray(0, at), Buffer.from(bad, 'hex'), body.subarray(at)]);
 }
 
-/** Deep inside the variables, where a reader may run out of stack. */
+/** Adds deeply nested variables, which could exhaust the stack of a parser. */
 function nested(json: string, depth: number): string {
   return json.replace(/\}$/, `,"variables":{"i0":${'['.repeat(depth)}1${']'.repeat(depth)},"n":9007199254740993}}`);
 }
 
-function aQueryString(chance: Chance, ids: Ids): string {
-  const { query, variables } = someParams(chance);
+function randomQueryString(random: Random, ids: Ids): string {
+  const { query, variables } = randomParams(random);
   const params = new URLSearchParams({ query: ids.fill(query) });
-  if (chance.is(0.8)) params.set('variables', ids.fill(asJson(chance, variables)));
-  if (chance.is(0.1)) params.set('operationName', chance.pick(['Main', 'Nope', '']));
-  if (chance.is(0.05)) params.append('query', '{ __typename }');
-  if (chance.is(0.05)) params.set('variables', chance.pick(['{', 'null', '7', '[]', '[[', '"x"', '\u0000']));
-  if (chance.is(0.05)) params.set('extensions', chance.pick(['{', 'null', '7', '[]', '{}']));
+  if (random.is(0.8)) params.set('variables', ids.fill(asJson(random, variables)));
+  if (random.is(0.1)) params.set('operationName', random.pick(['Main', 'Nope', '']));
+  if (random.is(0.05)) params.append('query', '{ __typename }');
+  if (random.is(0.05)) params.set('variables', random.pick(['{', 'null', '7', '[]', '[[', '"x"', '\u0000']));
+  if (random.is(0.05)) params.set('extensions', random.pick(['{', 'null', '7', '[]', '{}']));
   const text = params.toString();
-  if (chance.is(0.9)) return text;
-  const at = chance.below(text.length);
+  if (random.is(0.9)) return text;
+  const at = random.below(text.length);
   return (
     text.slice(0, at) +
-    chance.pick(['%', '%zz', '%ff', '%00', '&&', '=', '#', '?', ';', '+', '%c0%af']) +
+    random.pick(['%', '%zz', '%ff', '%00', '&&', '=', '#', '?', ';', '+', '%c0%af']) +
     text.slice(at)
   );
 }
 
 // ---- Requests
 
-function newShot(index: number): Shot {
+function emptyRequest(index: number): FuzzRequest {
   return {
     index,
     method: 'POST',
@@ -544,30 +547,30 @@ function newShot(index: number): Shot {
     body: undefined,
     ids: new Ids(index),
     raw: false,
-    whole: true,
+    wellFormed: true,
     endless: false,
     mayRead: true,
     pieces: [],
-    leavesAfter: undefined,
+    disconnectsAfter: undefined,
     requestId: undefined,
     expected: undefined,
   };
 }
 
-/** The request with this number. */
-function shotAt(index: number): Shot {
-  const chance = new Chance(seed, 2, index);
-  const shot = newShot(index);
-  if (chance.is(0.15)) aimWell(chance, shot);
-  else aimAnywhere(chance, shot);
-  if (shot.raw) cutUp(chance, shot);
-  return shot;
+/** Generates the request with this index. */
+function requestAt(index: number): FuzzRequest {
+  const random = new Random(seed, 2, index);
+  const request = emptyRequest(index);
+  if (random.is(0.15)) validRequest(random, request);
+  else arbitraryRequest(random, request);
+  if (request.raw) encodeRaw(random, request);
+  return request;
 }
 
-/** A valid request; what its answer must hold is made up here from what docs/explore.md says of the sandbox. */
-function aimWell(chance: Chance, shot: Shot): void {
-  const token = chance.pick([ownToken, callerToken]);
-  const ids = chance.list(1 + chance.below(5), (index) => shot.ids.fill(mark(index)));
+/** Generates a valid request. The expected response follows from the sandbox data described in docs/explore.md. */
+function validRequest(random: Random, request: FuzzRequest): void {
+  const token = random.pick([ownToken, callerToken]);
+  const ids = random.list(1 + random.below(5), (index) => request.ids.fill(placeholder(index)));
   const message = (id: string) => ({
     chatId: '2',
     id,
@@ -577,7 +580,7 @@ function aimWell(chance: Chance, shot: Shot): void {
   });
   const selection = '{ chatId id text sentFrom attachments { filename fileSize } }';
   const each = ids.map((id, index) => [`m${index}`, id] as const);
-  const [query, variables] = chance.pick<() => [string, object | undefined]>([
+  const [query, variables] = random.pick<() => [string, object | undefined]>([
     () => [
       `{ ${each.map(([name, id]) => `${name}: chatMessage(chatId: 2, id: ${id}) ${selection}`).join(' ')} }`,
       undefined,
@@ -590,39 +593,40 @@ function aimWell(chance: Chance, shot: Shot): void {
     ],
     () => [
       `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) ${selection} }`,
-      { keys: ids.map((id) => ({ chatId: 2, id: chance.is(0.5) ? id : Number(id) })) },
+      { keys: ids.map((id) => ({ chatId: 2, id: random.is(0.5) ? id : Number(id) })) },
     ],
   ])();
-  shot.expected = query.includes('ByKeys')
+  request.expected = query.includes('ByKeys')
     ? { chatMessagesByKeys: ids.map(message) }
     : Object.fromEntries(each.map(([name, id]) => [name, message(id)]));
-  shot.headers.push(`Host: ${chance.pick(['localhost', '127.0.0.1:4000', 'gateway.example', '[::1]'])}`);
-  shot.headers.push(`Authorization: ${chance.pick(credentials)}`);
-  if (token === callerToken) shot.headers.push(`X-LINQ-INTEGRATION-TOKEN: ${token}`);
-  if (chance.is(0.5)) {
-    shot.headers.push(
-      `Accept: ${chance.pick(['application/json', '*/*', 'application/graphql-response+json', 'text/x, application/*;q=0.1'])}`,
+  request.headers.push(`Host: ${random.pick(['localhost', '127.0.0.1:4000', 'gateway.example', '[::1]'])}`);
+  request.headers.push(`Authorization: ${random.pick(credentials)}`);
+  if (token === callerToken) request.headers.push(`X-LINQ-INTEGRATION-TOKEN: ${token}`);
+  if (random.is(0.5)) {
+    request.headers.push(
+      `Accept: ${random.pick(['application/json', '*/*', 'application/graphql-response+json', 'text/x, application/*;q=0.1'])}`,
     );
   }
-  if (chance.is(0.3)) shot.headers.push(`X-Request-Timeout-Ms: ${chance.pick(['60000', '1500', '999999999999999'])}`);
-  if (chance.is(0.3)) nameIt(shot, `valid.${shot.index}_x-`);
-  if (chance.is(0.2)) shot.headers.push(`Origin: ${page}`);
-  if (chance.is(0.25)) {
-    shot.method = 'GET';
+  if (random.is(0.3))
+    request.headers.push(`X-Request-Timeout-Ms: ${random.pick(['60000', '1500', '999999999999999'])}`);
+  if (random.is(0.3)) setRequestId(request, `valid.${request.index}_x-`);
+  if (random.is(0.2)) request.headers.push(`Origin: ${page}`);
+  if (random.is(0.25)) {
+    request.method = 'GET';
     const params = new URLSearchParams({ query, ...(variables && { variables: JSON.stringify(variables) }) });
-    shot.path = `/graphql?${params}`;
+    request.path = `/graphql?${params}`;
   } else {
-    shot.headers.push(
-      `Content-Type: ${chance.pick(['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON ;x=y'])}`,
+    request.headers.push(
+      `Content-Type: ${random.pick(['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON ;x=y'])}`,
     );
-    shot.body = Buffer.from(JSON.stringify({ query, variables }));
+    request.body = Buffer.from(JSON.stringify({ query, variables }));
   }
-  shot.raw = chance.is(0.4);
+  request.raw = random.is(0.4);
 }
 
-function nameIt(shot: Shot, requestId: string): void {
-  shot.requestId = requestId;
-  shot.headers.push(`X-Request-Id: ${requestId}`);
+function setRequestId(request: FuzzRequest, requestId: string): void {
+  request.requestId = requestId;
+  request.headers.push(`X-Request-Id: ${requestId}`);
 }
 
 const oddPaths = [
@@ -706,154 +710,160 @@ const oddHeaders = [
   ...['X-Bare: a\nb: c', 'X-Nul: a\x00b', 'X Space: x', ': x', 'no colon'],
 ];
 
-function aimAnywhere(chance: Chance, shot: Shot): void {
-  shot.raw = chance.is(0.45);
-  shot.method = chance.weighted([70, () => 'POST'], [25, () => 'GET'], [4, () => chance.pick(oddMethods)]);
-  if (chance.is(0.08)) shot.path = chance.pick(oddPaths);
-  else if (shot.method === 'GET' || chance.is(0.03)) shot.path = `/graphql?${aQueryString(chance, shot.ids)}`;
-  if (shot.method !== 'GET' || chance.is(0.05)) shot.body = aBody(chance, shot.ids);
+function arbitraryRequest(random: Random, request: FuzzRequest): void {
+  request.raw = random.is(0.45);
+  request.method = random.weighted([70, () => 'POST'], [25, () => 'GET'], [4, () => random.pick(oddMethods)]);
+  if (random.is(0.08)) request.path = random.pick(oddPaths);
+  else if (request.method === 'GET' || random.is(0.03))
+    request.path = `/graphql?${randomQueryString(random, request.ids)}`;
+  if (request.method !== 'GET' || random.is(0.05)) request.body = randomBody(random, request.ids);
   const none = (): string[] => [];
-  const odd = (name: string, values: readonly string[]) => () => [`${name}: ${chance.pick(values)}`];
+  const odd = (name: string, values: readonly string[]) => () => [`${name}: ${random.pick(values)}`];
   const token = 'X-LINQ-INTEGRATION-TOKEN';
-  shot.headers.push(
-    ...chance.weighted(
+  request.headers.push(
+    ...random.weighted(
       [40, () => ['Host: localhost']],
       [3, none],
       [2, odd('Host', oddHosts)],
-      [1, () => ['Host: localhost', `Host: ${chance.pick(['localhost', 'evil.example'])}`]],
+      [1, () => ['Host: localhost', `Host: ${random.pick(['localhost', 'evil.example'])}`]],
     ),
-    ...chance.weighted(
+    ...random.weighted(
       [60, () => ['Content-Type: application/json']],
       [3, none],
       [3, odd('Content-Type', oddTypes)],
       [0.5, () => ['Content-Type: text/plain', 'Content-Type: application/json']],
     ),
-    ...chance.weighted([20, none], [20, odd('Accept', accepts)], [3, odd('Accept', oddAccepts)]),
-    ...chance.weighted([24, none], [2, odd('Origin', origins)], [1, odd('Sec-Fetch-Site', sites)]),
-    ...aCredential(chance, shot),
-    ...chance.weighted(
+    ...random.weighted([20, none], [20, odd('Accept', accepts)], [3, odd('Accept', oddAccepts)]),
+    ...random.weighted([24, none], [2, odd('Origin', origins)], [1, odd('Sec-Fetch-Site', sites)]),
+    ...randomCredential(random, request),
+    ...random.weighted(
       [24, none],
       [3, () => [`${token}: ${callerToken}`]],
       [1, odd(token, oddTokens)],
       [0.5, () => [`${token}: a`, `${token}: b`]],
     ),
-    ...chance.weighted(
+    ...random.weighted(
       [24, none],
       [1.5, odd('X-Request-Timeout-Ms', oddTimeouts)],
       [0.5, () => ['X-Request-Timeout-Ms: 5', 'X-Request-Timeout-Ms: 7']],
     ),
-    ...chance.weighted([9, none], [1, odd('X-Request-Id', oddRequestIds)]),
+    ...random.weighted([9, none], [1, odd('X-Request-Id', oddRequestIds)]),
   );
-  if (chance.is(0.1) && !shot.headers.some((line) => line.startsWith('X-Request-Id')))
-    nameIt(shot, `odd-${shot.index}`);
-  if (chance.is(0.1)) shot.headers.push(...chance.list(1 + chance.below(3), () => chance.pick(oddHeaders)));
-  if (chance.is(0.003)) shot.headers.push(...chance.list(chance.pick([60, 2_100]), (index) => `X-${index}: y`));
-  // Linq tells the token to wait: one that no valid request has.
-  if (/\b429/.test(`${shot.path}${shot.body ?? ''}`)) {
-    shot.headers = [...shot.headers.filter((line) => !line.startsWith(token)), `${token}: fuzz-token-that-is-limited`];
+  if (random.is(0.1) && !request.headers.some((line) => line.startsWith('X-Request-Id')))
+    setRequestId(request, `odd-${request.index}`);
+  if (random.is(0.1)) request.headers.push(...random.list(1 + random.below(3), () => random.pick(oddHeaders)));
+  if (random.is(0.003)) request.headers.push(...random.list(random.pick([60, 2_100]), (index) => `X-${index}: y`));
+  // Linq rate limits the token, so it must be one that no valid request uses.
+  if (/\b429/.test(`${request.path}${request.body ?? ''}`)) {
+    request.headers = [
+      ...request.headers.filter((line) => !line.startsWith(token)),
+      `${token}: fuzz-token-that-is-limited`,
+    ];
   }
-  // What Node itself may refuse, or `node:http` would not send.
-  const names = shot.headers.map((line) => line.split(':', 1)[0] as string);
-  const isPlain = /^\/[!-~]*$/.test(shot.path) && /^(GET|POST|PUT|DELETE|PATCH)$/.test(shot.method);
+  // Node itself may refuse the rest, or `node:http` would not send it.
+  const names = request.headers.map((line) => line.split(':', 1)[0] as string);
+  const isPlain = /^\/[!-~]*$/.test(request.path) && /^(GET|POST|PUT|DELETE|PATCH)$/.test(request.method);
   const isPlainHead =
-    shot.headers.every((line) => /^[\w-]+: [ -~]*$/.test(line)) && `${shot.path}${shot.headers}`.length < 12_000;
-  shot.whole = isPlain && isPlainHead && !names.some((name) => /^(connection|expect|upgrade|te|trailer)$/i.test(name));
-  if (!shot.whole || new Set(names).size < names.length || names.includes('__proto__')) shot.raw = true;
+    request.headers.every((line) => /^[\w-]+: [ -~]*$/.test(line)) &&
+    `${request.path}${request.headers}`.length < 12_000;
+  request.wellFormed =
+    isPlain && isPlainHead && !names.some((name) => /^(connection|expect|upgrade|te|trailer)$/i.test(name));
+  if (!request.wellFormed || new Set(names).size < names.length || names.includes('__proto__')) request.raw = true;
 }
 
-function aCredential(chance: Chance, shot: Shot): string[] {
+function randomCredential(random: Random, request: FuzzRequest): string[] {
   const right = `Authorization: Bearer ${apiKey}`;
-  if (chance.is(0.9)) return [right];
-  shot.mayRead = false;
-  // Of several the first counts.
-  return chance.pick([[], [`Authorization: ${chance.pick(wrongCredentials)}`], ['Authorization: Bearer nope', right]]);
+  if (random.is(0.9)) return [right];
+  request.mayRead = false;
+  // With several credentials the first counts.
+  return random.pick([[], [`Authorization: ${random.pick(wrongCredentials)}`], ['Authorization: Bearer nope', right]]);
 }
 
-/** The bytes of a raw request in pieces. Those of a valid one still say what they ought to. */
-function cutUp(chance: Chance, shot: Shot): void {
-  const { body = Buffer.alloc(0), expected } = shot;
-  const framed = chance.weighted<() => void>(
+/** Encodes a raw request to bytes, split into pieces. A valid request stays valid. */
+function encodeRaw(random: Random, request: FuzzRequest): void {
+  const { body = Buffer.alloc(0), expected } = request;
+  const framed = random.weighted<() => void>(
     [20, () => () => withLength(`${body.length}`)],
-    [10, () => () => chunked(chunksOf(chance, body))],
+    [10, () => () => chunked(chunksOf(random, body))],
     [
       expected === undefined ? 1 : 0,
-      () => () => wrongly(() => withLength(chance.pick(['abc', '-5', '1e3', '+5', '0x10', '5, 5', '9'.repeat(30)]))),
+      () => () => malformed(() => withLength(random.pick(['abc', '-5', '1e3', '+5', '0x10', '5, 5', '9'.repeat(30)]))),
     ],
     [
       expected === undefined ? 2 : 0,
       () => () => {
-        wrongly(() => withLength(`${body.length + chance.pick([1, 100, 1_000_000, 99_999_999_999])}`));
-        shot.endless = shot.method === 'POST';
+        malformed(() => withLength(`${body.length + random.pick([1, 100, 1_000_000, 99_999_999_999])}`));
+        request.endless = request.method === 'POST';
       },
     ],
-    [expected === undefined ? 2 : 0, () => () => wrongly(() => withLength(`${chance.below(body.length + 1)}`))],
+    [expected === undefined ? 2 : 0, () => () => malformed(() => withLength(`${random.below(body.length + 1)}`))],
     [
       expected === undefined ? 2 : 0,
       () => () => {
-        wrongly(() => chunked(`${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`));
-        shot.endless = shot.method === 'POST';
+        malformed(() => chunked(`${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`));
+        request.endless = request.method === 'POST';
       },
     ],
     [
       expected === undefined ? 2 : 0,
-      () => () => wrongly(() => chunked(mutated(chance, chunksOf(chance, body.subarray(0, 2_000))))),
+      () => () => malformed(() => chunked(mutated(random, chunksOf(random, body.subarray(0, 2_000))))),
     ],
     [
       expected === undefined ? 1 : 0,
       () => () => {
-        shot.headers.push(
-          `Transfer-Encoding: ${chance.pick(['gzip, chunked', 'identity', 'chunked, chunked', 'xchunked', ' chunked'])}`,
+        request.headers.push(
+          `Transfer-Encoding: ${random.pick(['gzip, chunked', 'identity', 'chunked, chunked', 'xchunked', ' chunked'])}`,
         );
-        wrongly(() => withLength(`${body.length}`));
+        malformed(() => withLength(`${body.length}`));
       },
     ],
-    [expected === undefined ? 1 : 0, () => () => wrongly(() => send(body.toString('latin1')))],
+    [expected === undefined ? 1 : 0, () => () => malformed(() => send(body.toString('latin1')))],
   );
   framed();
-  if (expected === undefined && chance.is(0.03)) {
-    shot.whole = false;
-    shot.leavesAfter = chance.below(shot.pieces.length + 1);
+  if (expected === undefined && random.is(0.03)) {
+    request.wellFormed = false;
+    request.disconnectsAfter = random.below(request.pieces.length + 1);
   }
 
-  function wrongly(frame: () => void): void {
-    shot.whole = false;
+  function malformed(frame: () => void): void {
+    request.wellFormed = false;
     frame();
   }
   function withLength(length: string): void {
-    shot.headers.push(`Content-Length: ${length}`);
+    request.headers.push(`Content-Length: ${length}`);
     send(body.toString('latin1'));
   }
   function chunked(chunks: string): void {
-    shot.headers.push('Transfer-Encoding: chunked');
+    request.headers.push('Transfer-Encoding: chunked');
     send(chunks);
   }
   function send(rest: string): void {
     const version =
-      expected === undefined && chance.is(0.01) ? chance.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', '']) : 'HTTP/1.1';
-    if (version !== 'HTTP/1.1') shot.whole = false;
-    const lines = shot.headers.map((line) => `${line}\r\n`).join('');
-    let bytes: Buffer = Buffer.from(`${shot.method} ${shot.path} ${version}\r\n${lines}\r\n${rest}`, 'latin1');
-    if (expected === undefined && chance.is(0.01)) {
-      shot.whole = false;
-      bytes = chance.bytes(chance.below(500));
-      shot.endless = false;
+      expected === undefined && random.is(0.01) ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', '']) : 'HTTP/1.1';
+    if (version !== 'HTTP/1.1') request.wellFormed = false;
+    const lines = request.headers.map((line) => `${line}\r\n`).join('');
+    let bytes: Buffer = Buffer.from(`${request.method} ${request.path} ${version}\r\n${lines}\r\n${rest}`, 'latin1');
+    if (expected === undefined && random.is(0.01)) {
+      request.wellFormed = false;
+      bytes = random.bytes(random.below(500));
+      request.endless = false;
     }
-    const size = chance.pick([7, 64, 1_000, 1_000_000]);
+    const size = random.pick([7, 64, 1_000, 1_000_000]);
     const cuts = Math.min(20, Math.ceil(bytes.length / size));
-    shot.pieces = Array.from({ length: cuts }, (_, index) =>
+    request.pieces = Array.from({ length: cuts }, (_, index) =>
       bytes.subarray(index * size, index === cuts - 1 ? undefined : (index + 1) * size),
     );
   }
 }
 
-function chunksOf(chance: Chance, body: Buffer): string {
+function chunksOf(random: Random, body: Buffer): string {
   let text = '';
   for (let at = 0; at < body.length; ) {
     const size = Math.min(
       body.length - at,
-      1 + chance.below(chance.pick([1, 10, 500, 100_000]) * Math.ceil(body.length / 500)),
+      1 + random.below(random.pick([1, 10, 500, 100_000]) * Math.ceil(body.length / 500)),
     );
-    const hex = chance.pick([
+    const hex = random.pick([
       size.toString(16),
       size.toString(16).toUpperCase(),
       `00${size.toString(16)}`,
@@ -862,18 +872,18 @@ function chunksOf(chance: Chance, body: Buffer): string {
     text += `${hex}\r\n${body.toString('latin1', at, at + size)}\r\n`;
     at += size;
   }
-  return `${text}0\r\n${chance.is(0.1) ? 'X-Trailer: authorization\r\nAuthorization: Bearer x\r\n' : ''}\r\n`;
+  return `${text}0\r\n${random.is(0.1) ? 'X-Trailer: authorization\r\nAuthorization: Bearer x\r\n' : ''}\r\n`;
 }
 
-// ---- What is found
+// ---- Checking responses
 
 const found = {
   requests: 0,
   'over raw sockets': 0,
-  'valid ones, all answered as they should be': 0,
-  'reads of Linq': 0,
-  'answered by Node itself': 0,
-  'broken ones without an answer': 0,
+  'valid requests with a response': 0,
+  'requests to Linq': 0,
+  'responses from Node itself': 0,
+  'malformed requests without a response': 0,
   violations: 0,
 };
 const statuses: Record<string, number> = {};
@@ -885,15 +895,15 @@ function count(counts: Record<string, number>, name: string | number): void {
   counts[name] = (counts[name] ?? 0) + 1;
 }
 
-function violation(what: string, shot?: Shot, answer?: Answer): void {
+function violation(what: string, request?: FuzzRequest, response?: FuzzResponse): void {
   found.violations++;
   if (found.violations > 20) return;
-  const { index, method, path, headers, body, raw, pieces } = shot ?? {};
+  const { index, method, path, headers, body, raw, pieces } = request ?? {};
   print({
     VIOLATION: what,
-    ...(shot && { index, ids: shot.ids.all().slice(0, 5), method, path: path?.slice(0, 2_000) }),
-    ...(shot && { headers: headers?.slice(0, 40).map((line) => line.slice(0, 200)) }),
-    ...(shot && {
+    ...(request && { index, ids: request.ids.all().slice(0, 5), method, path: path?.slice(0, 2_000) }),
+    ...(request && { headers: headers?.slice(0, 40).map((line) => line.slice(0, 200)) }),
+    ...(request && {
       raw,
       body: body?.toString().slice(0, 4_000),
       bytes:
@@ -902,63 +912,64 @@ function violation(what: string, shot?: Shot, answer?: Answer): void {
           .toString('latin1')
           .slice(0, 4_000),
     }),
-    ...(answer && { answer: { ...answer, body: answer.body.toString().slice(0, 1_000) } }),
+    ...(response && { response: { ...response, body: response.body.toString().slice(0, 1_000) } }),
   });
 }
 
-/** Sees every call that reaches Linq. */
+/** Called for every request that reaches Linq. */
 function onCall({ path, headers }: SandboxCall): void {
-  found['reads of Linq']++;
+  found['requests to Linq']++;
   if (headers.authorization !== undefined) violation(`the caller's credential reached Linq at ${path}`);
   const id = Number(/\/(\d{6})$/.exec(path)?.[1]);
   if (!(id >= firstId)) return;
-  if (fates[id] === refused) violation(`a read of ${id} for a request that was refused`, shotAt(owners[id] as number));
-  fates[id] = asked;
+  if (states[id] === refused)
+    violation(`message ${id} was read for a refused request`, requestAt(owners[id] as number));
+  states[id] = sentToLinq;
 }
 
-/** Nothing may have been read for it, and nothing may be from now on. */
-function refuse(shot: Shot, answer?: Answer): void {
-  for (const id of shot.ids.all()) {
-    if (fates[id] === asked) violation(`a read of ${id} for a request that was refused`, shot, answer);
-    fates[id] = refused;
+/** Checks that no message was read for the request, and records that none may be read from now on. */
+function markRefused(request: FuzzRequest, response?: FuzzResponse): void {
+  for (const id of request.ids.all()) {
+    if (states[id] === sentToLinq) violation(`message ${id} was read for a refused request`, request, response);
+    states[id] = refused;
   }
 }
 
-function judge(shot: Shot, answer: Answer): void {
-  const { status, headers, body } = answer;
-  const wrong = (what: string) => violation(what, shot, answer);
+function checkResponse(request: FuzzRequest, response: FuzzResponse): void {
+  const { status, headers, body } = response;
+  const wrong = (what: string) => violation(what, request, response);
   const requestId = headers['x-request-id'];
   count(statuses, status);
   if (status >= 500 && status !== 503) wrong('a 5xx');
   if (requestId === undefined) {
-    found['answered by Node itself']++;
-    if (shot.whole || ![400, 408, 413, 417, 431].includes(status)) wrong('no x-request-id');
-    return; // It may be for what follows a request that the gateway has and that was whole: no word on what was read.
+    found['responses from Node itself']++;
+    if (request.wellFormed || ![400, 408, 413, 417, 431].includes(status)) wrong('no x-request-id');
+    return; // It may belong to trailing bytes after a complete request, so it does not tell whether messages may be read.
   }
-  if (shot.whole && shot.requestId !== undefined && requestId !== shot.requestId)
+  if (request.wellFormed && request.requestId !== undefined && requestId !== request.requestId)
     wrong('not the x-request-id that was sent');
   if (headers['x-content-type-options'] !== 'nosniff' || headers['cache-control'] !== 'no-store')
     wrong('a header is missing');
   const text = body.toString();
-  if (text.includes(apiKey) || text.includes(ownToken)) wrong('a secret');
+  if (text.includes(apiKey) || text.includes(ownToken)) wrong('a secret in the response');
   const isJson = /json/.test(`${headers['content-type']}`);
-  const isGraphQL = /^\/graphql($|\?)/.test(shot.path) && shot.method !== 'HEAD';
-  if (isGraphQL && status >= 400 && !isJson) wrong('a refusal without errors');
+  const isGraphQL = /^\/graphql($|\?)/.test(request.path) && request.method !== 'HEAD';
+  if (isGraphQL && status >= 400 && !isJson) wrong('a refused request without errors');
   const { data, errors } = isJson && text !== '' ? parse(text, wrong) : {};
-  if (status !== 200 || data === undefined) refuse(shot, answer);
-  if (isGraphQL && isJson && status >= 400 && !errors?.length) wrong('a refusal without errors');
+  if (status !== 200 || data === undefined) markRefused(request, response);
+  if (isGraphQL && isJson && status >= 400 && !errors?.length) wrong('a refused request without errors');
   if (isGraphQL && isJson && data === undefined && !errors?.length) wrong('neither data nor errors');
-  if (data !== undefined && !shot.mayRead) wrong('data without a credential');
-  for (const { extensions: { code, retryable, requestId: told } = {} } of errors ?? []) {
+  if (data !== undefined && !request.mayRead) wrong('data without a valid credential');
+  for (const { extensions: { code, retryable, requestId: errorRequestId } = {} } of errors ?? []) {
     count(codes, `${code}`);
-    if (typeof code !== 'string' || !Object.hasOwn(readableCodes, code)) wrong('a code that is not in the table');
-    else if (retryable !== readableCodes[code]?.retryable) wrong('retryable is not what the table says');
-    if (code === 'INTERNAL_SERVER_ERROR') wrong('a bug');
-    if (told !== requestId) wrong('an error without the request id');
+    if (typeof code !== 'string' || !Object.hasOwn(readableCodes, code)) wrong('an unknown error code');
+    else if (retryable !== readableCodes[code]?.retryable) wrong('retryable does not match the error code');
+    if (code === 'INTERNAL_SERVER_ERROR') wrong('an internal error');
+    if (errorRequestId !== requestId) wrong('an error without the request id of the response');
   }
-  if (shot.expected !== undefined) {
-    found['valid ones, all answered as they should be']++;
-    if (status !== 200 || errors !== undefined || !isDeepStrictEqual(data, shot.expected)) wrong('a wrong answer');
+  if (request.expected !== undefined) {
+    found['valid requests with a response']++;
+    if (status !== 200 || errors !== undefined || !isDeepStrictEqual(data, request.expected)) wrong('a wrong response');
   }
 }
 
@@ -971,27 +982,27 @@ function parse(text: string, wrong: (what: string) => void): Result {
   try {
     return JSON.parse(text);
   } catch {
-    wrong('JSON that is none');
+    wrong('invalid JSON');
     return {};
   }
 }
 
 // ---- Sending
 
-async function fire(shot: Shot): Promise<void> {
+async function sendAndCheck(request: FuzzRequest): Promise<void> {
   found.requests++;
-  if (shot.raw) found['over raw sockets']++;
-  if (shot.endless) refuse(shot);
+  if (request.raw) found['over raw sockets']++;
+  if (request.endless) markRefused(request);
   const startedAt = performance.now();
-  const answer = await (shot.raw ? sendRaw(shot) : send(shot));
+  const response = await (request.raw ? sendRaw(request) : send(request));
   slowestMs = Math.max(slowestMs, performance.now() - startedAt);
-  if (answer !== undefined) return judge(shot, answer);
-  if (shot.whole) return violation('no answer', shot);
-  found['broken ones without an answer']++;
+  if (response !== undefined) return checkResponse(request, response);
+  if (request.wellFormed) return violation('no response', request);
+  found['malformed requests without a response']++;
 }
 
-function send({ method, path, headers, body }: Shot): Promise<Answer | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
+function send({ method, path, headers, body }: FuzzRequest): Promise<FuzzResponse | undefined> {
+  const { promise, resolve } = Promise.withResolvers<FuzzResponse | undefined>();
   const length = body && { 'content-length': body.length };
   const outgoing = httpRequest({
     port,
@@ -1001,7 +1012,7 @@ function send({ method, path, headers, body }: Shot): Promise<Answer | undefined
     setHost: false,
     headers: { ...Object.fromEntries(headers.map(nameAndValue)), ...length },
   });
-  const timer = setTimeout(() => outgoing.destroy(), longestAnswerMs);
+  const timer = setTimeout(() => outgoing.destroy(), responseTimeoutMs);
   outgoing.on('response', (response) => {
     const chunks: Uint8Array[] = [];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -1019,28 +1030,28 @@ function send({ method, path, headers, body }: Shot): Promise<Answer | undefined
   return promise;
 }
 
-function sendRaw({ method, pieces, leavesAfter, whole }: Shot): Promise<Answer | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
+function sendRaw({ method, pieces, disconnectsAfter, wellFormed }: FuzzRequest): Promise<FuzzResponse | undefined> {
+  const { promise, resolve } = Promise.withResolvers<FuzzResponse | undefined>();
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  const timer = setTimeout(() => socket.destroy(), whole ? longestAnswerMs : patienceMs);
+  const timer = setTimeout(() => socket.destroy(), wellFormed ? responseTimeoutMs : malformedTimeoutMs);
   let bytes: Buffer = Buffer.alloc(0);
   let sent = 0;
   const next = (): void => {
-    if (sent === leavesAfter) return void socket.destroy();
+    if (sent === disconnectsAfter) return void socket.destroy();
     const piece = pieces[sent++];
     if (piece !== undefined && !socket.destroyed) socket.write(piece, () => setImmediate(next));
   };
-  const look = (ended: boolean): void => {
-    const answer = readAnswer(bytes, method === 'HEAD', ended);
-    if (answer !== undefined) resolve(answer);
-    if (answer !== undefined || ended) socket.destroy();
+  const tryRead = (ended: boolean): void => {
+    const response = readResponse(bytes, method === 'HEAD', ended);
+    if (response !== undefined) resolve(response);
+    if (response !== undefined || ended) socket.destroy();
   };
   socket.on('connect', next);
   socket.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
-    look(false);
+    tryRead(false);
   });
-  socket.on('end', () => look(true));
+  socket.on('end', () => tryRead(true));
   socket.on('error', () => {});
   socket.on('close', () => {
     clearTimeout(timer);
@@ -1049,16 +1060,16 @@ function sendRaw({ method, pieces, leavesAfter, whole }: Shot): Promise<Answer |
   return promise;
 }
 
-/** The first answer that is no mere `100 Continue`; undefined until it is there to its end. */
-function readAnswer(bytes: Buffer, isHead: boolean, ended: boolean): Answer | undefined {
+/** Parses the first response other than `100 Continue`. Undefined while it is incomplete. */
+function readResponse(bytes: Buffer, isHead: boolean, ended: boolean): FuzzResponse | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd === -1) return undefined;
   const [first = '', ...lines] = bytes.toString('latin1', 0, headEnd).split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]);
   let rest = bytes.subarray(headEnd + 4);
-  if (status < 200) return readAnswer(rest, isHead, ended);
+  if (status < 200) return readResponse(rest, isHead, ended);
   const headers = Object.fromEntries(lines.map(nameAndValue).map(([name, value]) => [name.toLowerCase(), value]));
-  // Of GraphiQL's page, which is megabytes, the head is enough.
+  // The GraphiQL page has megabytes, so its head is enough.
   const isPage = /^text\/html/.test(headers['content-type'] ?? '');
   if (isHead || isPage || status === 204 || status === 304) return { status, headers, body: Buffer.alloc(0) };
   if (headers['transfer-encoding'] === 'chunked') {
@@ -1107,42 +1118,42 @@ const agent = new Agent({ keepAlive: true, maxSockets: callers });
 let nextIndex = 0;
 
 await run(warmUpSeconds);
-const base = await leftovers();
+const before = await measureResources();
 await run(seconds);
-const after = await leftovers();
-const operations = await executed();
+const after = await measureResources();
+const operations = await countOperations();
 
 agent.destroy();
 await close(server);
 await gateway.close();
 await sandbox[Symbol.asyncDispose]();
 
-if (after.sockets > 0 || after.timers > 0) violation('sockets or timers are left over');
-if (after.heapMB > base.heapMB + mostHeapGrowthMB) violation('the heap has grown');
+if (after.sockets > 0 || after.timers > 0) violation('sockets or timers remain');
+if (after.heapMB > before.heapMB + maxHeapGrowthMB) violation('the heap has grown');
 print({
   seed,
   seconds,
-  'of them to warm up before': warmUpSeconds,
+  'additional warm-up seconds': warmUpSeconds,
   ...found,
   statuses: sorted(statuses),
   codes: sorted(codes),
   operations,
-  'slowest answer in ms': Math.round(slowestMs),
-  before: base,
-  afterwards: after,
+  'slowest response in ms': Math.round(slowestMs),
+  before,
+  after,
 });
 process.exitCode = found.violations > 0 ? 1 : 0;
 
 async function run(forSeconds: number): Promise<void> {
   const until = performance.now() + forSeconds * 1_000;
   const caller = async (): Promise<void> => {
-    while (performance.now() < until) await fire(shotAt(nextIndex++));
+    while (performance.now() < until) await sendAndCheck(requestAt(nextIndex++));
   };
   await Promise.all(Array.from({ length: callers }, caller));
 }
 
-/** What there is once every connection has had its time. */
-async function leftovers() {
+/** Measures what remains after all connections have closed. */
+async function measureResources() {
   agent.destroy();
   const until = performance.now() + 30_000;
   const active = (name: string) => process.getActiveResourcesInfo().filter((resource) => resource === name).length;
@@ -1157,11 +1168,11 @@ async function leftovers() {
   };
 }
 
-async function executed() {
-  const shot = newShot(0);
-  const answer = await send({ ...shot, method: 'GET', path: '/metrics' });
+async function countOperations() {
+  const request = emptyRequest(0);
+  const response = await send({ ...request, method: 'GET', path: '/metrics' });
   const of = (executor: string) =>
-    Number(new RegExp(`graphql_operations_total{executor="${executor}"} (\\d+)`).exec(`${answer?.body}`)?.[1]);
+    Number(new RegExp(`graphql_operations_total{executor="${executor}"} (\\d+)`).exec(`${response?.body}`)?.[1]);
   return { compiled: of('compiled'), interpreted: of('interpreted') };
 }
 

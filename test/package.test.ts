@@ -141,7 +141,7 @@ await linq.close();
 const required = (source: string) =>
   source
     .replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = require($2);')
-    .replace(/^const answer.*/ms, (rest) => `(async () => {${rest}})();`);
+    .replace(/^const result.*/ms, (rest) => `(async () => {${rest}})();`);
 
 /** What the compiler has to say of the project. */
 async function compile(skipLibCheck: boolean): Promise<string> {

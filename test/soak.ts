@@ -22,7 +22,7 @@ interface Answer {
 
 const sandbox = await startSandbox({
   latencyMs: [1, 20],
-  troubleShare: 0.2,
+  failureShare: 0.2,
   signature: (token) => ` for ${token}`,
 });
 const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_TIMEOUT_MS: '1000', LOG_LEVEL: 'silent' });

@@ -1,71 +1,84 @@
+import type { Target } from './baseline.ts';
 import { type Finding, fail, note, ok, warn } from './finding.ts';
-import type { Target } from './first-look.ts';
 
-const close = 'set GATEWAY_API_KEYS or GATEWAY_JWKS_URL';
+const requireCredential = 'set GATEWAY_API_KEYS or GATEWAY_JWKS_URL';
 
-/** Whether operations of ours are answered, which most of the other checks live on. */
+/** Whether the gateway executes operations, which most other checks need. */
 export async function checkOperations(target: Target): Promise<Finding> {
   const { operations, status, latencyMs, sendsCredential } = target;
-  if (operations === 'answered') return ok(`answered, in ${latencyMs} ms (the median of five)`);
-  if (operations === 'trusted documents alone') {
-    return note('only trusted documents are executed: what needs others is left out');
+  if (operations === 'executed') return ok(`executed in ${latencyMs} ms (median of five)`);
+  if (operations === 'trusted documents only') {
+    return note('only trusted documents are executed; checks that need other documents are skipped');
   }
-  if (operations === 'credential needed') {
-    if (!sendsCredential) return note('a credential is needed: set GATEWAY_CREDENTIAL, or what needs it is left out');
+  if (operations === 'credential required') {
+    if (!sendsCredential) {
+      return note('a credential is required: set GATEWAY_CREDENTIAL, otherwise checks that need it are skipped');
+    }
     return fail(
-      'the credential of GATEWAY_CREDENTIAL is not accepted',
-      'send "Bearer " and one of GATEWAY_API_KEYS, or a JWT of the configured issuer and audience that has not expired',
+      'the credential in GATEWAY_CREDENTIAL is not accepted',
+      'use "Bearer " and one of GATEWAY_API_KEYS, or a JWT from the configured issuer for the configured audience that has not expired',
     );
   }
   if (status === 421) {
     return fail(
-      'refused under this name (421): whoever reaches the gateway may use its token, so it answers on loopback only',
-      `${close} before anything passes requests on to it`,
+      'refused for this host name (421): every caller could use the Linq token of the gateway, so it serves loopback only',
+      `${requireCredential} before exposing it through a proxy`,
     );
   }
-  return fail(`refused (${status})`, 'see the log of the gateway: it may be stopping, or not reach GATEWAY_JWKS_URL');
+  return fail(
+    `refused (${status})`,
+    'check the log of the gateway: it may be shutting down, or cannot reach GATEWAY_JWKS_URL',
+  );
 }
 
-/** Who gets in without a credential, or with one that nobody issued. */
+/** Whether the gateway refuses callers without a credential or with an invalid one. */
 export async function checkAccess(target: Target): Promise<Finding | []> {
-  const { anybody, onLoopback, operations, ask, post, marks } = target;
-  if (anybody === 'bring a token') return ok('anybody may ask, but reads with a Linq token of their own alone');
-  if (anybody === "use the gateway's token") {
-    if (onLoopback) return ok("who is at this machine reads with the gateway's Linq token");
-    return fail("anybody reads with the gateway's Linq token", `${close}, and leave GATEWAY_ALLOW_ANONYMOUS unset`);
+  const { anonymousAccess, onLoopback, operations, send, post, decoys } = target;
+  if (anonymousAccess === 'read with own token') {
+    return ok('no credential is required, but every caller needs its own Linq token');
   }
-  if (anybody === 'send trusted documents') {
-    if (onLoopback) return ok('who is at this machine may send the trusted documents');
-    return warn('anybody may send the trusted documents', `${close}, unless that is meant`);
-  }
-  if (anybody === 'unclear') {
-    if (operations === 'refused') return []; // told already
+  if (anonymousAccess === "read with the gateway's token") {
+    if (onLoopback) return ok('every process on this machine can read with the Linq token of the gateway');
     return fail(
-      'who has no credential is answered neither 401 nor a message',
-      'see what stands in front of the gateway',
+      'anyone can read with the Linq token of the gateway',
+      `${requireCredential}, and leave GATEWAY_ALLOW_ANONYMOUS unset`,
     );
   }
-  const byGet = await ask({ search: `?query=${encodeURIComponent('{ __typename }')}`, anonymous: true });
-  const madeUp = await post('{ __typename }', { headers: { authorization: `Bearer ${marks.jwt}` } });
+  if (anonymousAccess === 'send trusted documents') {
+    if (onLoopback) return ok('every process on this machine can send the trusted documents');
+    return warn('anyone can send the trusted documents', `${requireCredential}, unless this is intended`);
+  }
+  if (anonymousAccess === 'unclear') {
+    if (operations === 'refused') return []; // already reported
+    return fail(
+      'without a credential the response is neither 401 nor a message',
+      'check what is in front of the gateway',
+    );
+  }
+  const byGet = await send({ search: `?query=${encodeURIComponent('{ __typename }')}`, anonymous: true });
+  const withDecoy = await post('{ __typename }', { headers: { authorization: `Bearer ${decoys.jwt}` } });
   if (byGet.status !== 401) {
-    return fail(`a GET without a credential is answered ${byGet.status}, not 401`, 'see what adds one on its way');
+    return fail(
+      `a GET without a credential returns ${byGet.status}, not 401`,
+      'check whether a proxy adds a credential',
+    );
   }
-  if (madeUp.status === 503) {
-    return fail('JWTs cannot be checked (503)', 'see whether the gateway reaches GATEWAY_JWKS_URL');
+  if (withDecoy.status === 503) {
+    return fail('JWTs cannot be verified (503)', 'check whether the gateway can reach GATEWAY_JWKS_URL');
   }
-  if (madeUp.status !== 401) {
-    return fail(`a made-up JWT is answered ${madeUp.status}, not 401`, 'see what replaces it on its way');
+  if (withDecoy.status !== 401) {
+    return fail(`an invalid JWT returns ${withDecoy.status}, not 401`, 'check whether a proxy replaces the credential');
   }
-  return ok('without a credential, or with a made-up one, the answer is 401');
+  return ok('requests without a credential, or with an invalid one, are refused with 401');
 }
 
-/** Whether a web page that rebinds its own name to 127.0.0.1 gets to a gateway that trusts whoever sits there. */
-export async function checkRebinding({ anybody, onLoopback, post }: Target): Promise<Finding | []> {
-  if (!onLoopback || anybody !== "use the gateway's token") return [];
+/** Whether DNS rebinding works: a web page whose host name resolves to 127.0.0.1 could use an open gateway on loopback. */
+export async function checkRebinding({ anonymousAccess, onLoopback, post }: Target): Promise<Finding | []> {
+  if (!onLoopback || anonymousAccess !== "read with the gateway's token") return [];
   const { status } = await post('{ __typename }', { headers: { host: 'doctor.invalid' } });
-  if (status === 421) return ok('refused under a name that is not of loopback (421)');
+  if (status === 421) return ok('host names other than those of loopback are refused (421)');
   return warn(
-    'answered under any name, so any web page can read messages by rebinding its own to this machine',
+    'every host name is accepted, so any web page can read messages through DNS rebinding',
     'leave GATEWAY_ALLOW_ANONYMOUS unset, except for the sandbox, whose data is made up',
   );
 }

@@ -1,9 +1,9 @@
 import { checkAccess, checkOperations, checkRebinding } from './access.ts';
-import { checkAnswerHeaders, checkCors, checkForeignGet, checkForeignPost, checkPage } from './browsers.ts';
+import type { Target } from './baseline.ts';
+import { checkCors, checkForeignGet, checkForeignPost, checkGraphiQL, checkResponseHeaders } from './browsers.ts';
 import { checkClock, checkTls } from './connection.ts';
 import { checkErrors, checkLeaks, checkRequestId, checkSoftware } from './disclosure.ts';
 import type { Finding } from './finding.ts';
-import type { Target } from './first-look.ts';
 import { checkGraphQLOverHttp } from './graphql-over-http.ts';
 import { checkIntrospection } from './introspection.ts';
 import { checkLargerGraphs } from './larger-graphs.ts';
@@ -12,15 +12,15 @@ import { checkMessage } from './message.ts';
 import { checkLivez, checkMetrics, checkReadyz } from './probes.ts';
 
 export interface Check {
-  /** As in the report and in docs/doctor.md. */
+  /** The name in the report and in docs/doctor.md. */
   readonly name: string;
-  /** Whether it is left out where operations of ours are not answered. */
+  /** Skips the check when the gateway does not execute the doctor's operations. */
   readonly needsOperations?: true;
-  /** Nothing where it does not apply. Rejects where there is no answer. */
+  /** Resolves to no finding when the check does not apply. Rejects when there is no response. */
   run(target: Target): Promise<Finding | readonly Finding[]>;
 }
 
-/** In the order of the report. The last ones look at the answers to all the others. */
+/** In the order of the report. The last three inspect the responses of all checks before them. */
 export const checks: readonly Check[] = [
   { name: 'tls', run: checkTls },
   { name: 'clock', run: checkClock },
@@ -33,8 +33,8 @@ export const checks: readonly Check[] = [
   { name: 'cors', run: checkCors },
   { name: 'foreign-get', run: checkForeignGet },
   { name: 'foreign-post', run: checkForeignPost },
-  { name: 'headers', run: checkAnswerHeaders },
-  { name: 'graphiql', run: checkPage },
+  { name: 'headers', run: checkResponseHeaders },
+  { name: 'graphiql', run: checkGraphiQL },
   { name: 'request-id', run: checkRequestId },
   { name: 'http', run: checkGraphQLOverHttp, needsOperations: true },
   { name: 'limits', run: checkLimits, needsOperations: true },

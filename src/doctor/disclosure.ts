@@ -1,91 +1,98 @@
 import { hash, randomUUID } from 'node:crypto';
-import { type Answer, record, word } from './answer.ts';
+import { missingMessageQuery, type Target } from './baseline.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
-import { readNobodys, type Target } from './first-look.ts';
+import { asRecord, type GatewayResponse, reportable } from './gateway-response.ts';
 
-/** A shorter one may be a word that comes back by chance. */
-const leastSecret = 12;
-const look = 'see what stands in front of the gateway, and which version is running';
+/** A shorter secret could occur in a response by coincidence. */
+const minSecretLength = 12;
+const checkProxy = 'check what is in front of the gateway, and which version is running';
 
-/** Whether a caller finds its own request again in the log of the gateway. */
+/** Whether callers can choose a valid request id, by which they find their request in the log of the gateway. */
 export async function checkRequestId({ post }: Target): Promise<Finding> {
   const idFor = async (id: string) =>
     (await post('{ __typename }', { headers: { 'x-request-id': id } })).headers['x-request-id'];
-  const given = `doctor-${randomUUID()}`;
-  const back = await idFor(given);
-  if (back === undefined)
-    return fail('answers have no x-request-id', 'have the proxy pass it on: the log is found by it');
-  for (const wrong of ['doctor not an id', 'd'.repeat(129)]) {
-    if ((await idFor(wrong)) === wrong) {
-      return fail('what is no id is given back as x-request-id', `log lines can be forged with it: ${look}`);
+  const sent = `doctor-${randomUUID()}`;
+  const returned = await idFor(sent);
+  if (returned === undefined) {
+    return fail('responses have no x-request-id', 'have the proxy forward it: it identifies a request in the log');
+  }
+  for (const malformed of ['doctor not an id', 'd'.repeat(129)]) {
+    if ((await idFor(malformed)) === malformed) {
+      return fail('a malformed x-request-id is returned', `log lines can be forged with it: ${checkProxy}`);
     }
   }
-  if (back === given) return ok('given back, where it is an id, and replaced where it is none');
+  if (returned === sent) return ok('a valid id is returned, and a malformed one is replaced');
   return warn(
-    'replaced on its way',
-    "have the proxy pass the caller's x-request-id on, or callers cannot tell you which",
+    'a valid id is replaced',
+    "have the proxy forward the caller's x-request-id, otherwise callers cannot refer to their request",
   );
 }
 
 /**
- * Whether a token or credential comes back: made-up ones are sent in every way, and looked for, as are their digests, in
- * every answer of the whole run, that of `/metrics` included. The first read costs Linq one 401.
+ * Whether a response contains a token, a credential or a digest of one. Sends decoys in every way that the gateway accepts,
+ * then searches every response of the whole run, including `/metrics`. The first read costs Linq one 401.
  */
-export async function checkLeaks({ post, ask, marks, answers, secrets }: Target): Promise<Finding> {
-  const linqToken = { 'x-linq-integration-token': marks.linqToken };
-  const headers = { ...linqToken, authorization: `Bearer ${marks.jwt}` };
-  await post(readNobodys, { headers: linqToken });
-  await post(readNobodys, { headers });
+export async function checkLeaks({ post, send, decoys, responses, secrets }: Target): Promise<Finding> {
+  const linqToken = { 'x-linq-integration-token': decoys.linqToken };
+  const headers = { ...linqToken, authorization: `Bearer ${decoys.jwt}` };
+  await post(missingMessageQuery, { headers: linqToken });
+  await post(missingMessageQuery, { headers });
   await post('{', { headers });
-  await ask({ headers: { ...headers, accept: 'text/html' } });
-  await ask({ path: `doctor-${randomUUID()}`, headers });
-  await ask({ path: 'metrics', headers });
-  for (const { to, headers, text } of answers) {
-    const whole = JSON.stringify(headers) + text;
-    for (const [what, secret] of Object.entries(secrets)) {
-      if (secret.length < leastSecret) continue;
-      if (whole.includes(secret))
-        return fail(`${what} comes back in the answer to ${to}`, `${look}; renew what leaked`);
-      const isDigested = (['hex', 'base64', 'base64url'] as const).some((as) =>
-        whole.includes(hash('sha256', secret, as)),
+  await send({ headers: { ...headers, accept: 'text/html' } });
+  await send({ path: `doctor-${randomUUID()}`, headers });
+  await send({ path: 'metrics', headers });
+  for (const { request, headers, text } of responses) {
+    const response = JSON.stringify(headers) + text;
+    for (const [name, secret] of Object.entries(secrets)) {
+      if (secret.length < minSecretLength) continue;
+      if (response.includes(secret)) {
+        return fail(`the response to ${request} contains ${name}`, `${checkProxy}; renew what leaked`);
+      }
+      const hasDigest = (['hex', 'base64', 'base64url'] as const).some((encoding) =>
+        response.includes(hash('sha256', secret, encoding)),
       );
-      if (isDigested) return fail(`a digest of ${what} comes back in the answer to ${to}`, look);
+      if (hasDigest) return fail(`the response to ${request} contains a digest of ${name}`, checkProxy);
     }
   }
-  return ok(`no token or credential, and no digest of one, in any of ${answers.length} answers`);
+  return ok(`none of ${responses.length} responses contains a token, a credential or a digest of one`);
 }
 
-/** Whether errors say what was promised and no more: no answer holds a stack trace, or extensions that nobody knows. */
-export async function checkErrors({ answers }: Target): Promise<Finding> {
-  for (const answer of answers) {
-    if (isStackTrace(answer)) return fail(`a stack trace is in the answer to ${answer.to}`, look);
-    for (const { extensions } of answer.errors) {
-      const { code, requestId, ...others } = record(extensions);
+/** Whether errors have only the documented extensions, and no response contains a stack trace. */
+export async function checkErrors({ responses }: Target): Promise<Finding> {
+  for (const response of responses) {
+    const { request } = response;
+    if (hasStackTrace(response)) return fail(`the response to ${request} contains a stack trace`, checkProxy);
+    for (const { extensions } of response.errors) {
+      const { code, requestId, ...others } = asRecord(extensions);
       if (typeof code !== 'string' || typeof requestId !== 'string') {
-        return fail(`an error in the answer to ${answer.to} lacks code or requestId`, look);
+        return fail(`an error in the response to ${request} lacks code or requestId`, checkProxy);
       }
       const unknown = Object.keys(others).filter((name) => !/^(retryable|retryAfterMs|upstream)$/.test(name));
-      if (unknown.length > 0)
-        return fail(`an error in the answer to ${answer.to} also tells ${unknown.map(word).join(', ')}`, look);
+      if (unknown.length > 0) {
+        return fail(
+          `an error in the response to ${request} has unknown extensions: ${unknown.map(reportable).join(', ')}`,
+          checkProxy,
+        );
+      }
     }
   }
-  return ok('errors say what was promised, and no more');
+  return ok('errors have only documented extensions, and no response contains a stack trace');
 }
 
-/** Whether answers name the software behind them. */
-export async function checkSoftware({ answers }: Target): Promise<Finding> {
+/** Whether response headers disclose software and its version. */
+export async function checkSoftware({ responses }: Target): Promise<Finding> {
   const names = new Set<string>();
-  for (const { headers } of answers) {
+  for (const { headers } of responses) {
     if (headers['x-powered-by'] !== undefined) names.add('x-powered-by');
     if (/\d/.test(headers['server'] ?? '')) names.add('server');
   }
-  if (names.size === 0) return ok('no answer names its version');
+  if (names.size === 0) return ok('no response discloses a software version');
   return warn(
-    `answers name software and its version (${[...names].join(', ')})`,
-    'have the proxy leave these headers out',
+    `response headers disclose software and its version (${[...names].join(', ')})`,
+    'have the proxy remove these headers',
   );
 }
 
-function isStackTrace({ headers, text }: Answer): boolean {
+function hasStackTrace({ headers, text }: GatewayResponse): boolean {
   return !headers['content-type']?.includes('html') && /(\n|\\n) +at \S.*:\d+:\d+/.test(text);
 }

@@ -1,10 +1,10 @@
-/** `npm run doctor -- <url>`: looks at a running gateway from outside. The process: arguments, environment, exit code. */
+/** Entry point of `npm run doctor -- <url>`: checks a running gateway from outside. */
 import { runDoctor } from './run.ts';
 
 process.exitCode = await runDoctor({
   args: process.argv.slice(2),
   env: process.env,
   write: (text) => process.stdout.write(text),
-  complain: (text) => process.stderr.write(text),
-  colours: process.stdout.isTTY && process.stdout.hasColors(),
+  writeError: (text) => process.stderr.write(text),
+  colors: process.stdout.isTTY && process.stdout.hasColors(),
 });

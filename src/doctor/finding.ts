@@ -1,13 +1,13 @@
-/** What a check found. What is not well comes with what to do about it. */
+/** The result of a check. A problem comes with advice on how to fix it. */
 export type Finding =
-  | { readonly level: 'ok' | 'note'; readonly says: string }
-  | { readonly level: 'warn' | 'FAIL'; readonly says: string; readonly todo: string };
+  | { readonly level: 'ok' | 'note'; readonly text: string }
+  | { readonly level: 'warn' | 'FAIL'; readonly text: string; readonly advice: string };
 
 export type Level = Finding['level'];
 
-export const ok = (says: string): Finding => ({ level: 'ok', says });
-/** Neither well nor ill, but worth knowing. */
-export const note = (says: string): Finding => ({ level: 'note', says });
-/** May be meant; somebody should know that it is so. */
-export const warn = (says: string, todo: string): Finding => ({ level: 'warn', says, todo });
-export const fail = (says: string, todo: string): Finding => ({ level: 'FAIL', says, todo });
+export const ok = (text: string): Finding => ({ level: 'ok', text });
+/** Neither good nor bad, but useful to know. */
+export const note = (text: string): Finding => ({ level: 'note', text });
+/** Possibly intended; the operator should be aware of it. */
+export const warn = (text: string, advice: string): Finding => ({ level: 'warn', text, advice });
+export const fail = (text: string, advice: string): Finding => ({ level: 'FAIL', text, advice });

@@ -1,14 +1,13 @@
 import { isLoopback } from '../http/loopback.ts';
 
-/** Where a gateway is. */
 export interface GatewayAddress {
-  /** Where GraphQL is; probes and metrics are beside it. */
+  /** The GraphQL endpoint. Probes and metrics are next to it. */
   readonly graphql: URL;
   /** Whether it can be reached from this machine only. */
   readonly onLoopback: boolean;
 }
 
-/** Undefined for what is no address, or holds more than one: parameters, or a password. */
+/** Undefined when the text is not an http or https URL, or has parameters, a fragment or a password. */
 export function readAddress(text: string): GatewayAddress | undefined {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || /[?#@]/.test(text)) return undefined;

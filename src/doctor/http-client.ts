@@ -1,63 +1,63 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import { Agent, buildConnector, request } from 'undici';
-import { type Answer, graphqlIn } from './answer.ts';
 import type { GatewayAddress } from './gateway-address.ts';
+import { type GatewayResponse, readGraphQL } from './gateway-response.ts';
 
-/** What is asked of the gateway. */
-export interface Question {
-  /** Beside GraphQL, such as `livez`; without it, GraphQL itself. */
+export interface GatewayRequest {
+  /** Relative to the GraphQL endpoint, such as `livez`. Default: the endpoint itself. */
   readonly path?: string;
   readonly search?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Without the credential, where there is one. */
+  /** Sends no credential, even if one is given. */
   readonly anonymous?: boolean;
 }
 
-/** What is sent in the place of credentials and must never come back. Made up anew for each run. */
-interface Marks {
+/** Invalid credentials that must never occur in a response. Random for each run. */
+interface Decoys {
   readonly linqToken: string;
-  /** Looks like a JWT, so that the gateway has to fetch the keys of its issuer to refuse it. */
+  /** Well-formed, so that the gateway must fetch the keys of the issuer to refuse it. */
   readonly jwt: string;
 }
 
 export interface HttpClient {
   readonly sendsCredential: boolean;
-  readonly marks: Marks;
-  /** What must not come back, the marks among it, by what it is. */
+  readonly decoys: Decoys;
+  /** By description: what must not occur in a response, including the decoys. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Every answer so far. */
-  readonly answers: readonly Answer[];
-  /** The end of the gateway's certificate. Undefined without TLS, and before the first answer. */
+  /** Every response so far. */
+  readonly responses: readonly GatewayResponse[];
+  /** When the certificate of the gateway expires. Undefined without TLS, and before the first response. */
   certificateEndsAt(): Date | undefined;
-  /** Rejects when there is no answer in time. Redirects are not followed. */
-  ask(question?: Question): Promise<Answer>;
-  /** Posts an operation. */
-  post(query: string, more?: Question, variables?: object): Promise<Answer>;
+  /** Rejects when there is no response in time. Does not follow redirects. */
+  send(request?: GatewayRequest): Promise<GatewayResponse>;
+  /** Sends a GraphQL operation by POST. */
+  post(query: string, options?: GatewayRequest, variables?: object): Promise<GatewayResponse>;
   close(): Promise<void>;
 }
 
 interface HttpClientOptions {
   readonly address: GatewayAddress;
-  /** For the header `authorization`. */
+  /** The `authorization` header. */
   readonly credential: string | undefined;
-  /** A Linq token, sent only where it is asked to be. */
+  /** Sent only by requests that set it as a header; listed here as a secret. */
   readonly linqToken: string | undefined;
-  /** The longest that one answer may take, in milliseconds. */
-  readonly patienceMs: number;
-  /** Fires when the doctor must come to an end. */
-  readonly stop: AbortSignal;
+  /** Time limit for one response, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** Aborts all requests. */
+  readonly signal: AbortSignal;
 }
 
-/** GraphiQL's page is by far the largest answer; what is beyond is not looked at. */
-const mostCharacters = 16 * 1024 * 1024;
+/** The GraphiQL page is by far the largest response. The rest of a longer one is not read. */
+const maxCharacters = 16 * 1024 * 1024;
 
-/** Sends any header that it is told to, a foreign `Host` as well, which takes HTTP/1.1. Opens nothing yet. */
-export function createHttpClient({ address, credential, linqToken, patienceMs, stop }: HttpClientOptions): HttpClient {
+/** Uses HTTP/1.1, so that every header can be set, including `Host`. Connects with the first request. */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { address, credential, linqToken, requestTimeoutMs, signal } = options;
   let certificateEndsAt: Date | undefined;
-  const connect = buildConnector({ allowH2: false, timeout: patienceMs });
+  const connect = buildConnector({ allowH2: false, timeout: requestTimeoutMs });
   const agent = new Agent({
     allowH2: false,
     connections: 4,
@@ -69,63 +69,64 @@ export function createHttpClient({ address, credential, linqToken, patienceMs, s
       });
     },
   });
-  const answers: Answer[] = [];
-  const marks = { linqToken: `doctor-${randomUUID()}`, jwt: madeUpJwt() };
+  const responses: GatewayResponse[] = [];
+  const decoys = { linqToken: `doctor-${randomUUID()}`, jwt: createDecoyJwt() };
   const secrets = {
-    'a made-up Linq token': marks.linqToken,
-    'a made-up JWT': marks.jwt,
+    'a made-up Linq token': decoys.linqToken,
+    'a made-up JWT': decoys.jwt,
     ...(credential !== undefined && { 'your credential': credential.replace(/^\S+ +/, '') }),
     ...(linqToken !== undefined && { 'your Linq token': linqToken }),
   };
 
-  async function ask(question: Question = {}): Promise<Answer> {
-    const { path, search = '', method = 'GET', headers = {}, body, anonymous } = question;
+  async function send(gatewayRequest: GatewayRequest = {}): Promise<GatewayResponse> {
+    const { path, search = '', method = 'GET', headers = {}, body, anonymous } = gatewayRequest;
     const url = path === undefined ? new URL(address.graphql) : new URL(path, address.graphql);
     url.search = search;
     const sentAt = Date.now();
-    const response = await request(url, {
+    const received = await request(url, {
       dispatcher: agent,
       method: method as 'GET',
       headers: { ...(credential !== undefined && !anonymous && { authorization: credential }), ...headers },
       ...(body !== undefined && { body }),
-      signal: AbortSignal.any([stop, AbortSignal.timeout(patienceMs)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
     });
     let text = '';
-    for await (const chunk of response.body.setEncoding('utf8')) {
+    for await (const chunk of received.body.setEncoding('utf8')) {
       text += chunk;
-      if (text.length > mostCharacters) break;
+      if (text.length > maxCharacters) break;
     }
-    const answer = {
-      to: `${method} ${url.pathname}`,
-      status: response.statusCode,
-      headers: Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)])),
+    const response = {
+      request: `${method} ${url.pathname}`,
+      status: received.statusCode,
+      headers: Object.fromEntries(Object.entries(received.headers).map(([name, value]) => [name, String(value)])),
       text,
-      ...graphqlIn(text),
-      between: [sentAt, Date.now()] as const,
+      ...readGraphQL(text),
+      sentAt,
+      receivedAt: Date.now(),
     };
-    answers.push(answer);
-    return answer;
+    responses.push(response);
+    return response;
   }
 
   return {
     sendsCredential: credential !== undefined,
-    marks,
+    decoys,
     secrets,
-    answers,
+    responses,
     certificateEndsAt: () => certificateEndsAt,
-    ask,
-    post: (query, { headers, ...more } = {}, variables) =>
-      ask({
+    send,
+    post: (query, { headers, ...options } = {}, variables) =>
+      send({
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ query, variables }),
-        ...more,
+        ...options,
       }),
     close: () => agent.destroy(),
   };
 }
 
-function madeUpJwt(): string {
+function createDecoyJwt(): string {
   const part = (claims: object) => Buffer.from(JSON.stringify(claims)).toString('base64url');
   const exp = Math.floor(Date.now() / 1_000) + 60;
   return [

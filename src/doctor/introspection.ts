@@ -1,20 +1,17 @@
+import type { Target } from './baseline.ts';
 import { type Finding, fail, note, ok } from './finding.ts';
-import type { Target } from './first-look.ts';
 
-/** Whether the schema can be explored, and by whom. Where it cannot, no mistake may be answered with names of it. */
-export async function checkIntrospection({ post, anybody, onLoopback }: Target): Promise<Finding> {
+/** Whether introspection is enabled, and for whom. When it is disabled, errors must not suggest names from the schema. */
+export async function checkIntrospection({ post, anonymousAccess, onLoopback }: Target): Promise<Finding> {
   const { data } = await post('{ __schema { queryType { name } } }');
   if ('__schema' in data) {
-    if (anybody === 'nothing') return ok('answered, to callers with a credential');
-    if (onLoopback) return ok('answered');
-    return note('answered to anybody; INTROSPECTION=false hides the schema, where it is not public');
+    if (anonymousAccess === 'none') return ok('enabled for callers with a credential');
+    if (onLoopback) return ok('enabled');
+    return note('enabled for everyone; INTROSPECTION=false hides the schema if it is not public');
   }
-  const slip = await post('{ chatMesage(chatId: 1, id: 1) { id } }');
-  if (/chatMessage/.test(slip.text)) {
-    return fail(
-      'refused, but mistakes are answered with names of the schema',
-      'run a version that leaves suggestions out',
-    );
+  const misspelled = await post('{ chatMesage(chatId: 1, id: 1) { id } }');
+  if (/chatMessage/.test(misspelled.text)) {
+    return fail('disabled, but errors suggest names from the schema', 'run a version that does not return suggestions');
   }
-  return ok('refused, and no mistake is answered with names of the schema');
+  return ok('disabled, and errors do not suggest names from the schema');
 }

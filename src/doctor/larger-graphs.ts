@@ -1,39 +1,42 @@
 import { readFileSync } from 'node:fs';
 import { type ConstDirectiveNode, type DocumentNode, isTypeDefinitionNode, Kind, parse, print, visit } from 'graphql';
-import { record } from './answer.ts';
+import type { Target } from './baseline.ts';
 import { type Finding, fail, note, ok } from './finding.ts';
-import type { Target } from './first-look.ts';
+import { asRecord } from './gateway-response.ts';
 
-/** The schema of the version that the doctor comes with. */
+/** The schema of the version that this doctor belongs to. */
 const ownSchema = new URL('../schema/schema.graphql', import.meta.url);
 
-/** Whether both texts that tell larger graphs how messages are merged are there, can be read, and say so. */
+/** Whether the SDL for stitching and the SDL for Federation are available, valid and declare the key of a message. */
 export async function checkLargerGraphs({ post }: Target): Promise<Finding[]> {
   const introspection = '__schema' in (await post('{ __schema { queryType { name } } }')).data;
   const texts = {
     _sdl: (await post('{ _sdl }')).data['_sdl'],
-    _service: record((await post('{ _service { sdl } }')).data['_service'])['sdl'],
+    _service: asRecord((await post('{ _service { sdl } }')).data['_service'])['sdl'],
   };
   return Object.entries(texts).map(([field, text]) => {
     if (typeof text !== 'string') {
-      if (!introspection) return ok(`${field} is kept back, as introspection is`);
-      return fail(`${field} is not answered`, 'run a version that has it: larger graphs take the schema from there');
+      if (!introspection) return ok(`${field} is disabled, like introspection`);
+      return fail(`${field} is missing`, 'run a version that has it: larger graphs read the schema from it');
     }
     if (!introspection) {
-      return fail(`${field} tells the schema, which introspection does not`, 'run a version that keeps both back');
+      return fail(
+        `${field} discloses the schema although introspection is disabled`,
+        'run a version that disables both',
+      );
     }
-    const document = parsed(text);
-    if (document === undefined || !tellsKeys(field, document)) {
-      const fault = document === undefined ? 'is no SDL' : 'does not tell the key of ChatMessage';
-      return fail(`${field} ${fault}`, 'see what changes answers on their way, and which version is running');
+    const document = tryParse(text);
+    if (document === undefined || !declaresKey(field, document)) {
+      const problem = document === undefined ? 'is not valid SDL' : 'does not declare the key of ChatMessage';
+      return fail(`${field} ${problem}`, 'check whether a proxy changes responses, and which version is running');
     }
-    const others = differences(document);
-    if (others.length === 0) return ok(`${field} is that of this version`);
-    return note(`${field} is that of another version than this doctor's: ${others.join(', ')}`);
+    const changed = changedTypes(document);
+    if (changed.length === 0) return ok(`${field} matches this version`);
+    return note(`${field} differs from the version of this doctor: ${changed.join(', ')}`);
   });
 }
 
-function parsed(sdl: string): DocumentNode | undefined {
+function tryParse(sdl: string): DocumentNode | undefined {
   try {
     return parse(sdl, { noLocation: true });
   } catch {
@@ -41,9 +44,9 @@ function parsed(sdl: string): DocumentNode | undefined {
   }
 }
 
-function tellsKeys(field: string, document: DocumentNode): boolean {
+function declaresKey(field: string, document: DocumentNode): boolean {
   let key = '';
-  let merge = field === '_service'; // Federation 2 has `_entities` for that
+  let merge = field === '_service'; // Federation 2 uses `_entities` instead
   visit(document, {
     ObjectTypeDefinition({ name, directives }) {
       if (name.value === 'ChatMessage')
@@ -56,22 +59,22 @@ function tellsKeys(field: string, document: DocumentNode): boolean {
   return merge && /^(\{ )?chatId id( \})?$/.test(key);
 }
 
-/** The argument of a directive, with single spaces; empty where there is none. */
+/** The argument of a directive, with whitespace collapsed. Empty when absent. */
 function argumentOf(directives: readonly ConstDirectiveNode[] = [], directive: string, argument: string): string {
   const args = directives.find(({ name }) => name.value === directive)?.arguments;
   const value = args?.find(({ name }) => name.value === argument)?.value;
   return value?.kind === Kind.STRING ? value.value.trim().replace(/\s+/g, ' ') : '';
 }
 
-/** The types that differ from those of this version, whatever their descriptions and directives. */
-function differences(document: DocumentNode): string[] {
+/** The names of the types that differ from this version, ignoring descriptions and directives. */
+function changedTypes(document: DocumentNode): string[] {
   const theirs = shapes(document);
   const ours = shapes(parse(readFileSync(ownSchema, 'utf8'), { noLocation: true }));
   const names = new Set([...ours.keys(), ...theirs.keys()]);
   return [...names].filter((name) => ours.get(name) !== theirs.get(name)).toSorted();
 }
 
-/** Each type by its name, as text, without what is there for larger graphs alone. */
+/** The SDL of each type by name, without the fields and types that exist only for larger graphs. */
 function shapes(document: DocumentNode): Map<string, string> {
   const bare: DocumentNode = visit(document, {
     Directive: () => null,

@@ -1,9 +1,9 @@
+import type { Target } from './baseline.ts';
 import { type Finding, ok, warn } from './finding.ts';
-import type { Target } from './first-look.ts';
 
 interface Limit {
   readonly variable: string;
-  /** How much is sent, and of what: well beyond the default, and harmless where nothing refuses it. */
+  /** What the query contains: far above the default limit, and harmless if it is not refused. */
   readonly sent: string;
   readonly query: string;
   readonly variables?: object;
@@ -12,11 +12,11 @@ interface Limit {
 const times = (count: number, text: (index: number) => string) =>
   Array.from({ length: count }, (_, i) => text(i)).join(' ');
 
-/** None of these asks anything of Linq, whether it is refused or not: they are invalid, or name no message. */
+/** None of these reaches Linq, refused or not: each is invalid or refers to no message. */
 const limits: Limit[] = [
   {
     variable: 'MAX_BODY_BYTES',
-    sent: '256 KiB of body',
+    sent: 'a body of 256 KiB',
     query: `{ __typename } #${'x'.repeat(262_144)}`,
   },
   {
@@ -41,19 +41,21 @@ const limits: Limit[] = [
   },
   {
     variable: 'MAX_MESSAGES_PER_OPERATION',
-    sent: '4,000 keys that are none',
+    sent: '4,000 malformed keys',
     query: 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }',
     variables: { keys: Array.from({ length: 4_000 }, () => ({ chatId: 0, id: 0 })) },
   },
 ];
 
-/** Whether operations that cost too much are refused before they cost it. */
+/** Whether operations above the limits are refused before they are executed. */
 export async function checkLimits({ post }: Target): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { variable, sent, query, variables } of limits) {
     const { status, codes } = await post(query, {}, variables);
     if (status === 413 || codes.includes('OPERATION_TOO_COSTLY')) continue;
-    findings.push(warn(`${sent} are not refused`, `lower ${variable}, unless it is that high on purpose`));
+    findings.push(warn(`not refused: ${sent}`, `lower ${variable}, unless it is intentionally high`));
   }
-  return findings.length > 0 ? findings : [ok('body, tokens, depth, aliases, directives and messages are bounded')];
+  return findings.length > 0
+    ? findings
+    : [ok('body size, tokens, depth, aliases, directives and messages are limited')];
 }

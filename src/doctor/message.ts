@@ -1,20 +1,20 @@
-import { word } from './answer.ts';
+import type { Target } from './baseline.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
-import type { Target } from './first-look.ts';
+import { reportable } from './gateway-response.ts';
 
-/** Whether a message can be read, all the way from Linq. Asks for nothing of it but its id. */
+/** Whether a message can be read from Linq. Selects only its id. */
 export async function checkMessage({ post, message }: Target): Promise<Finding | []> {
   if (message === undefined) return [];
   const { linqToken, ...key } = message;
   const query = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id } }';
   const headers = linqToken === undefined ? {} : { 'x-linq-integration-token': linqToken };
-  const { data, codes, between } = await post(query, { headers }, key);
-  const whose = linqToken === undefined ? "with the gateway's Linq token" : 'with your Linq token';
+  const { data, codes, sentAt, receivedAt } = await post(query, { headers }, key);
+  const using = linqToken === undefined ? 'using the Linq token of the gateway' : 'using your Linq token';
   if (typeof data['chatMessage'] === 'object' && data['chatMessage'] !== null) {
-    return ok(`read in ${between[1] - between[0]} ms, ${whose}`);
+    return ok(`read in ${receivedAt - sentAt} ms, ${using}`);
   }
   if (codes.length === 0) {
-    return warn(`not known to Linq, ${whose}`, 'name one that is there, in a chat that the credential may read');
+    return warn(`not found, ${using}`, 'pass an existing message from a chat that the credential may read');
   }
-  return fail(`not read, ${whose}: ${codes.map(word).join(', ')}`, 'see what the README says of this code');
+  return fail(`failed, ${using}: ${codes.map(reportable).join(', ')}`, 'see the error codes in the README');
 }

@@ -1,6 +1,6 @@
 import type { FirstPage } from '../graphiql/graphiql-page.ts';
 
-/** What a newcomer finds in GraphiQL: what the sandbox shows, and in a comment short enough to be seen whole, where to look. */
+/** The prepared GraphiQL tabs. The first line of each is a comment that says what to look at; it must fit the editor's width. */
 export const sandboxPage: FirstPage = {
   title: 'Linq sandbox',
   headers: { 'x-request-timeout-ms': '3000' },
@@ -25,7 +25,7 @@ query DocumentedMessage {
   }
 }
 `,
-    `# Look at the order: it is that of the keys.
+    `# The results are in the order of the keys.
 query ManyMessages {
   chatMessagesByKeys(
     keys: [
@@ -46,7 +46,7 @@ query ManyMessages {
   }
 }
 `,
-    `# Look at both nulls: only one has an error.
+    `# Two nulls: only one of them has an error.
 query FailingAndMissing {
   failing: chatMessage(chatId: 403, id: 224) {
     text
@@ -59,7 +59,7 @@ query FailingAndMissing {
   }
 }
 `,
-    `# Look at retryAfterMs; the other waited.
+    `# One has retryAfterMs; the other waited.
 query RateLimit {
   short: chatMessage(chatId: 429, id: 224) {
     text
@@ -69,7 +69,7 @@ query RateLimit {
   }
 }
 `,
-    `# Look at the clock: the header sets it.
+    `# The header sets the timeout: 3 seconds.
 query Timeout {
   silent: chatMessage(chatId: 504, id: 224) {
     text

@@ -1,4 +1,4 @@
-/** The body of Get Chat Message as Linq's reference page documents it. Ids are text: some are beyond 2^53. */
+/** The response of Get Chat Message, as Linq's reference documents it. The id is a string because some exceed 2^53. */
 export interface LinqMessage {
   id: string;
   text?: string | null;
@@ -13,12 +13,12 @@ export interface LinqMessage {
   reactions?: object[];
 }
 
-/** As JSON with the id as a number, of any size. */
+/** Serializes the message with its id as a JSON number of any size. */
 export function messageJson(message: LinqMessage): string {
   return `{"data":${JSON.stringify(message).replace(/^\{"id":"(\d+)"/, '{"id":$1')}}`;
 }
 
-/** Null where the sandbox knows no such message. */
+/** Null when the sandbox has no such message. */
 export function findMessage(chatId: string, id: string): LinqMessage | null {
   if (chatId === '1') return chatOne.get(id) ?? null;
   if (chatId === '2') return /^[1-9]\d{0,5}$|^1000000$/.test(id) ? generatedMessage(Number(id)) : null;
@@ -33,7 +33,7 @@ const pdf = {
   file_size: 12345,
 };
 
-/** The example of the reference page, value for value: `pending` together with `delivered_at` is in the source. */
+/** The example of the reference, value for value. It does combine `pending` with a `delivered_at`. */
 export const documentedMessage: LinqMessage = {
   id: '224',
   text: 'Hello, how are you?',
@@ -81,7 +81,7 @@ const attachmentOnly: LinqMessage = {
   attachments: [{ ...pdf, file_size: 102400 }],
 };
 
-function everyReaction(id: string, firstReaction: number): object[] {
+function everyReaction(messageId: string, firstId: number): object[] {
   const people = [
     '+15551234567',
     '+19998887777',
@@ -93,8 +93,8 @@ function everyReaction(id: string, firstReaction: number): object[] {
   return ['love', 'like', 'dislike', 'laugh', 'emphasize', 'question'].map((reaction, index) => {
     const at = `2025-05-21T15:34:0${index}.000-05:00`;
     return {
-      id: firstReaction + index,
-      chat_message_id: Number(id),
+      id: firstId + index,
+      chat_message_id: Number(messageId),
       reaction,
       is_from_me: index === 1,
       from_phone: people[index],
@@ -105,7 +105,7 @@ function everyReaction(id: string, firstReaction: number): object[] {
   });
 }
 
-/** Whether Linq sends null, nothing or an empty text for what is missing is not known: 226, 229 and 230 are the three. */
+/** Linq does not document whether it sends null, an empty string or no field for a missing text: 226, 229 and 230 cover all three. */
 const chatOne = new Map(
   [
     documentedMessage,
@@ -145,7 +145,7 @@ function without(message: LinqMessage, ...names: ('text' | 'reactions')[]): Linq
   return rest;
 }
 
-/** Made up from the id alone, so that every call gives the same. */
+/** Derived from the id alone, so that every call returns the same message. */
 function generatedMessage(id: number): LinqMessage {
   const sent = Date.UTC(2025, 0, 1) + id * 61_000;
   const delivered = id % 7 !== 0;
@@ -164,7 +164,7 @@ function generatedMessage(id: number): LinqMessage {
   };
 }
 
-/** Linq's format: three-digit milliseconds and a numeric offset. */
+/** In Linq's format: three-digit milliseconds and a numeric offset. */
 function linqTime(instant: number): string {
   return new Date(instant - 5 * 3_600_000).toISOString().replace('Z', '-05:00');
 }

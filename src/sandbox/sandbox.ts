@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { findMessage, messageJson } from './messages.ts';
-import { magicChats, sendError, sendJson, sendRateLimited, troubles } from './scenarios.ts';
+import { failures, scenarios, sendError, sendJson, sendRateLimited } from './scenarios.ts';
 
 export interface SandboxCall {
   readonly method: string;
@@ -11,60 +11,60 @@ export interface SandboxCall {
 }
 
 export interface Sandbox extends AsyncDisposable {
-  /** Scheme, host and port: what LINQ_API_URL is set to. */
+  /** Scheme, host and port: the value for LINQ_API_URL. */
   readonly origin: string;
 }
 
 export interface SandboxOptions {
-  /** Sees every call before it is answered. */
+  /** Called for every request, before the response. */
   readonly onCall?: (call: SandboxCall) => void;
-  /** Weather, for the chats that are not magic: a delay in milliseconds, drawn evenly from these two, */
-  readonly latencyMs?: readonly [least: number, most: number];
-  /** the share of calls that meet one of `troubles`, from 0 to 1, */
-  readonly troubleShare?: number;
-  /** and the calls a second beyond which a token is rate limited. */
+  /** Random delay of each response in milliseconds. This and the next two apply only to chats without a scenario. */
+  readonly latencyMs?: readonly [min: number, max: number];
+  /** Share of requests that fail with a random one of `failures`, from 0 to 1. */
+  readonly failureShare?: number;
+  /** Rate limit of each token, in requests a second. */
   readonly requestsPerSecond?: number;
-  /** Put at the end of every text of chat 2, so that it can be told whose token fetched it. */
+  /** Appended to every text of chat 2, so that tests can tell which token fetched it. */
   readonly signature?: (token: string) => string;
 }
 
 /**
- * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 holds the documented example and its
- * variations, chat 2 answers for every id from 1 to 1,000,000, the magic chats show every failure.
- * Written from Linq's documentation alone: it shares no code with the client, so that a misreading of one is caught by
- * the other.
+ * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 has the documented example and variations of
+ * it, chat 2 has a message for every id from 1 to 1,000,000, and the chats in `scenarios` each show one failure.
+ * It is written from Linq's documentation and shares no code with the client, so that tests detect a misreading in
+ * either of them.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { onCall, latencyMs: [least, most] = [0, 0], troubleShare = 0, requestsPerSecond, signature } = options;
+  const { onCall, latencyMs: [min, max] = [0, 0], failureShare = 0, requestsPerSecond, signature } = options;
   const attempts = new Attempts();
-  const second = new Map<string, number>(); // calls in the current second, by token
+  const callsThisSecond = new Map<string, number>(); // by token
   const server = createServer((request, response) => {
     const { method = '', url: path = '', headers } = request;
     const token = String(headers['x-linq-integration-token'] ?? '');
     onCall?.({ method, path, headers });
-    const calls = (second.get(token) ?? 0) + 1;
+    const calls = (callsThisSecond.get(token) ?? 0) + 1;
     if (requestsPerSecond !== undefined) {
-      if (second.size === 0) setTimeout(() => second.clear(), 1_000).unref();
-      second.set(token, calls);
+      if (callsThisSecond.size === 0) setTimeout(() => callsThisSecond.clear(), 1_000).unref();
+      callsThisSecond.set(token, calls);
     }
     const respond = () => {
       const [, chatId = '', id = ''] = (method === 'GET' && route.exec(path)) || [];
-      const magic = magicChats.get(chatId);
+      const scenario = scenarios.get(chatId);
       if (token === '') {
         sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized');
-      } else if (magic !== undefined) {
-        magic(response, id, attempts.next(`${chatId}/${id}`));
+      } else if (scenario !== undefined) {
+        scenario(response, id, attempts.next(`${chatId}/${id}`));
         if (response.statusCode === 200) attempts.forget(`${chatId}/${id}`);
       } else if (calls > (requestsPerSecond ?? calls)) {
         sendRateLimited(response, 1);
-      } else if (Math.random() < troubleShare) {
-        troubles[Math.floor(Math.random() * troubles.length)]?.(response, id, 1);
+      } else if (Math.random() < failureShare) {
+        failures[Math.floor(Math.random() * failures.length)]?.(response, id, 1);
       } else {
-        sendKnown(response, chatId, id, signature?.(token));
+        sendMessageOr404(response, chatId, id, signature?.(token));
       }
     };
-    if (most === 0) respond();
-    else setTimeout(respond, least + Math.random() * (most - least));
+    if (max === 0) respond();
+    else setTimeout(respond, min + Math.random() * (max - min));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -73,7 +73,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     origin: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       server.close();
-      server.closeAllConnections(); // some behaviours never end by themselves
+      server.closeAllConnections(); // some scenarios never end their response
       await once(server, 'close');
     },
   };
@@ -81,7 +81,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
 const route = /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/;
 
-function sendKnown(response: ServerResponse, chatId: string, id: string, signature = ''): void {
+function sendMessageOr404(response: ServerResponse, chatId: string, id: string, signature = ''): void {
   const message = findMessage(chatId, id);
   if (message !== null) {
     const text = chatId === '2' ? `${message.text ?? ''}${signature}` : message.text;
@@ -91,7 +91,7 @@ function sendKnown(response: ServerResponse, chatId: string, id: string, signatu
   sendError(response, 404, 'not_found', 'Not Found', detail);
 }
 
-/** How often a message was asked for since it was last answered. Bounded: the oldest are forgotten. */
+/** Counts the attempts to read each message since its last success. Bounded: the oldest counts are dropped. */
 class Attempts {
   readonly #counts = new Map<string, number>();
 

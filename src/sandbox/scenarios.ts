@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { documentedMessage, messageJson } from './messages.ts';
 
-/** Answers one call. `attempt` counts the calls for this message since it was last answered, from 1. */
-type Behaviour = (response: ServerResponse, id: string, attempt: number) => void;
+/** Responds to one request. `attempt` is 1 for the first request for this message since its last success. */
+type Scenario = (response: ServerResponse, id: string, attempt: number) => void;
 
 const html =
   '<!DOCTYPE html>\n<html><head><title>Something went wrong</title></head><body>Please try again.</body></html>\n';
 
-/** Chats that show every failure, for any message id, as test cards do for payments. */
-export const magicChats: ReadonlyMap<string, Behaviour> = new Map<string, Behaviour>([
+/** By chat id: each of these chats shows one failure for any message id, like test card numbers for payments. */
+export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario>([
   ['401', (response) => sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized')],
   ['403', (response) => sendError(response, 403, 'forbidden', 'Forbidden', 'Forbidden')],
   ['404', (response) => sendError(response, 404, 'not_found', 'Not Found', 'Chat not found')],
@@ -22,25 +22,25 @@ export const magicChats: ReadonlyMap<string, Behaviour> = new Map<string, Behavi
   ['600', (response) => sendHtml(response, 200)],
   ['601', (response, id) => sendJson(response, 200, messageJson({ ...documentedMessage, id }).slice(0, 200))],
   ['602', (response, id) => sendJson(response, 200, driftedJson(id))],
-  ['603', sendForEver],
+  ['603', sendForever],
 ]);
 
-/** What can go wrong with any call. */
-export const troubles: readonly Behaviour[] = [
+/** Failures that can happen to any request. */
+export const failures: readonly Scenario[] = [
   (response) => sendHtml(response, 500),
   (response) => sendHtml(response, 502),
   (response) => sendError(response, 503, 'unavailable', 'Service Unavailable', 'Please try again'),
   (response, id) => sendHalf(response, id, () => response.socket?.resetAndDestroy()),
   (response) => response.socket?.resetAndDestroy(),
   (response) => sendHtml(response, 200),
-  () => {}, // never answers
+  () => {}, // never responds
 ];
 
 export function sendJson(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(body);
 }
 
-/** The error body of Linq's documentation ("shape A"). */
+/** Sends an error body as Linq documents it. */
 export function sendError(response: ServerResponse, status: number, code: string, title: string, detail: string): void {
   sendJson(response, status, JSON.stringify({ errors: [{ status, code, title, detail }] }));
 }
@@ -58,7 +58,7 @@ export function sendRateLimited(response: ServerResponse, seconds: number): void
   sendError(response, 429, 'rate_limited', 'Too Many Requests', 'Rate limit exceeded');
 }
 
-/** A byte every tenth of a second, and never the last one. */
+/** Sends a byte every 100 ms, but never the last one. */
 function trickle(response: ServerResponse, id: string): void {
   const body = messageJson({ ...documentedMessage, id });
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
@@ -75,7 +75,7 @@ function sendHalf(response: ServerResponse, id: string, then: () => void): void 
   response.write(body.slice(0, body.length / 2), then);
 }
 
-function sendForEver(response: ServerResponse): void {
+function sendForever(response: ServerResponse): void {
   const chunk = ' '.repeat(16_384);
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
   const more = (): void => {
@@ -85,7 +85,7 @@ function sendForEver(response: ServerResponse): void {
   more();
 }
 
-/** Every kind of drift that a message survives: other types, no date-times, too large, unknown, missing. */
+/** Every kind of drift that leaves the message readable: wrong types, invalid date-times, too large numbers, unknown and missing fields. */
 function driftedJson(id: string): string {
   return `{
     "data": {

@@ -8,60 +8,63 @@ import { messageKey } from './scalars.ts';
 const idForm = 'A decimal integer from 1 to 9223372036854775807, such as';
 
 export const ChatMessage = builder.objectRef<ChatMessageModel>('ChatMessage').implement({
-  description: 'A message of a chat, sent or received, with its attachments and reactions.',
+  description: 'A message in a chat, sent or received, with its attachments and reactions.',
   directives: { key: { selectionSet: '{ chatId id }' } },
   fields: (t) => ({
-    chatId: t.exposeID('chatId', { description: 'The id of the chat it was asked for in, such as `1`.' }),
+    chatId: t.exposeID('chatId', { description: 'The id of the chat, as given in the query, such as `1`.' }),
     id: t.exposeID('id', { description: 'The id of the message, such as `224`. Unique only together with `chatId`.' }),
     text: t.exposeString('text', {
       nullable: true,
-      description: 'What was written, such as `Hello, how are you?`. Null when the message is attachments alone.',
+      description:
+        'The text of the message, such as `Hello, how are you?`. Null when the message has only attachments.',
     }),
     sentAt: t.expose('sentAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was sent, such as `2025-05-21T15:30:00.123-05:00`. Null when Linq does not say (yet).',
+      description:
+        'When the message was sent, such as `2025-05-21T15:30:00.123-05:00`. Null while Linq does not provide it.',
     }),
     deliveredAt: t.expose('deliveredAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it was delivered, such as `2025-05-21T15:30:05.456-05:00`. Null until then.',
+      description: 'When the message was delivered, such as `2025-05-21T15:30:05.456-05:00`. Null until then.',
     }),
     deliveryStatus: t.exposeString('deliveryStatus', {
       nullable: true,
-      description: `Linq's own word, so far one of ${knownDeliveryStatuses.map((word) => `\`${word}\``).join(', ')}; new words may come. Null when Linq does not say.`,
+      description: `The delivery status. Passed through unchanged. Known values: ${knownDeliveryStatuses.map((word) => `\`${word}\``).join(', ')}; others may be added. Null when Linq does not provide it.`,
     }),
     editedAt: t.expose('editedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When `text` was last edited, such as `2025-05-21T15:31:00.789-05:00`. Null when it never was.',
+      description:
+        'When `text` was last edited, such as `2025-05-21T15:31:00.789-05:00`. Null when it was never edited.',
     }),
     isRead: t.exposeBoolean('isRead', {
       nullable: true,
-      description: 'Whether Linq counts the message as read. Null when Linq does not say.',
+      description: 'True if Linq reports the message as read. Null when Linq does not provide it.',
     }),
     sentFrom: t.exposeString('sentFrom', {
       nullable: true,
       description:
-        'The sender: a phone number such as `+15551234567`, or an e-mail address. Null when Linq names none.',
+        'The sender: a phone number such as `+15551234567`, or an email address. Null when Linq does not provide it.',
     }),
     chatHandleId: t.exposeID('chatHandleId', {
       nullable: true,
-      description: "The sender's handle in the chat, such as `123`. Null when Linq names none.",
+      description: "The id of the sender's handle in the chat, such as `123`. Null when Linq does not provide it.",
     }),
     attachments: t.expose('attachments', {
       type: [Attachment],
-      description: 'The files sent with it, in the order Linq lists them. Empty when there are none.',
+      description: "The files sent with the message, in Linq's order. Empty when there are none.",
     }),
     reactions: t.expose('reactions', {
       type: [Reaction],
-      description: 'The reactions to it, in the order Linq lists them. Empty when there are none.',
+      description: "The reactions to the message, in Linq's order. Empty when there are none.",
     }),
   }),
 });
 
 const ChatMessageKey = builder.inputType('ChatMessageKey', {
-  description: 'What identifies a message.',
+  description: 'The key of a message.',
   fields: (t) => ({
     chatId: t.id({ required: true, description: `The id of the chat. ${idForm} \`1\`.` }),
     id: t.id({ required: true, description: `The id of the message. ${idForm} \`224\`.` }),
@@ -69,13 +72,14 @@ const ChatMessageKey = builder.inputType('ChatMessageKey', {
 });
 
 builder.queryType({
-  description: 'Messages of Linq chats.',
+  description: 'Queries for messages in Linq chats.',
   fields: (t) => ({
     chatMessage: t.field({
       type: ChatMessage,
       nullable: true,
       description:
-        'One message of a chat. Null when Linq knows no such message, and, with an error, when it could not be read.',
+        'One message. Null without an error when the message does not exist in Linq, and null with an error when it ' +
+        'cannot be read.',
       args: {
         chatId: t.arg.id({ required: true, description: `The id of the chat. ${idForm} \`1\`.` }),
         id: t.arg.id({ required: true, description: `The id of the message. ${idForm} \`224\`.` }),
@@ -87,13 +91,14 @@ builder.queryType({
       type: [ChatMessage],
       nullable: { list: false, items: true },
       description:
-        'Many messages, in the order of the keys. An entry is null where Linq knows no such message, and, with an ' +
-        'error whose path ends in its index, where it could not be read. Made for stitching.',
+        'Messages, in the order of `keys`. An item is null without an error when the message does not exist in Linq, ' +
+        'and null with an error, whose path ends in the index of the item, when the message cannot be read. Intended ' +
+        'for schema stitching.',
       args: {
         keys: t.arg({
           type: [ChatMessageKey],
           required: true,
-          description: 'The messages to read; the same one twice costs one read.',
+          description: 'The keys of the messages. A repeated key is read once.',
         }),
       },
       directives: { merge: { keyArg: 'keys' } },

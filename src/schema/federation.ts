@@ -20,7 +20,7 @@ builder.addScalarType(
   new GraphQLScalarType<unknown, never>({
     name: '_Any',
     description:
-      'A representation of an entity: its `__typename` and its key, such as `{ __typename: "ChatMessage", chatId: 1, id: 224 }`.',
+      'The representation of an entity: its `__typename` and its key, such as `{ __typename: "ChatMessage", chatId: 1, id: 224 }`.',
     coerceInputValue: (value) => value,
     parseValue: (value) => value,
     coerceInputLiteral: (node) => literal(node),
@@ -29,14 +29,14 @@ builder.addScalarType(
 );
 
 const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
-  description: 'What a gateway of Federation 2 needs to know of this subgraph.',
+  description: 'The definition of this subgraph, for a Federation 2 gateway.',
   fields: (t) => ({
-    sdl: t.exposeString('sdl', { description: 'This schema with the directives of Federation 2.' }),
+    sdl: t.exposeString('sdl', { description: 'The SDL of this schema, with Federation 2 directives.' }),
   }),
 });
 
 const Entity = builder.unionType('_Entity', {
-  description: 'What other subgraphs may point at.',
+  description: 'The entities that other subgraphs can reference.',
   types: [ChatMessage],
   resolveType: () => ChatMessage,
 });
@@ -44,20 +44,22 @@ const Entity = builder.unionType('_Entity', {
 builder.queryFields((t) => ({
   _service: t.field({
     type: Service,
-    description: 'This subgraph, for a gateway of Federation 2. Needs no Linq token and asks nothing of Linq.',
+    description:
+      'The definition of this subgraph, for a Federation 2 gateway. Needs no Linq token and sends no request to Linq.',
     resolve: (_root, _args, _context, { schema }) => ({ sdl: federationSdl(schema) }),
   }),
   _entities: t.field({
     type: [Entity],
     nullable: { list: false, items: true },
     description:
-      'The entities behind these representations, in their order, for a gateway of Federation 2. An entry is null where ' +
-      'Linq knows no such message, and, with an error whose path ends in its index, where it could not be read.',
+      'The entities for `representations`, in their order, for a Federation 2 gateway. An item is null without an ' +
+      'error when the message does not exist in Linq, and null with an error, whose path ends in the index of the ' +
+      'item, when the message cannot be read.',
     args: {
       representations: t.arg({
         type: ['_Any'],
         required: true,
-        description: 'The messages to read; the same one twice costs one read.',
+        description: 'The messages, by key. A repeated key is read once.',
       }),
     },
     extensions: { isRead: true },

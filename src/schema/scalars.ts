@@ -9,8 +9,8 @@ import { badUserInput } from '../errors/client-errors.ts';
 export const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
   description:
-    'RFC 3339 date-time, handed on exactly as Linq wrote it, offset and milliseconds included: ' +
-    '`2025-05-21T15:30:00.123-05:00`. Compare instants, not texts: the offset varies.',
+    'An RFC 3339 date-time, passed through exactly as Linq sends it, with offset and milliseconds, such as ' +
+    '`2025-05-21T15:30:00.123-05:00`. Offsets vary: parse values before comparing them.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   coerceOutputValue: (value) => (value instanceof Date ? value.toISOString() : String(value)),
 });

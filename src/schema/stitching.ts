@@ -13,8 +13,8 @@ export const stitchingSdl = memoizeBySchema(
 builder.queryField('_sdl', (t) =>
   t.string({
     description:
-      'This schema with stitching directives, for @graphql-tools/stitch: `ChatMessage` is merged by `chatId` and `id` ' +
-      'through `chatMessagesByKeys`. Needs no Linq token and asks nothing of Linq.',
+      'The SDL of this schema, with stitching directives, for @graphql-tools/stitch: `ChatMessage` is merged by ' +
+      '`chatId` and `id` through `chatMessagesByKeys`. Needs no Linq token and sends no request to Linq.',
     resolve: (_root, _args, _context, { schema }) => stitchingSdl(schema),
   }),
 );

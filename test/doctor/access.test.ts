@@ -1,112 +1,117 @@
-import { finds, refuse, saying, sending } from '../support/doctor.ts';
+import { changeBodies, changeRequests, emptyResponse, finds } from '../support/doctor.ts';
 
 const key = 'the-key-of-the-doctor';
 const closed = { gateway: { GATEWAY_API_KEYS: key }, env: { GATEWAY_CREDENTIAL: `Bearer ${key}` } };
-const openToAll = { gateway: { GATEWAY_ALLOW_ANONYMOUS: 'true' }, remote: true };
-const remotely = ['FAIL tls', 'warn metrics', 'note introspection'];
+const publicGateway = { gateway: { GATEWAY_ALLOW_ANONYMOUS: 'true' }, remote: true };
+const alsoPublic = ['FAIL tls', 'warn metrics', 'note introspection'];
 const documents = new Map([['typename', '{ __typename }']]);
 
 finds(
   'operations',
-  'that a credential is needed',
+  'a missing credential',
   { gateway: { GATEWAY_API_KEYS: key } },
-  /^note operations a credential is needed: set GATEWAY_CREDENTIAL/,
+  /^note operations a credential is required: set GATEWAY_CREDENTIAL/,
 );
 finds(
   'operations',
   'a wrong credential',
   { ...closed, gateway: { GATEWAY_API_KEYS: 'another-key' } },
-  /^FAIL operations the credential of GATEWAY_CREDENTIAL is not accepted: send "Bearer "/,
+  /^FAIL operations the credential in GATEWAY_CREDENTIAL is not accepted: use "Bearer "/,
 );
-finds('operations', 'trusted documents alone', { documents }, /^note operations only trusted documents are executed/);
 finds(
   'operations',
-  'a gateway for loopback that is reached by another name',
+  'a gateway that executes only trusted documents',
+  { documents },
+  /^note operations only trusted documents are executed/,
+);
+finds(
+  'operations',
+  'a loopback-only gateway reached by another host name',
   { remote: true },
-  /^FAIL operations refused under this name \(421\): .*: set GATEWAY_API_KEYS/,
+  /^FAIL operations refused for this host name \(421\): .*: set GATEWAY_API_KEYS/,
   'FAIL tls',
   'FAIL livez',
   'FAIL readyz',
 );
 finds(
   'operations',
-  'a gateway that is stopping',
+  'a gateway that is shutting down',
   {
     request: ({ method }) => {
       const body = '{"errors":[{"message":"","extensions":{"code":"OVERLOADED","requestId":"x"}}]}';
-      return method === 'POST' ? { ...refuse(503), body } : undefined;
+      return method === 'POST' ? { ...emptyResponse(503), body } : undefined;
     },
   },
-  /^FAIL operations refused \(503\): see the log/,
+  /^FAIL operations refused \(503\): check the log/,
   'FAIL headers',
   'FAIL request-id',
 );
 
 finds(
   'access',
-  "anybody who may use the gateway's token",
-  openToAll,
-  /^FAIL access anybody reads .*: set GATEWAY_API_KEYS .* GATEWAY_ALLOW_ANONYMOUS unset/,
-  ...remotely,
+  "that anyone can use the gateway's token",
+  publicGateway,
+  /^FAIL access anyone can read .*: set GATEWAY_API_KEYS .* GATEWAY_ALLOW_ANONYMOUS unset/,
+  ...alsoPublic,
 );
 finds(
   'access',
-  'the same where Linq does not accept that token',
+  'the same when Linq rejects that token',
   {
-    ...openToAll,
-    ...saying(
+    ...publicGateway,
+    ...changeBodies(
       (text) =>
         text.replace(/}$/, ',"errors":[{"extensions":{"code":"UNAUTHENTICATED","upstream":{},"requestId":"x"}}]}'),
       '9223372036854775807',
     ),
   },
-  /^FAIL access anybody reads/,
-  ...remotely,
+  /^FAIL access anyone can read/,
+  ...alsoPublic,
 );
 finds(
   'access',
-  'anybody who may send trusted documents',
-  { ...openToAll, documents },
-  /^warn access anybody may send the trusted documents: set GATEWAY_API_KEYS/,
+  'that anyone can send trusted documents',
+  { ...publicGateway, documents },
+  /^warn access anyone can send the trusted documents: set GATEWAY_API_KEYS/,
   'FAIL tls',
   'warn metrics',
   'note operations',
 );
 finds(
   'access',
-  'another gatekeeper',
-  { ...closed, request: ({ headers }) => (headers.authorization === undefined ? refuse(403) : undefined) },
-  /^FAIL access .* neither 401 nor a message: see what stands in front/,
+  'a proxy that refuses requests itself',
+  { ...closed, request: ({ headers }) => (headers.authorization === undefined ? emptyResponse(403) : undefined) },
+  /^FAIL access .* neither 401 nor a message: check what is in front/,
   'warn livez',
   'warn readyz',
 );
 finds(
   'access',
-  'a credential that is added to a GET',
+  'a proxy that adds a credential to a GET',
   {
     ...closed,
-    ...sending(({ method, headers }) => {
+    ...changeRequests(({ method, headers }) => {
       if (method === 'GET' && headers.origin === undefined && headers['sec-fetch-site'] === undefined) {
         headers.authorization ??= `Bearer ${key}`;
       }
     }),
   },
-  /^FAIL access a GET without a credential is answered 200, not 401: see what adds one/,
+  /^FAIL access a GET without a credential returns 200, not 401: check whether a proxy adds/,
 );
 finds(
   'access',
-  'a credential that takes the place of others',
+  'a proxy that replaces the credential',
   {
     ...closed,
-    ...sending(({ headers }) => {
+    ...changeRequests(({ headers }) => {
       if (headers.authorization !== undefined) headers.authorization = `Bearer ${key}`;
     }),
   },
-  /^FAIL access a made-up JWT is answered 200, not 401: see what replaces it/,
+  /^FAIL access an invalid JWT returns 200, not 401: check whether a proxy replaces/,
 );
 finds(
   'access',
-  'an issuer that is out of reach',
+  'an unreachable JWT issuer',
   {
     ...closed,
     gateway: {
@@ -116,12 +121,12 @@ finds(
       GATEWAY_JWT_AUDIENCE: 'us',
     },
   },
-  /^FAIL access JWTs cannot be checked \(503\): see whether the gateway reaches GATEWAY_JWKS_URL/,
+  /^FAIL access JWTs cannot be verified \(503\): check whether the gateway can reach GATEWAY_JWKS_URL/,
 );
 
 finds(
   'rebinding',
-  'a gateway that answers under any name',
+  'a gateway that accepts every host name',
   { gateway: { GATEWAY_ALLOW_ANONYMOUS: 'true' } },
-  /^warn rebinding answered under any name, .*: leave GATEWAY_ALLOW_ANONYMOUS unset/,
+  /^warn rebinding every host name is accepted, .*: leave GATEWAY_ALLOW_ANONYMOUS unset/,
 );

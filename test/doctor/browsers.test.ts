@@ -1,89 +1,91 @@
-import { finds, header, saying, sending } from '../support/doctor.ts';
-import type { Harm } from '../support/proxy.ts';
+import { changeBodies, changeRequests, finds, setHeader } from '../support/doctor.ts';
+import type { ProxyRules } from '../support/proxy.ts';
 
 const graphiql = { gateway: { GRAPHIQL: 'true' } };
-const policy = (change: (text: string) => string): Harm => ({
-  answer({ headers }) {
-    const given = headers['content-security-policy'];
-    if (typeof given === 'string') headers['content-security-policy'] = change(given);
+const policy = (change: (text: string) => string): ProxyRules => ({
+  response({ headers }) {
+    const current = headers['content-security-policy'];
+    if (typeof current === 'string') headers['content-security-policy'] = change(current);
   },
 });
 
 finds(
   'cors',
-  'any origin',
-  header('access-control-allow-origin', '*'),
-  /^FAIL cors a page of any origin may read answers: list the exact origins in CORS_ORIGINS/,
+  'a wildcard origin',
+  setHeader('access-control-allow-origin', '*'),
+  /^FAIL cors pages from any origin can read responses: list the exact origins in CORS_ORIGINS/,
 );
 finds(
   'cors',
-  'any origin that is given back, credentials included',
+  'any origin echoed, with credentials allowed',
   {
-    answer({ headers }, { headers: { origin } }) {
+    response({ headers }, { headers: { origin } }) {
       if (origin === undefined) return;
       headers['access-control-allow-origin'] = origin;
       headers['access-control-allow-credentials'] = 'true';
     },
   },
-  /^FAIL cors a page of any origin may read answers, with its cookies: list/,
+  /^FAIL cors pages from any origin can read responses, with cookies: list/,
 );
 finds(
   'cors',
-  'the origin that files and sandboxed frames have',
+  'the origin of files and sandboxed frames',
   {
-    answer({ headers }, { headers: { origin } }) {
+    response({ headers }, { headers: { origin } }) {
       if (origin === 'null') headers['access-control-allow-origin'] = 'null';
     },
   },
-  /^FAIL cors a page of any origin may read answers/,
+  /^FAIL cors pages from any origin can read responses/,
 );
 finds(
   'cors',
-  'a preflight that is answered to any origin',
+  'a preflight that allows any origin',
   {
-    answer({ headers }, { method }) {
+    response({ headers }, { method }) {
       if (method === 'OPTIONS') headers['access-control-allow-origin'] = '*';
     },
   },
-  /^FAIL cors a page of any origin may read answers/,
+  /^FAIL cors pages from any origin can read responses/,
 );
 
 for (const name of ['sec-fetch-site', 'origin']) {
   finds(
     'foreign-get',
     `a proxy that drops ${name}`,
-    sending(({ headers }) => delete headers[name]),
-    new RegExp(`^FAIL foreign-get any page can run operations by GET: have the proxy pass on ${name}`),
+    changeRequests(({ headers }) => delete headers[name]),
+    new RegExp(`^FAIL foreign-get any page can run operations by GET: have the proxy forward ${name}`),
   );
 }
 finds(
   'foreign-get',
   'a proxy that adds a header',
-  sending(({ headers }) => {
+  changeRequests(({ headers }) => {
     headers['x-request-id'] ??= 'added';
   }),
-  /^FAIL foreign-get any page can run operations by GET: .* add no header of its own that needs a preflight/,
+  /^FAIL foreign-get any page can run operations by GET: .* not add headers that would need a preflight/,
 );
 
 for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain']) {
   finds(
     'foreign-post',
-    `${type} that is made JSON`,
-    sending((request) => {
+    `a proxy that changes ${type} to JSON`,
+    changeRequests((request) => {
       if (!request.headers['content-type']?.startsWith(type)) return;
       request.headers['content-type'] = 'application/json';
       request.body = '{"query":"{ __typename }"}';
     }),
-    new RegExp(`^FAIL foreign-post a body of type ${type} is executed, .*: have nothing change Content-Type`),
+    new RegExp(
+      `^FAIL foreign-post a body of type ${type} is executed, .*: make sure that no proxy changes Content-Type`,
+    ),
   );
 }
 finds(
   'foreign-post',
-  'a body of no type that is taken for JSON',
-  sending(({ method, headers }) => {
+  'a body without a content type that is read as JSON',
+  changeRequests(({ method, headers }) => {
     if (method === 'POST') headers['content-type'] ??= 'application/json';
   }),
-  /^FAIL foreign-post a body of no type is executed, .*: have nothing change Content-Type/,
+  /^FAIL foreign-post a body without a content type is executed, .*: make sure that no proxy changes Content-Type/,
   'warn http',
 );
 
@@ -91,40 +93,42 @@ for (const [name, value] of [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
 ] as const) {
-  const line = new RegExp(`^FAIL headers answers lack ${name}: ${value}: have the proxy pass`);
-  finds('headers', `answers without ${name}`, header(name, undefined), line);
+  const line = new RegExp(`^FAIL headers responses lack ${name}: ${value}: have the proxy forward`);
+  finds('headers', `responses without ${name}`, setHeader(name, undefined), line);
 }
 
 finds(
   'graphiql',
-  'a page without policy',
-  { ...graphiql, ...header('content-security-policy', undefined) },
-  /^FAIL graphiql the page has no content-security-policy: have the proxy pass/,
+  'a page without a policy',
+  { ...graphiql, ...setHeader('content-security-policy', undefined) },
+  /^FAIL graphiql the page has no content-security-policy: have the proxy forward/,
 );
 for (const [what, change] of [
   ['eval', (text) => text.replace('script-src', "script-src 'unsafe-eval'")],
   ['inline scripts', (text) => text.replace(/script-src [^;]*/, "script-src 'unsafe-inline'")],
   ['any script', (text) => text.replace(/(default|script)-src [^;]*;/g, '')],
-  ['frames of others', (text) => text.replace(/frame-ancestors [^;]*/, 'frame-ancestors *')],
+  ['framing by other sites', (text) => text.replace(/frame-ancestors [^;]*/, 'frame-ancestors *')],
   ['foreign sources', (text) => text.replace('connect-src', 'connect-src https://elsewhere.example')],
 ] as [string, (text: string) => string][]) {
-  const line = new RegExp(`^FAIL graphiql the content-security-policy of the page allows ${what}: have the proxy pass`);
+  const line = new RegExp(
+    `^FAIL graphiql the content-security-policy of the page allows ${what}: have the proxy forward`,
+  );
   finds('graphiql', `a policy that allows ${what}`, { ...graphiql, ...policy(change) }, line);
 }
 finds(
   'graphiql',
-  'a script from elsewhere',
+  'a script from another origin',
   {
     ...graphiql,
-    ...saying((text) => text.replace('<head>', '<head><script src="https://cdn.example/x.js"></script>')),
+    ...changeBodies((text) => text.replace('<head>', '<head><script src="https://cdn.example/x.js"></script>')),
   },
-  /^FAIL graphiql the page loads something from elsewhere: have the proxy pass/,
+  /^FAIL graphiql the page loads resources from another origin: have the proxy forward/,
 );
 finds(
   'graphiql',
-  'a page that everybody gets',
+  'a public page',
   { gateway: { GRAPHIQL: 'true', LINQ_INTEGRATION_TOKEN: '' }, remote: true },
-  /^note graphiql served to anybody, and runs nothing but itself; GRAPHIQL=false leaves it out/,
+  /^note graphiql the page is public and runs only its own code; GRAPHIQL=false disables it/,
   'FAIL tls',
   'warn metrics',
   'note introspection',

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { asks, finds, header, saying } from '../support/doctor.ts';
-import type { Harm } from '../support/proxy.ts';
+import { changeBodies, finds, isOperationWith, setHeader } from '../support/doctor.ts';
+import type { ProxyRules } from '../support/proxy.ts';
 
 const key = 'the-key-of-the-doctor';
 
-/** Gives what came in one header back in another, where `where` says so. */
+/** Copies a request header into a response header, for requests that match `where`. */
 const echo = (
   name: string,
-  where: (request: Parameters<NonNullable<Harm['answer']>>[1]) => boolean = () => true,
-): Harm => ({
-  answer({ headers }, request) {
+  where: (request: Parameters<NonNullable<ProxyRules['response']>>[1]) => boolean = () => true,
+): ProxyRules => ({
+  response({ headers }, request) {
     const value = request.headers[name];
     if (value !== undefined && where(request)) headers['x-echo'] = value;
   },
@@ -17,42 +17,42 @@ const echo = (
 
 finds(
   'request-id',
-  'ids that are lost',
-  header('x-request-id', undefined),
-  /^FAIL request-id answers have no x-request-id: have the proxy pass it on/,
+  'missing ids',
+  setHeader('x-request-id', undefined),
+  /^FAIL request-id responses have no x-request-id: have the proxy forward it/,
 );
 finds(
   'request-id',
-  'ids that are replaced',
-  header('x-request-id', 'another'),
-  /^warn request-id replaced on its way: have the proxy pass the caller's x-request-id on/,
+  'replaced ids',
+  setHeader('x-request-id', 'another'),
+  /^warn request-id a valid id is replaced: have the proxy forward the caller's x-request-id/,
 );
 finds(
   'request-id',
-  'what is no id and comes back all the same',
+  'a malformed id that is returned',
   {
-    answer({ headers }, request) {
+    response({ headers }, request) {
       headers['x-request-id'] = request.headers['x-request-id'] ?? 'x';
     },
   },
-  /^FAIL request-id what is no id is given back as x-request-id: log lines can be forged/,
+  /^FAIL request-id a malformed x-request-id is returned: log lines can be forged/,
 );
 
 finds(
   'leaks',
   'a Linq token in a header',
   echo('x-linq-integration-token'),
-  /^FAIL leaks a made-up Linq token comes back in the answer to POST \/graphql: see .*; renew what leaked/,
+  /^FAIL leaks the response to POST \/graphql contains a made-up Linq token: check .*; renew what leaked/,
 );
 finds(
   'leaks',
-  'a made-up credential in a page of errors',
+  'a made-up credential in an error page',
   {
-    answer(answer, { headers }) {
-      if (answer.status === 404) answer.body = `nothing for ${headers.authorization}`;
+    response(response, { headers }) {
+      if (response.status === 404) response.body = `not found for ${headers.authorization}`;
     },
   },
-  /^FAIL leaks a made-up JWT comes back in the answer to GET \/doctor-/,
+  /^FAIL leaks the response to GET \/doctor-\S+ contains a made-up JWT/,
 );
 finds(
   'leaks',
@@ -62,70 +62,70 @@ finds(
     env: { GATEWAY_CREDENTIAL: `Bearer ${key}` },
     ...echo('authorization', ({ headers }) => headers.authorization === `Bearer ${key}`),
   },
-  /^FAIL leaks your credential comes back in the answer to POST \/graphql/,
+  /^FAIL leaks the response to POST \/graphql contains your credential/,
 );
 finds(
   'leaks',
-  'the Linq token of the read',
+  'the Linq token used to read the message',
   {
     args: ['--message=1/224'],
     env: { LINQ_INTEGRATION_TOKEN: 'the-token-of-the-doctor' },
-    ...echo('x-linq-integration-token', (request) => asks(request, '"224"')),
+    ...echo('x-linq-integration-token', (request) => isOperationWith(request, '"224"')),
   },
-  /^FAIL leaks your Linq token comes back in the answer to POST \/graphql/,
+  /^FAIL leaks the response to POST \/graphql contains your Linq token/,
 );
 let digest = '';
 finds(
   'leaks',
-  'a digest among the metrics',
+  'a digest in the metrics',
   {
-    answer(answer, { path, headers }) {
+    response(response, { path, headers }) {
       const token = headers['x-linq-integration-token'];
       if (typeof token === 'string') digest = createHash('sha256').update(token).digest('base64url');
-      if (path === '/metrics') answer.body += `calls{token="${digest}"} 1\n`;
+      if (path === '/metrics') response.body += `calls{token="${digest}"} 1\n`;
     },
   },
-  /^FAIL leaks a digest of a made-up Linq token comes back in the answer to GET \/metrics/,
+  /^FAIL leaks the response to GET \/metrics contains a digest of a made-up Linq token/,
 );
 
 finds(
   'errors',
   'a stack trace',
   {
-    answer(answer) {
-      if (answer.status === 404) answer.body = 'Error: nothing there\n    at handle (/srv/app.js:10:12)\n';
+    response(response) {
+      if (response.status === 404) response.body = 'Error: nothing there\n    at handle (/srv/app.js:10:12)\n';
     },
   },
-  /^FAIL errors a stack trace is in the answer to GET \/doctor-/,
+  /^FAIL errors the response to GET \/doctor-\S+ contains a stack trace/,
 );
 finds(
   'errors',
   'a stack trace in JSON',
-  saying((text) => text.replace('"message":"', '"message":"Error\\n    at handle (/srv/app.js:10:12)')),
-  /^FAIL errors a stack trace is in the answer to \w+ \/graphql/,
+  changeBodies((text) => text.replace('"message":"', '"message":"Error\\n    at handle (/srv/app.js:10:12)')),
+  /^FAIL errors the response to \w+ \/graphql contains a stack trace/,
 );
 finds(
   'errors',
-  'extensions that nobody knows',
-  saying((text) => text.replace('"retryable"', '"serviceName":"x","retryable"')),
-  /^FAIL errors an error in the answer to \w+ \/graphql also tells serviceName/,
+  'unknown extensions',
+  changeBodies((text) => text.replace('"retryable"', '"serviceName":"x","retryable"')),
+  /^FAIL errors an error in the response to \w+ \/graphql has unknown extensions: serviceName/,
 );
 finds(
   'errors',
-  'an error without its code',
-  saying((text) => text.replace('"code":"GRAPHQL_PARSE_FAILED",', '')),
-  /^FAIL errors an error in the answer to \w+ \/graphql lacks code or requestId/,
+  'an error without a code',
+  changeBodies((text) => text.replace('"code":"GRAPHQL_PARSE_FAILED",', '')),
+  /^FAIL errors an error in the response to \w+ \/graphql lacks code or requestId/,
 );
 
 finds(
   'software',
-  'a header that is there for nothing else',
-  header('x-powered-by', 'Express'),
-  /^warn software answers name software and its version \(x-powered-by\): have the proxy leave/,
+  'an x-powered-by header',
+  setHeader('x-powered-by', 'Express'),
+  /^warn software response headers disclose software and its version \(x-powered-by\): have the proxy remove/,
 );
 finds(
   'software',
-  'a server that tells its version',
-  header('server', 'nginx/1.27.3'),
-  /^warn software answers name software and its version \(server\): have the proxy leave/,
+  'a server header with a version',
+  setHeader('server', 'nginx/1.27.3'),
+  /^warn software response headers disclose software and its version \(server\): have the proxy remove/,
 );

@@ -1,20 +1,20 @@
-import { finds, refuse, saying } from '../support/doctor.ts';
+import { changeBodies, emptyResponse, finds } from '../support/doctor.ts';
 
 const unknownField = '{"errors":[{"message":"","extensions":{"code":"GRAPHQL_VALIDATION_FAILED","requestId":"x"}}]}';
 const hidden = { gateway: { INTROSPECTION: 'false' } };
 
 finds(
   'http',
-  'a MUST that does not hold',
-  { request: ({ headers }) => (/utf-8/.test(headers['content-type'] ?? '') ? refuse(415) : undefined) },
-  /^FAIL http audit BF61, MUST accept utf-8 encoded request: .*, got 415: see what changes requests or answers/,
+  'a failed audit of a MUST',
+  { request: ({ headers }) => (/utf-8/.test(headers['content-type'] ?? '') ? emptyResponse(415) : undefined) },
+  /^FAIL http audit BF61, MUST accept utf-8 encoded request: .*, got 415: check whether a proxy changes requests or responses/,
 );
 finds(
   'http',
-  'a recommendation that does not hold, or many, of which it tells five',
+  'failed audits of recommendations, of which it reports five',
   {
-    answer(answer) {
-      if (answer.status === 400) answer.status = 418;
+    response(response) {
+      if (response.status === 400) response.status = 418;
     },
   },
   /^warn http \d\d more audits do not pass: /,
@@ -22,53 +22,51 @@ finds(
 );
 
 for (const [variable, value, sent] of [
-  ['MAX_BODY_BYTES', '1000000', '256 KiB of body'],
+  ['MAX_BODY_BYTES', '1000000', 'a body of 256 KiB'],
   ['MAX_TOKENS', '100000', '20,000 tokens'],
   ['MAX_DEPTH', '1000', '100 levels of fields'],
   ['MAX_ALIASES', '10000', '1,000 aliases'],
   ['MAX_DIRECTIVES', '10000', '300 directives'],
-  ['MAX_MESSAGES_PER_OPERATION', '10000', '4,000 keys that are none'],
+  ['MAX_MESSAGES_PER_OPERATION', '10000', '4,000 malformed keys'],
 ] as const) {
-  const line = new RegExp(
-    `^warn limits ${sent} are not refused: lower ${variable}, unless it is that high on purpose$`,
-  );
+  const line = new RegExp(`^warn limits not refused: ${sent}: lower ${variable}, unless it is intentionally high$`);
   finds('limits', `a high ${variable}`, { gateway: { [variable]: value } }, line);
 }
 
 finds(
   'introspection',
-  'a schema that everybody may explore',
+  'public introspection',
   { gateway: { LINQ_INTEGRATION_TOKEN: '' }, remote: true },
-  /^note introspection answered to anybody; INTROSPECTION=false hides the schema/,
+  /^note introspection enabled for everyone; INTROSPECTION=false hides the schema/,
   'FAIL tls',
   'warn metrics',
 );
 finds(
   'introspection',
-  'names in answers to mistakes',
-  { ...hidden, ...saying((text) => text.replace('."', '. Did you mean chatMessage?"'), 'chatMesage') },
-  /^FAIL introspection refused, but mistakes are answered with names of the schema: run a version/,
+  'errors that suggest names from the schema',
+  { ...hidden, ...changeBodies((text) => text.replace('."', '. Did you mean chatMessage?"'), 'chatMesage') },
+  /^FAIL introspection disabled, but errors suggest names from the schema: run a version/,
 );
 
 for (const field of ['_sdl', '_service']) {
   finds(
     'larger-graphs',
-    `no ${field}`,
-    saying(() => unknownField, `{ ${field}`),
-    new RegExp(`^FAIL larger-graphs ${field} is not answered: run a version that has it`),
+    `a missing ${field}`,
+    changeBodies(() => unknownField, `{ ${field}`),
+    new RegExp(`^FAIL larger-graphs ${field} is missing: run a version that has it`),
   );
 }
 finds(
   'larger-graphs',
-  'a text that tells what introspection does not',
-  { ...hidden, ...saying(() => '{"data":{"_sdl":"type Query"}}', '{ _sdl }') },
-  /^FAIL larger-graphs _sdl tells the schema, which introspection does not: run a version/,
+  'a schema that is disclosed although introspection is disabled',
+  { ...hidden, ...changeBodies(() => '{"data":{"_sdl":"type Query"}}', '{ _sdl }') },
+  /^FAIL larger-graphs _sdl discloses the schema although introspection is disabled: run a version/,
 );
 finds(
   'larger-graphs',
-  'a text that is no SDL',
-  saying(() => '{"data":{"_sdl":"type {"}}', '{ _sdl }'),
-  /^FAIL larger-graphs _sdl is no SDL: see what changes answers/,
+  'invalid SDL',
+  changeBodies(() => '{"data":{"_sdl":"type {"}}', '{ _sdl }'),
+  /^FAIL larger-graphs _sdl is not valid SDL: check whether a proxy changes responses/,
 );
 for (const [field, whole, broken] of [
   ['_sdl', 'ChatMessage @key', 'ChatMessage @other'],
@@ -78,26 +76,28 @@ for (const [field, whole, broken] of [
   finds(
     'larger-graphs',
     `${field} without ${whole}`,
-    saying((text) => text.replace(whole, broken), `{ ${field}`),
-    new RegExp(`^FAIL larger-graphs ${field} does not tell the key of ChatMessage: see what changes answers`),
+    changeBodies((text) => text.replace(whole, broken), `{ ${field}`),
+    new RegExp(
+      `^FAIL larger-graphs ${field} does not declare the key of ChatMessage: check whether a proxy changes responses`,
+    ),
   );
 }
 finds(
   'larger-graphs',
-  'another version',
-  saying((text) => text.replace('isRead', 'wasRead'), '{ _service'),
-  /^note larger-graphs _service is that of another version than this doctor's: ChatMessage$/,
+  'a different version',
+  changeBodies((text) => text.replace('isRead', 'wasRead'), '{ _service'),
+  /^note larger-graphs _service differs from the version of this doctor: ChatMessage$/,
 );
 
 finds(
   'message',
-  'one that Linq does not know',
+  'a message that does not exist',
   { args: ['--message=404/1'] },
-  /^warn message not known to Linq, with the gateway's Linq token: name one that is there/,
+  /^warn message not found, using the Linq token of the gateway: pass an existing message/,
 );
 finds(
   'message',
-  'one that cannot be read',
+  'a message that cannot be read',
   { args: ['--message=403/1'] },
-  /^FAIL message not read, with the gateway's Linq token: FORBIDDEN: see what the README says of this code/,
+  /^FAIL message failed, using the Linq token of the gateway: FORBIDDEN: see the error codes in the README/,
 );

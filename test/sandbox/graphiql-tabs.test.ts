@@ -4,8 +4,8 @@ import { startTestGateway } from '../support/gateway.ts';
 
 const text = 'Hello, how are you?';
 
-/** What each tab, by its title, shows. */
-const shows: Record<string, object> = {
+/** The expected result of each tab, by the name of its query. */
+const expected: Record<string, object> = {
   DocumentedMessage: { data: { chatMessage: { text } } },
   ManyMessages: {
     data: { chatMessagesByKeys: ['3', '2', '1', '224', '226', '3'].map((id) => ({ id })) },
@@ -24,19 +24,19 @@ const shows: Record<string, object> = {
   },
 };
 
-const titled = sandboxPage.tabs.map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);
+const named = sandboxPage.tabs.map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);
 
-it('has a tab for each thing to be seen', () => {
-  expect(titled.map(([title]) => title)).toEqual(Object.keys(shows));
+it('has these tabs', () => {
+  expect(named.map(([name]) => name)).toEqual(Object.keys(expected));
 });
 
-it.each(titled)(
-  'says in one line, which an editor shows whole, what to look at in %s, and shows it every time',
-  async (title, query) => {
+it.each(named)(
+  '%s starts with a comment that fits one line, and has the same result every time',
+  async (name, query) => {
     expect(query).toMatch(/^# [^\n]{10,42}\nquery /);
     await using gateway = await startTestGateway();
-    for (let turn = 0; turn < 2; turn++) {
-      expect(await gateway.query(query, undefined, sandboxPage.headers)).toMatchObject(shows[title] ?? {});
+    for (let run = 0; run < 2; run++) {
+      expect(await gateway.query(query, undefined, sandboxPage.headers)).toMatchObject(expected[name] ?? {});
     }
   },
 );

@@ -51,12 +51,12 @@ export interface TestGateway extends AsyncDisposable {
 /** The whole gateway on a port of its own, in front of a sandbox of its own unless `LINQ_API_URL` says otherwise. */
 export async function startTestGateway(
   env: Record<string, string> = {},
-  weather: SandboxOptions = {},
+  sandboxOptions: SandboxOptions = {},
   documents?: TrustedDocuments,
 ): Promise<TestGateway> {
   const calls: SandboxCall[] = [];
   const log: Record<string, unknown>[] = [];
-  const sandbox = await startSandbox({ ...weather, onCall: (call) => calls.push(call) });
+  const sandbox = await startSandbox({ ...sandboxOptions, onCall: (call) => calls.push(call) });
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)), { documents });
   await gateway.connect();

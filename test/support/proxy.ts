@@ -10,36 +10,36 @@ export interface ProxiedRequest {
   body: string;
 }
 
-export interface ProxiedAnswer {
+export interface ProxiedResponse {
   status: number;
   headers: OutgoingHttpHeaders;
   body: string;
 }
 
-/** What a proxy does to what passes through it, by changing it. */
-export interface Harm {
-  /** An answer keeps the request from the gateway; `silence` leaves it without any. */
-  readonly request?: (request: ProxiedRequest) => ProxiedAnswer | 'silence' | undefined;
-  readonly answer?: (answer: ProxiedAnswer, request: ProxiedRequest) => void;
+/** How a proxy changes the requests and responses that pass through it. */
+export interface ProxyRules {
+  /** A returned response replaces that of the gateway, which then gets no request; `no response` keeps the client waiting. */
+  readonly request?: (request: ProxiedRequest) => ProxiedResponse | 'no response' | undefined;
+  readonly response?: (response: ProxiedResponse, request: ProxiedRequest) => void;
 }
 
 export interface Proxy extends AsyncDisposable {
   readonly origin: string;
 }
 
-/** A proxy on a free loopback port, in front of a gateway; with `tls` its origin is an https one. */
-export async function startProxy(to: string, harm: Harm, tls?: { key: string; cert: string }): Promise<Proxy> {
+/** Starts a proxy to a gateway on a free loopback port, with https if `tls` is given. */
+export async function startProxy(to: string, rules: ProxyRules, tls?: { key: string; cert: string }): Promise<Proxy> {
   const server = tls === undefined ? createServer() : createTlsServer(tls);
   server.on('request', async (incoming, outgoing) => {
     const { method = '', url: path = '', headers } = incoming;
     const request = { method, path, headers, body: await textOf(incoming) };
-    const instead = harm.request?.(request);
-    if (instead === 'silence') return;
-    const answer = instead ?? (await ask(to, request));
-    harm.answer?.(answer, request);
-    delete answer.headers['transfer-encoding'];
-    delete answer.headers['content-length'];
-    outgoing.writeHead(answer.status, answer.headers).end(answer.body);
+    const replacement = rules.request?.(request);
+    if (replacement === 'no response') return;
+    const response = replacement ?? (await forward(to, request));
+    rules.response?.(response, request);
+    delete response.headers['transfer-encoding'];
+    delete response.headers['content-length'];
+    outgoing.writeHead(response.status, response.headers).end(response.body);
   });
   const origin = await listen(server);
   return {
@@ -48,7 +48,7 @@ export async function startProxy(to: string, harm: Harm, tls?: { key: string; ce
   };
 }
 
-async function ask(to: string, { method, path, headers, body }: ProxiedRequest): Promise<ProxiedAnswer> {
+async function forward(to: string, { method, path, headers, body }: ProxiedRequest): Promise<ProxiedResponse> {
   const { 'transfer-encoding': _coding, 'content-length': _length, connection: _connection, ...rest } = headers;
   const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) };
   const outgoing = send(`${to}/`, { method, path, headers: { ...rest, ...length } });
