@@ -11,7 +11,7 @@ import type { FailureLog } from '../errors/failure-log.ts';
 import { publicError } from '../errors.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutPlumbing } from '../schema/subgraph.ts';
-import { checkContextOptions, readOptions } from './options.ts';
+import { checkContextOptions, readFactoryOptions } from './options.ts';
 
 export type { FailureLog, UpstreamMeter };
 
@@ -84,7 +84,7 @@ export const subschema: GraphQLSchema = withoutPlumbing(schema);
  * Throws a `TypeError` that names every wrong option.
  */
 export function createContextFactory(options: ContextFactoryOptions = {}): ContextFactory {
-  const { linq: upstream, limits, log, meter } = readOptions(options);
+  const { log, meter, maxMessages, ...upstream } = readFactoryOptions(options);
   const client = createLinqClient({
     ...upstream,
     meter,
@@ -93,7 +93,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
       (path, kind, requestId) => log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
     ),
   });
-  const contextOf = createContext({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });
+  const contextOf = createContext({ client, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);

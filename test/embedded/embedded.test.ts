@@ -273,22 +273,22 @@ describe('a context', () => {
   });
 
   it.each([
-    [{ token: 'a\r\nx-evil: 1' }, 'token must be a string that an HTTP header can carry'],
-    [{ token: 1 }, 'token must be a string that an HTTP header can carry'],
+    [{ token: 'a\r\nx-evil: 1' }, 'token must be a string that an HTTP header can carry, got something else'],
+    [{ token: 1 }, 'token must be a string that an HTTP header can carry, got number'],
     [null, 'options must be an object, got null'],
     ['mine', 'options must be an object, got string'],
-    [{ signal: null }, 'signal must be an AbortSignal'],
-    [{ chats: '12' }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: null }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: ['1', 2] }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: ['01'] }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ timeoutMs: 0.5 }, 'timeoutMs must be a whole number from 1 to 2147483647'],
-    [{ timeoutMs: '9' }, 'timeoutMs must be a whole number from 1 to 2147483647'],
+    [{ signal: null }, 'signal must be an AbortSignal, got null'],
+    [{ chats: '12' }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ chats: null }, "chats must be an array of ids of chats, such as ['1', '77'], got null"],
+    [{ chats: ['1', 2] }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ chats: ['01'] }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ timeoutMs: 0.5 }, 'timeoutMs must be a whole number from 1 to 2147483647, got 0.5'],
+    [{ timeoutMs: '9' }, 'timeoutMs must be a whole number from 1 to 2147483647, got "9"'],
     [
       { requestId: 'a b', timeoutMs: 0 },
-      'requestId must be 1 to 128 of A-Za-z0-9._-\ntimeoutMs must be a whole number from 1 to 2147483647',
+      'timeoutMs must be a whole number from 1 to 2147483647, got 0\nrequestId must be 1 to 128 of A-Za-z0-9._-, got something else',
     ],
-    [{ chat: ['1'] }, 'chat is no option; there are token, signal, chats, timeoutMs, requestId'],
+    [{ chat: ['1'] }, 'chat is not an option; the options are token, signal, chats, timeoutMs, requestId'],
   ])('is not made from %o', (options, message) => {
     const { createContext } = createContextFactory();
     expect(() => createContext(options as ContextOptions)).toThrow(new TypeError(message));
@@ -375,32 +375,40 @@ describe('a context factory', () => {
 
   it.each([
     [{ origin: 'linq' }, 'origin must be the origin of an HTTP server, such as https://api.linqapp.com, got "linq"'],
-    [{ origin: null }, 'origin must be a string, got object'],
+    [{ origin: null }, 'origin must be the origin of an HTTP server, such as https://api.linqapp.com, got null'],
+    [
+      { requestsPerSecond: 0.0001 },
+      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got 0.0001',
+    ],
+    [{ token: 12345 }, 'token must be visible ASCII characters without spaces, got number'],
     [{ token: 'a secret' }, 'token must be visible ASCII characters without spaces, got a value with others in it'],
-    [{ timeoutMs: 0 }, 'timeoutMs must be a whole number from 1 to 2147483647, got "0"'],
-    [{ timeoutMs: '10' }, 'timeoutMs must be a number, got string'],
+    [{ timeoutMs: 0 }, 'timeoutMs must be a whole number from 1 to 2147483647, got 0'],
+    [{ timeoutMs: '10' }, 'timeoutMs must be a whole number from 1 to 2147483647, got "10"'],
     [null, 'options must be an object, got null'],
     ['linq', 'options must be an object, got string'],
-    [{ log: {} }, 'log must have the functions debug, warn, error'],
-    [{ log: { debug() {}, warn: true, error() {} } }, 'log must have the functions debug, warn, error'],
-    [{ log: null }, 'log must have the functions debug, warn, error'],
+    [{ log: {} }, 'log must be an object with the functions debug, warn, error, got something else'],
+    [
+      { log: { debug() {}, warn: true, error() {} } },
+      'log must be an object with the functions debug, warn, error, got something else',
+    ],
+    [{ log: null }, 'log must be an object with the functions debug, warn, error, got null'],
     [
       { timeoutMs: '10', meter: {} },
-      'timeoutMs must be a number, got string\nmeter must have the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache',
+      'timeoutMs must be a whole number from 1 to 2147483647, got "10"\nmeter must be an object with the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache, got something else',
     ],
-    [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got "1.5"'],
-    [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got "NaN"'],
+    [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got 1.5'],
+    [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got NaN'],
     [
       { requestsPerSecond: 0 },
-      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got "0"',
+      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got 0',
     ],
     [
       { maxResponseBytes: -1, maxMessages: 0 },
-      'maxResponseBytes must be a whole number from 1 to 536870888, got "-1"\nmaxMessages must be a whole number from 1 to 1000000, got "0"',
+      'maxResponseBytes must be a whole number from 1 to 536870888, got -1\nmaxMessages must be a whole number from 1 to 1000000, got 0',
     ],
     [
       { timeout: 5 },
-      'timeout is no option; there are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, meter',
+      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, meter',
     ],
   ])('is not made from %o', (options, message) => {
     expect(() => createContextFactory(options as ContextFactoryOptions)).toThrow(new TypeError(message));
