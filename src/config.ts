@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { CallerRules } from './auth/credentials.ts';
 import { isLoopback } from './http/loopback.ts';
 
+type FromText<Value> = (text: string) => Value | undefined;
+
 /** What a value must be, whether it comes from an environment variable or is an option of the package. */
 export interface Rule<Value> {
   /** Completes the sentence "… must be". */
@@ -9,9 +11,9 @@ export interface Rule<Value> {
   /** The value to use; undefined if it is wrong. */
   check(value: unknown): Value | undefined;
   /** Converts a well-formed text of a variable to a value for `check`. Any other text is checked as it is. */
-  parse?(text: string): unknown;
+  readonly parse?: FromText<Value>;
   /** Printed in place of a wrong text that may hold a secret. */
-  conceal?(text: string): string | undefined;
+  readonly conceal?: FromText<string>;
   /** Whether an empty option counts as not given. An empty variable always does. */
   readonly emptyIsUnset?: boolean;
 }
@@ -23,11 +25,7 @@ function variable<Value, Fallback>(name: string, fallback: Fallback, rule: Rule<
   return { ...rule, name, fallback };
 }
 
-function text<Value>(
-  wanted: string,
-  read: (text: string) => Value | undefined,
-  conceal: (text: string) => string | undefined = () => undefined,
-): Rule<Value> {
+function text<Value>(wanted: string, read: FromText<Value>, conceal: FromText<string> = () => undefined): Rule<Value> {
   const check = (value: unknown) => (typeof value === 'string' ? read(value) : undefined);
   return { wanted, check, conceal, emptyIsUnset: true };
 }
@@ -239,13 +237,7 @@ export function isOpen({ linq, callers, allowAnonymous }: Config): boolean {
 }
 
 /** Adds a fault if the value is wrong. `value` is what `given` was converted to. */
-export function readValue<Value>(
-  rule: Setting<Value>,
-  name: string,
-  given: unknown,
-  faults: Fault[],
-  value = given,
-): Value {
+export function readValue<V>(rule: Setting<V>, name: string, given: unknown, faults: Fault[], value = given): V {
   if (given === undefined || (given === '' && rule.emptyIsUnset)) return rule.fallback;
   const checked = rule.check(value);
   if (checked === undefined) faults.push({ name, wanted: rule.wanted, got: printable(given, rule) });

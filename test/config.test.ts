@@ -74,7 +74,7 @@ it('reports all faults together, a line for each: the variable, what was wanted 
   ]);
 });
 
-it('gives the same faults to programs, one by one', () => {
+it('holds each fault as an object, without the value of a secret', () => {
   const env = {
     PORT: 'http',
     LINQ_INTEGRATION_TOKEN: 'hunter2 ',
@@ -161,7 +161,7 @@ describe('with a token of its own', () => {
   });
 });
 
-it('does not report the host while a wrong credential of callers is to be corrected anyway', () => {
+it('does not report the host when the only problem is a malformed API key', () => {
   const env = { LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0', GATEWAY_API_KEYS: 'a key' };
   expect(faultsOf(env)).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS /)]);
 });

@@ -85,11 +85,7 @@ function listener(silent: object): Setting<unknown> {
 }
 
 /** Calls the given listener, and `onThrow` with what it throws. */
-function harmless<Listener extends object>(
-  silent: Listener,
-  given: Listener | undefined,
-  onThrow: (error: Error) => void,
-): Listener {
+function harmless<L extends object>(silent: L, given: L | undefined, onThrow: (error: Error) => void): L {
   const listener = (given ?? silent) as Record<string, (...what: unknown[]) => void>;
   const call =
     (name: string) =>
@@ -100,7 +96,7 @@ function harmless<Listener extends object>(
         onThrow(error instanceof Error ? error : new Error());
       }
     };
-  return Object.fromEntries(Object.keys(silent).map((name) => [name, call(name)])) as Listener;
+  return Object.fromEntries(Object.keys(silent).map((name) => [name, call(name)])) as L;
 }
 
 function hasFunctions(value: unknown, names: readonly string[]): boolean {
