@@ -176,7 +176,6 @@ export interface Fault {
   readonly name: string;
   readonly wanted: string;
   readonly got: string;
-  /** Why it is wanted, if that is not obvious. */
   readonly reason?: string;
 }
 
@@ -203,26 +202,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     return readValue(variable, variable.name, given, faults, given && variable.parse?.(given));
   });
 
+  const isSet = (variable: Variable<unknown>) => textOf(variable) !== undefined;
   const { host, linq, callers: credentials } = variables;
   const jwtVariables = [credentials.jwksUrl, credentials.issuer, credentials.audience];
-  const missing = jwtVariables.filter((variable) => textOf(variable) === undefined);
-  for (const variable of missing.length < jwtVariables.length ? missing : []) {
+  for (const variable of jwtVariables.some(isSet) ? jwtVariables : []) {
     const others = jwtVariables.filter((other) => other !== variable).map(({ name }) => name);
-    faults.push({ name: variable.name, wanted: `set together with ${others.join(' and ')}`, got: 'nothing' });
+    const wanted = `set together with ${others.join(' and ')}`;
+    if (!isSet(variable)) faults.push({ name: variable.name, wanted, got: 'nothing' });
   }
 
-  // What is set decides, valid or not: correcting another variable must not bring this fault up.
-  const token = textOf(linq.token);
-  const isClosed = [credentials.apiKeys, credentials.jwksUrl].some((variable) => textOf(variable) !== undefined);
-  if (token !== undefined && !isClosed && !rest.allowAnonymous && !isLoopback(rest.host)) {
-    faults.push({
-      name: host.name,
-      wanted: 'a loopback address',
-      got: JSON.stringify(rest.host),
-      reason:
-        'with LINQ_INTEGRATION_TOKEN set, anybody who reaches the gateway could read every conversation ' +
-        '(GATEWAY_API_KEYS or GATEWAY_JWKS_URL closes it, GATEWAY_ALLOW_ANONYMOUS=true accepts that)',
-    });
+  // A wrong value counts as set, so that this fault does not depend on the correction of another.
+  const isClosed = isSet(credentials.apiKeys) || isSet(credentials.jwksUrl) || rest.allowAnonymous;
+  if (isSet(linq.token) && !isClosed && !isLoopback(rest.host)) {
+    const reason =
+      'with LINQ_INTEGRATION_TOKEN set, anybody who reaches the gateway could read every conversation ' +
+      '(GATEWAY_API_KEYS or GATEWAY_JWKS_URL closes it, GATEWAY_ALLOW_ANONYMOUS=true accepts that)';
+    faults.push({ name: host.name, wanted: 'a loopback address', got: JSON.stringify(rest.host), reason });
   }
   if (faults.length > 0) throw new ConfigError(faults);
 

@@ -3,17 +3,8 @@ import { isLinqId } from '../datasources/model.ts';
 import { framesOf } from '../errors.ts';
 import type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMeter } from './index.ts';
 
-const silentLog: FailureLog = { debug() {}, warn() {}, error() {} };
-const silentMeter: UpstreamMeter = {
-  read() {},
-  attempt() {},
-  retry() {},
-  queueWait() {},
-  breaker() {},
-  sharedFlight() {},
-  drift() {},
-  cache() {},
-};
+const logFunctions = ['debug', 'warn', 'error'] as const;
+const meterFunctions = ['read', 'attempt', 'retry', 'queueWait', 'breaker', 'sharedFlight', 'drift', 'cache'] as const;
 
 const { linq, limits } = variables;
 const factoryRules = {
@@ -25,8 +16,8 @@ const factoryRules = {
   requestsPerSecond: linq.requestsPerSecond,
   maxResponseBytes: linq.maxResponseBytes,
   maxMessages: limits.maxMessages,
-  log: listener(silentLog),
-  meter: listener(silentMeter),
+  log: listener(logFunctions),
+  meter: listener(meterFunctions),
 } satisfies Record<keyof ContextFactoryOptions, Setting<unknown>>;
 
 const contextRules = {
@@ -47,8 +38,8 @@ const contextRules = {
 /** Throws a `TypeError` that names every wrong option. The `log` and `meter` that it returns never throw. */
 export function readFactoryOptions(given: ContextFactoryOptions) {
   const options = readOptions(given, factoryRules);
-  const log = harmless(silentLog, given.log, () => {});
-  const meter = harmless(silentMeter, given.meter, (error) =>
+  const log: FailureLog = harmless(logFunctions, given.log, () => {});
+  const meter: UpstreamMeter = harmless(meterFunctions, given.meter, (error) =>
     log.error({ error: error.name, frames: framesOf(error) }, 'the meter failed'),
   );
   return { ...options, log, meter };
@@ -79,24 +70,24 @@ function setting(wanted: string, fits: (value: unknown) => boolean): Setting<unk
   return { wanted, fallback: undefined, check, conceal: () => 'something else' };
 }
 
-function listener(silent: object): Setting<unknown> {
-  const names = Object.keys(silent);
+function listener(names: readonly string[]): Setting<unknown> {
   return setting(`an object with the functions ${names.join(', ')}`, (value) => hasFunctions(value, names));
 }
 
-/** Calls the given listener, and `onThrow` with what it throws. */
-function harmless<L extends object>(silent: L, given: L | undefined, onThrow: (error: Error) => void): L {
-  const listener = (given ?? silent) as Record<string, (...what: unknown[]) => void>;
-  const call =
-    (name: string) =>
-    (...what: unknown[]) => {
-      try {
-        listener[name]?.(...what);
-      } catch (error) {
-        onThrow(error instanceof Error ? error : new Error());
-      }
-    };
-  return Object.fromEntries(Object.keys(silent).map((name) => [name, call(name)])) as L;
+type Listener<Name extends string> = Record<Name, (...what: unknown[]) => void>;
+
+/** Calls the given listener, if there is one, and `onThrow` with what it throws. */
+function harmless<N extends string>(names: readonly N[], given: object | undefined, onThrow: (error: Error) => void) {
+  const listener = given as Listener<N> | undefined;
+  const call = (name: N, what: readonly unknown[]) => {
+    try {
+      listener?.[name](...what);
+    } catch (error) {
+      onThrow(error instanceof Error ? error : new Error());
+    }
+  };
+  const functions = names.map((name) => [name, (...what: unknown[]) => call(name, what)]);
+  return Object.fromEntries(functions) as Listener<N>;
 }
 
 function hasFunctions(value: unknown, names: readonly string[]): boolean {
