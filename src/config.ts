@@ -1,223 +1,256 @@
 import { availableParallelism } from 'node:os';
 import type { CallerRules } from './auth/credentials.ts';
-import type { OperationLimits } from './graphql/operation-limits.ts';
 import { isLoopback } from './http/loopback.ts';
 
-/** What the environment decides, read once by `server.ts`. README.md says what each variable means. */
-export interface Config {
-  readonly host: string;
-  /** 0 picks a free port. */
-  readonly port: number;
-  readonly linq: {
-    /** Scheme, host and port. */
-    readonly origin: string;
-    readonly token: string | undefined;
-    readonly timeoutMs: number;
-    readonly maxConcurrency: number;
-    readonly maxQueue: number;
-    /** For each token; undefined is without limit. */
-    readonly requestsPerSecond: number | undefined;
-    readonly maxResponseBytes: number;
-    /** How long a message is kept for its next readers, in milliseconds; 0 is not at all. */
-    readonly cacheTtlMs: number;
-  };
-  /** What replicas share; undefined is nothing. */
-  readonly redisUrl: string | undefined;
-  /** Whether callers without a token of their own may use ours on a public address. */
-  readonly allowAnonymous: boolean;
-  /** Who may call; undefined is anybody who reaches the gateway. */
-  readonly callers: CallerRules | undefined;
-  /** Origins whose pages may read answers. */
-  readonly corsOrigins: readonly string[];
-  readonly graphiql: boolean;
-  readonly introspection: boolean;
-  /** A file that holds the only documents that are executed. */
-  readonly trustedDocuments: string | undefined;
-  readonly maxBodyBytes: number;
-  readonly limits: OperationLimits & {
-    /** Distinct messages that one operation may ask for. */
-    readonly maxMessages: number;
-  };
-  /** Processes that share the port. */
-  readonly workers: number;
-  readonly logLevel: LogLevel;
+type FromText<Value> = (text: string) => Value | undefined;
+
+/** What a value must be, whether it comes from an environment variable or is an option of the package. */
+export interface Rule<Value> {
+  /** Completes the sentence "… must be". */
+  readonly wanted: string;
+  /** The value to use; undefined if it is wrong. */
+  check(value: unknown): Value | undefined;
+  /** Converts a well-formed text of a variable to a value for `check`. Any other text is checked as it is. */
+  readonly parse?: FromText<Value>;
+  /** Printed in place of a wrong text that may hold a secret. */
+  readonly conceal?: FromText<string>;
+  /** Whether an empty option counts as not given. An empty variable always does. */
+  readonly emptyIsUnset?: boolean;
 }
+
+export type Setting<Value> = Rule<Value> & { readonly fallback: Value };
+type Variable<Value> = Setting<Value> & { readonly name: string };
+
+function variable<Value, Fallback>(name: string, fallback: Fallback, rule: Rule<Value>): Variable<Value | Fallback> {
+  return { ...rule, name, fallback };
+}
+
+function text<Value>(wanted: string, read: FromText<Value>, conceal: FromText<string> = () => undefined): Rule<Value> {
+  const check = (value: unknown) => (typeof value === 'string' ? read(value) : undefined);
+  return { wanted, check, conceal, emptyIsUnset: true };
+}
+
+function number(wanted: string, pattern: RegExp, fits: (value: number) => boolean): Rule<number> {
+  return {
+    wanted,
+    check: (value) => (typeof value === 'number' && fits(value) ? value : undefined),
+    parse: (text) => (pattern.test(text) ? Number(text) : undefined),
+  };
+}
+
+function wholeNumber(min: number, max: number): Rule<number> {
+  const fits = (value: number) => Number.isInteger(value) && value >= min && value <= max;
+  return number(`a whole number from ${min} to ${max}`, /^\d{1,15}$/, fits);
+}
+
+function list(items: string, fits: (item: string) => boolean): Rule<readonly string[]> {
+  const read = (text: string) => {
+    const found = text.split(',').map((item) => item.trim());
+    return found.every(fits) ? found : undefined;
+  };
+  return text(`${items}, separated by commas`, read, () => 'a list with something else in it');
+}
+
+const anyText = text('text', String);
+const boolean = text('true or false', (text) => [true, false].find((value) => String(value) === text));
+const milliseconds = wholeNumber(1, 2_147_483_647); // the longest that a timer can wait
+const bytes = wholeNumber(1, 536_870_888); // the longest string there is
+
+const rate = number(
+  'a number above 0 and below 1000000, with up to three decimals',
+  /^\d{1,6}(\.\d{1,3})?$/,
+  (value) => value > 0 && value < 1_000_000 && Number(value.toFixed(3)) === value,
+);
+
+const count = wholeNumber(1, 1_024);
+const processes: Rule<number> = {
+  ...count,
+  wanted: `auto or ${count.wanted}`,
+  parse: (text) => (text === 'auto' ? availableParallelism() : count.parse?.(text)),
+};
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-type LogLevel = (typeof logLevels)[number];
+const logLevel = text(`one of ${logLevels.join(', ')}`, (text) => logLevels.find((known) => known === text));
 
-/** All faults of an environment together, one line for each. Never holds a secret's value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+const isVisibleAscii = (text: string) => /^[\x21-\x7e]+$/.test(text);
+const secret = text(
+  'visible ASCII characters without spaces',
+  (text) => (isVisibleAscii(text) ? text : undefined),
+  () => 'a value with others in it',
+);
 
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-  }
-}
+const httpOrigin = text(
+  'the origin of an HTTP server, such as https://api.linqapp.com',
+  (text) => {
+    const url = URL.parse(text);
+    const isPlain = url?.pathname === '/' && !/[@?#]/.test(text);
+    return isPlain && /^https?:$/.test(url.protocol) ? url.origin : undefined;
+  },
+  (text) => (/[@?#]/.test(text) ? 'one with credentials or parameters' : undefined),
+);
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Throws a `ConfigError` that names every wrong variable, what was wanted and what was got. Empty means unset. */
-export function readConfig(env: Environment): Config {
-  const faults: string[] = [];
-  const fault = (name: string, wanted: string, got = JSON.stringify(env[name])): void => {
-    faults.push(`${name} must be ${wanted}, got ${got}`);
-  };
-
-  const text = (name: string): string | undefined => env[name] || undefined;
-
-  const integer = (name: string, fallback: number, min: number, max: number, or = ''): number => {
-    const value = text(name);
-    if (value === undefined) return fallback;
-    if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value);
-    fault(name, `${or}a whole number from ${min} to ${max}`);
-    return fallback;
-  };
-
-  const rate = (name: string): number | undefined => {
-    const value = text(name);
-    if (value === undefined) return undefined;
-    if (/^\d{1,6}(\.\d{1,3})?$/.test(value) && Number(value) > 0) return Number(value);
-    fault(name, 'a number above 0 and below 1000000, with up to three decimals');
-    return undefined;
-  };
-
-  const boolean = (name: string, fallback: boolean): boolean => {
-    const value = text(name);
-    if (value === undefined) return fallback;
-    if (value !== 'true' && value !== 'false') fault(name, 'true or false');
-    return value === 'true';
-  };
-
-  const origin = (name: string, fallback: string): string => {
-    const value = text(name) ?? fallback;
-    const url = URL.parse(value);
-    const wanted = 'the origin of an HTTP server, such as https://api.linqapp.com';
-    if (/[@?#]/.test(value)) {
-      fault(name, wanted, 'one with credentials or parameters'); // not shown: they may be secrets
-    } else if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/') {
-      fault(name, wanted);
-    }
-    return url?.origin ?? fallback;
-  };
-
-  const secret = (name: string): string | undefined => {
-    const value = text(name);
-    if (value !== undefined && !/^[\x21-\x7e]+$/.test(value)) {
-      fault(name, 'visible ASCII characters without spaces', 'a value with others in it');
-    }
-    return value;
-  };
-
-  const logLevel = (name: string, fallback: LogLevel): LogLevel => {
-    const value = text(name) ?? fallback;
-    const level = logLevels.find((known) => known === value);
-    if (level === undefined) fault(name, `one of ${logLevels.join(', ')}`);
-    return level ?? fallback;
-  };
-
-  /** Comma-separated. What is wrong is not shown: it may be a secret. */
-  const list = (name: string, wanted: string, fits: (item: string) => boolean): readonly string[] => {
-    const items =
-      text(name)
-        ?.split(',')
-        .map((item) => item.trim()) ?? [];
-    if (!items.every(fits)) fault(name, `${wanted}, separated by commas`, 'a list with something else in it');
-    return items;
-  };
-
-  const jwksUrl = (name: string): string | undefined => {
-    const url = URL.parse(text(name) ?? '');
+const jwksUrl = text(
+  'an https URL without credentials', // fetch rejects them
+  (text) => {
+    const url = URL.parse(text);
     const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
-    const isPlain = url?.username === '' && url.password === ''; // no request can be made to another
-    if (text(name) !== undefined && !(isSafe && isPlain)) {
-      fault(name, 'an https URL without credentials', 'something else');
-    }
-    return url?.href;
-  };
+    return isSafe && url.username + url.password === '' ? url.href : undefined;
+  },
+  () => 'something else',
+);
 
-  /** Not shown where it is wrong: it may hold a password. */
-  const redisUrl = (name: string): string | undefined => {
-    const url = URL.parse(text(name) ?? '');
+const redisUrl = text(
+  'a URL such as redis://user:password@host:6379/0, or rediss:// for TLS',
+  (text) => {
+    const url = URL.parse(text);
     const isRedis = url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== '';
     const isPlain = url?.search === '' && url.hash === '' && /^(?:\/\d{0,5})?$/.test(url.pathname);
-    if (text(name) !== undefined && !(isRedis && isPlain && isDecodable(url.username + url.password))) {
-      fault(name, 'a URL such as redis://user:password@host:6379/0, or rediss:// for TLS', 'something else');
-    }
-    return text(name);
-  };
+    return isRedis && isPlain && isDecodable(url.username + url.password) ? text : undefined;
+  },
+  () => 'something else',
+);
 
-  const callers = (): CallerRules | undefined => {
-    const names = ['GATEWAY_JWKS_URL', 'GATEWAY_JWT_ISSUER', 'GATEWAY_JWT_AUDIENCE'];
-    const missing = names.filter((name) => text(name) === undefined);
-    if (missing.length === 1 || missing.length === 2) {
-      for (const name of missing)
-        fault(name, `set together with ${names.filter((other) => other !== name).join(' and ')}`, 'nothing');
-    }
-    const apiKeys = list('GATEWAY_API_KEYS', 'keys of visible ASCII characters', (key) => /^[\x21-\x7e]+$/.test(key));
-    const [url, issuer, audience] = [
-      jwksUrl('GATEWAY_JWKS_URL'),
-      text('GATEWAY_JWT_ISSUER'),
-      text('GATEWAY_JWT_AUDIENCE'),
-    ];
-    const jwt =
-      url !== undefined && issuer !== undefined && audience !== undefined
-        ? { jwksUrl: url, issuer, audience }
-        : undefined;
-    return apiKeys.length > 0 || jwt !== undefined ? { apiKeys, jwt } : undefined;
-  };
+/** Exactly as a browser sends it. */
+const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
 
-  const config: Config = {
-    host: text('HOST') ?? '127.0.0.1',
-    port: integer('PORT', 4000, 0, 65_535),
-    linq: {
-      origin: origin('LINQ_API_URL', 'https://api.linqapp.com'),
-      token: secret('LINQ_INTEGRATION_TOKEN'),
-      timeoutMs: integer('LINQ_TIMEOUT_MS', 10_000, 1, 2_147_483_647), // the longest that a timer can wait
-      maxConcurrency: integer('LINQ_MAX_CONCURRENCY', 64, 1, 65_535),
-      maxQueue: integer('LINQ_MAX_QUEUE', 1024, 0, 1_000_000),
-      requestsPerSecond: rate('LINQ_REQUESTS_PER_SECOND'),
-      maxResponseBytes: integer('LINQ_MAX_RESPONSE_BYTES', 4_194_304, 1, 536_870_888), // the longest string there is
-      cacheTtlMs: integer('LINQ_CACHE_TTL_MS', 0, 0, 86_400_000),
-    },
-    redisUrl: redisUrl('REDIS_URL'),
-    allowAnonymous: boolean('GATEWAY_ALLOW_ANONYMOUS', false),
-    callers: callers(),
-    corsOrigins: list('CORS_ORIGINS', 'origins such as https://app.example.com', isOrigin),
-    graphiql: boolean('GRAPHIQL', true),
-    introspection: boolean('INTROSPECTION', true),
-    trustedDocuments: text('TRUSTED_DOCUMENTS'),
-    maxBodyBytes: integer('MAX_BODY_BYTES', 102_400, 1, 536_870_888),
-    limits: {
-      maxTokens: integer('MAX_TOKENS', 4_000, 1, 1_000_000),
-      maxDepth: integer('MAX_DEPTH', 10, 1, 1_000),
-      maxAliases: integer('MAX_ALIASES', 200, 0, 1_000_000),
-      maxDirectives: integer('MAX_DIRECTIVES', 50, 0, 1_000_000),
-      maxMessages: integer('MAX_MESSAGES_PER_OPERATION', 100, 1, 1_000_000),
-    },
-    workers: text('WORKERS') === 'auto' ? availableParallelism() : integer('WORKERS', 1, 1, 1_024, 'auto or '),
-    logLevel: logLevel('LOG_LEVEL', 'info'),
-  };
+/** Name, default and rule of each variable, at its place in `Config`. README.md says what each one means. */
+export const variables = {
+  host: variable('HOST', '127.0.0.1', anyText),
+  /** 0 picks a free port. */
+  port: variable('PORT', 4_000, wholeNumber(0, 65_535)),
+  linq: {
+    /** Scheme, host and port. */
+    origin: variable('LINQ_API_URL', 'https://api.linqapp.com', httpOrigin),
+    token: variable('LINQ_INTEGRATION_TOKEN', undefined, secret),
+    timeoutMs: variable('LINQ_TIMEOUT_MS', 10_000, milliseconds),
+    maxConcurrency: variable('LINQ_MAX_CONCURRENCY', 64, wholeNumber(1, 65_535)),
+    maxQueue: variable('LINQ_MAX_QUEUE', 1_024, wholeNumber(0, 1_000_000)),
+    /** For each token; undefined means no limit. */
+    requestsPerSecond: variable('LINQ_REQUESTS_PER_SECOND', undefined, rate),
+    maxResponseBytes: variable('LINQ_MAX_RESPONSE_BYTES', 4_194_304, bytes),
+    /** How long a message is cached; 0 disables the cache. */
+    cacheTtlMs: variable('LINQ_CACHE_TTL_MS', 0, wholeNumber(0, 86_400_000)),
+  },
+  /** Shared by replicas. */
+  redisUrl: variable('REDIS_URL', undefined, redisUrl),
+  /** Whether callers without a token of their own may use the gateway's token on a public address. */
+  allowAnonymous: variable('GATEWAY_ALLOW_ANONYMOUS', false, boolean),
+  callers: {
+    apiKeys: variable('GATEWAY_API_KEYS', [], list('keys of visible ASCII characters', isVisibleAscii)),
+    jwksUrl: variable('GATEWAY_JWKS_URL', undefined, jwksUrl),
+    issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
+    audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
+  },
+  /** Origins whose pages may read responses. */
+  corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
+  graphiql: variable('GRAPHIQL', true, boolean),
+  introspection: variable('INTROSPECTION', true, boolean),
+  /** A file with the only documents that are executed. */
+  trustedDocuments: variable('TRUSTED_DOCUMENTS', undefined, anyText),
+  maxBodyBytes: variable('MAX_BODY_BYTES', 102_400, bytes),
+  limits: {
+    maxTokens: variable('MAX_TOKENS', 4_000, wholeNumber(1, 1_000_000)),
+    maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
+    maxAliases: variable('MAX_ALIASES', 200, wholeNumber(0, 1_000_000)),
+    maxDirectives: variable('MAX_DIRECTIVES', 50, wholeNumber(0, 1_000_000)),
+    /** Distinct messages of one operation. */
+    maxMessages: variable('MAX_MESSAGES_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+  },
+  /** Processes that share the port. */
+  workers: variable('WORKERS', 1, processes),
+  logLevel: variable('LOG_LEVEL', 'info' as const, logLevel),
+};
 
-  if (isOpen(config) && !isLoopback(config.host)) {
-    faults.push(
-      `HOST must be a loopback address, got ${JSON.stringify(config.host)}: with LINQ_INTEGRATION_TOKEN set, anybody who ` +
-        'reaches the gateway could read every conversation (GATEWAY_API_KEYS or GATEWAY_JWKS_URL closes it, ' +
-        'GATEWAY_ALLOW_ANONYMOUS=true accepts that)',
-    );
-  }
-  if (faults.length > 0) throw new ConfigError(faults);
-  return config;
+export type Values<Table> = {
+  readonly [Key in keyof Table]: Table[Key] extends Setting<infer Value> ? Value : Values<Table[Key]>;
+};
+
+/** The configuration from the environment, read once by `server.ts`. */
+export interface Config extends Omit<Values<typeof variables>, 'callers'> {
+  /** Undefined if callers need no credentials. */
+  readonly callers: CallerRules | undefined;
 }
 
-/** Whether whoever reaches the gateway may use its own token: it then has to be hard to reach. */
+/** Never holds the value of a secret. */
+export interface Fault {
+  readonly name: string;
+  readonly wanted: string;
+  readonly got: string;
+  readonly reason?: string;
+}
+
+/** All faults together. The message has one line for each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    const lines = faults.map(({ name, wanted, got, reason }) => {
+      return `${name} must be ${wanted}, got ${got}${reason === undefined ? '' : `: ${reason}`}`;
+    });
+    super(lines.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** Throws a `ConfigError` that names every wrong variable. An empty variable is unset. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: Fault[] = [];
+  const textOf = ({ name }: Variable<unknown>) => env[name] || undefined;
+  const { callers, ...rest } = readTable(variables, (variable) => {
+    const given = textOf(variable);
+    return readValue(variable, variable.name, given, faults, given && variable.parse?.(given));
+  });
+
+  const isSet = (variable: Variable<unknown>) => textOf(variable) !== undefined;
+  const { host, linq, callers: credentials } = variables;
+  const jwtVariables = [credentials.jwksUrl, credentials.issuer, credentials.audience];
+  for (const variable of jwtVariables.some(isSet) ? jwtVariables : []) {
+    const others = jwtVariables.filter((other) => other !== variable).map(({ name }) => name);
+    const wanted = `set together with ${others.join(' and ')}`;
+    if (!isSet(variable)) faults.push({ name: variable.name, wanted, got: 'nothing' });
+  }
+
+  // A wrong value counts as set, so that this fault does not depend on the correction of another.
+  const isClosed = isSet(credentials.apiKeys) || isSet(credentials.jwksUrl) || rest.allowAnonymous;
+  if (isSet(linq.token) && !isClosed && !isLoopback(rest.host)) {
+    const reason =
+      'with LINQ_INTEGRATION_TOKEN set, anybody who reaches the gateway could read every conversation ' +
+      '(GATEWAY_API_KEYS or GATEWAY_JWKS_URL closes it, GATEWAY_ALLOW_ANONYMOUS=true accepts that)';
+    faults.push({ name: host.name, wanted: 'a loopback address', got: JSON.stringify(rest.host), reason });
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  const { apiKeys, jwksUrl, issuer, audience } = callers;
+  const jwt = jwksUrl && issuer && audience ? { jwksUrl, issuer, audience } : undefined;
+  return { ...rest, callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined };
+}
+
+/** Whether anyone who reaches the gateway may use its own token, so that it must be hard to reach. */
 export function isOpen({ linq, callers, allowAnonymous }: Config): boolean {
   return linq.token !== undefined && callers === undefined && !allowAnonymous;
 }
 
-/** Exactly as a browser sends it. */
-function isOrigin(text: string): boolean {
-  return /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
+/** Adds a fault if the value is wrong. `value` is what `given` was converted to. */
+export function readValue<V>(rule: Setting<V>, name: string, given: unknown, faults: Fault[], value = given): V {
+  if (given === undefined || (given === '' && rule.emptyIsUnset)) return rule.fallback;
+  const checked = rule.check(value);
+  if (checked === undefined) faults.push({ name, wanted: rule.wanted, got: printable(given, rule) });
+  return checked ?? rule.fallback;
+}
+
+function printable(value: unknown, { conceal }: Rule<unknown>): string {
+  if (typeof value === 'string') return conceal?.(value) ?? JSON.stringify(value);
+  if (value === null || (typeof value === 'number' && conceal === undefined)) return String(value);
+  return typeof value === 'object' ? 'something else' : typeof value;
+}
+
+type Table = { readonly [key: string]: Variable<unknown> | Table };
+
+function readTable<T extends Table>(table: T, read: (variable: Variable<unknown>) => unknown): Values<T> {
+  const isVariable = (row: Variable<unknown> | Table): row is Variable<unknown> => typeof row['name'] === 'string';
+  const entries = Object.entries(table).map(([key, row]) => [key, isVariable(row) ? read(row) : readTable(row, read)]);
+  return Object.fromEntries(entries) as Values<T>;
 }
 
 function isDecodable(encoded: string): boolean {

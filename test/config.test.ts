@@ -74,6 +74,43 @@ it('reports all faults together, a line for each: the variable, what was wanted 
   ]);
 });
 
+it('holds each fault as an object, without the value of a secret', () => {
+  const env = {
+    PORT: 'http',
+    LINQ_INTEGRATION_TOKEN: 'hunter2 ',
+    HOST: '0.0.0.0',
+    GATEWAY_JWT_ISSUER: 'https://issuer',
+  };
+  expect(() => readConfig(env)).toThrow(
+    expect.objectContaining({
+      faults: [
+        { name: 'PORT', wanted: 'a whole number from 0 to 65535', got: '"http"' },
+        {
+          name: 'LINQ_INTEGRATION_TOKEN',
+          wanted: 'visible ASCII characters without spaces',
+          got: 'a value with others in it',
+        },
+        {
+          name: 'GATEWAY_JWKS_URL',
+          wanted: 'set together with GATEWAY_JWT_ISSUER and GATEWAY_JWT_AUDIENCE',
+          got: 'nothing',
+        },
+        {
+          name: 'GATEWAY_JWT_AUDIENCE',
+          wanted: 'set together with GATEWAY_JWKS_URL and GATEWAY_JWT_ISSUER',
+          got: 'nothing',
+        },
+        {
+          name: 'HOST',
+          wanted: 'a loopback address',
+          got: '"0.0.0.0"',
+          reason: expect.stringContaining('LINQ_INTEGRATION_TOKEN'),
+        },
+      ],
+    }),
+  );
+});
+
 it.each([
   'ftp://api.linqapp.com',
   'https://api.linqapp.com/v2',
@@ -122,6 +159,11 @@ describe('with a token of its own', () => {
   it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('listens on %s', (HOST) => {
     expect(faultsOf({ ...token, HOST })).toEqual([]);
   });
+});
+
+it('does not report the host when the only problem is a malformed API key', () => {
+  const env = { LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0', GATEWAY_API_KEYS: 'a key' };
+  expect(faultsOf(env)).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS /)]);
 });
 
 describe('who may call', () => {

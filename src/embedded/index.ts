@@ -1,4 +1,4 @@
-/** What the package gives to who imports it: the schema, to be executed in their own process, and contexts for it. */
+/** The exports of the package: the schema, for execution in the importing process, and the contexts that it needs. */
 import { randomUUID } from 'node:crypto';
 import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import { GraphQLError, type GraphQLFieldConfig, type GraphQLSchema } from 'graphql';
@@ -11,90 +11,90 @@ import type { FailureLog } from '../errors/failure-log.ts';
 import { publicError } from '../errors.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutGatewayFields } from '../schema/subgraph.ts';
-import { checkContextOptions, readOptions } from './options.ts';
+import { checkContextOptions, readFactoryOptions } from './options.ts';
 
 export type { FailureLog, UpstreamMetrics };
 
-/** Numbers and texts are those of the variables of the README, with the same defaults and bounds. */
+/** Each number and string has the default and bounds of the environment variable that it names; README.md describes them. */
 export interface ContextFactoryOptions {
   /** Scheme, host and port of the Linq API: `LINQ_API_URL`. */
   readonly origin?: string | undefined;
-  /** The Linq token for callers that bring none: `LINQ_INTEGRATION_TOKEN`. */
+  /** The Linq token for callers without their own: `LINQ_INTEGRATION_TOKEN`. */
   readonly token?: string | undefined;
-  /** The whole of one read, with all its waiting and retries, in milliseconds: `LINQ_TIMEOUT_MS`. */
+  /** Total time for one read, including queueing and retries, in milliseconds: `LINQ_TIMEOUT_MS`. */
   readonly timeoutMs?: number | undefined;
-  /** Reads of Linq in flight, and connections held open: `LINQ_MAX_CONCURRENCY`. */
+  /** Requests to Linq in flight, and connections kept open: `LINQ_MAX_CONCURRENCY`. */
   readonly maxConcurrency?: number | undefined;
-  /** Reads waiting for their turn: `LINQ_MAX_QUEUE`. */
+  /** Queue size; when it is full, reads fail with `OVERLOADED`: `LINQ_MAX_QUEUE`. */
   readonly maxQueue?: number | undefined;
-  /** For each token: `LINQ_REQUESTS_PER_SECOND`. */
+  /** Requests to Linq per second, for each token: `LINQ_REQUESTS_PER_SECOND`. */
   readonly requestsPerSecond?: number | undefined;
-  /** A larger answer of Linq is refused: `LINQ_MAX_RESPONSE_BYTES`. */
+  /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
   /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
-  /** Told of failures, and of nothing private; a logger of pino will do. Silent by default. What it throws is dropped. */
+  /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
   readonly log?: FailureLog | undefined;
-  /** Told of every read and call. What it throws is told to `log`, and harms no read. */
-  readonly meter?: UpstreamMetrics | undefined;
+  /** Called for each read and each request to Linq. Errors that it throws are logged and do not affect the read. */
+  readonly metrics?: UpstreamMetrics | undefined;
 }
 
 export interface ContextOptions {
-  /** The caller's own Linq token. Without one, or with null or an empty one, the factory's is used. */
+  /** The caller's own Linq token. If it is undefined, null or empty, the factory's token is used. */
   readonly token?: string | null | undefined;
-  /** An `AbortSignal` that fires when the caller is gone: its reads end. */
+  /** An `AbortSignal` that fires when the caller disconnects; its reads are then canceled. */
   readonly signal?: CallerSignal | undefined;
-  /** Ids of the only chats that may be read; undefined is all. Messages of others are null, as if they did not exist. */
+  /** Ids of the chats that may be read; undefined allows all. Messages of other chats are null, as if they did not exist. */
   readonly chats?: readonly string[] | undefined;
-  /** Shortens the factory's, never lengthens it. In milliseconds. */
+  /** Total time for one read, in milliseconds. Cannot exceed the factory's. */
   readonly timeoutMs?: number | undefined;
-  /** In every error and log line: 1 to 128 of `A-Za-z0-9._-`. A random one by default. */
+  /** Part of every error and log line: 1 to 128 of `A-Za-z0-9._-`. Random by default. */
   readonly requestId?: string | undefined;
 }
 
 export interface ContextFactory {
   /**
-   * The `contextValue` of one operation, or of all that one request of a larger graph leads to: within it each distinct
-   * message is read once, and `maxMessages` counts. May be spread into a larger context. Throws a `TypeError` that names
-   * every wrong option.
+   * Creates the `contextValue` for one operation, or for all operations of one request to a larger graph. Each distinct
+   * message is read once per context, and `maxMessages` applies to each context. It can be spread into a larger context.
+   * Throws a `TypeError` that names every wrong option.
    */
   createContext(options?: ContextOptions): LinqContext;
-  /** Ends the reads in flight, and all later ones, with `OVERLOADED`, and closes the connections to Linq. */
+  /** Closes the connections to Linq. Reads in flight and later reads fail with `OVERLOADED`. */
   close(): Promise<void>;
 }
 
-const linq = Symbol('linq-graphql-gateway'); // no name: a larger context may have any
+const linq = Symbol('linq-graphql-gateway'); // a symbol cannot collide with the keys of a larger context
 
-/** Of use to `schema` alone. */
+/** Opaque: only `schema` reads it. */
 export interface LinqContext {
   readonly [linq]: { readonly context: Context; toPublic(error: Error): GraphQLError };
 }
 
 /**
- * The schema that the gateway serves. What a field fails with is what clients of the gateway see, with the same message and
- * `extensions`, and without its cause. It needs a context of `createContext`, save `_sdl` and `_service`.
+ * The schema that the gateway serves. A field fails with the error that clients of the gateway see: the same message and
+ * `extensions`, without the cause. All fields but `_sdl` and `_service` need a context from `createContext`.
  */
 export const schema: GraphQLSchema = mapSchema(servedSchema, { [MapperKind.QUERY_ROOT_FIELD]: withPublicErrors });
 
-/** `schema` without `_sdl`, `_service` and `_entities`, as a graph of the same process takes it in. */
+/** `schema` without `_sdl`, `_service` and `_entities`, for stitching in the same process. */
 export const subschema: GraphQLSchema = withoutGatewayFields(schema);
 
 /**
- * To be made once for each process: it holds the connections to Linq, the first of which is opened by the first read.
+ * Create one for each process: it holds the connections to Linq. The first read opens the first connection.
  * Throws a `TypeError` that names every wrong option.
  */
 export function createContextFactory(options: ContextFactoryOptions = {}): ContextFactory {
-  const { linq: upstream, limits, log, meter } = readOptions(options);
+  const { log, metrics, maxMessages, ...upstream } = readFactoryOptions(options);
   const client = createLinqClient({
     ...upstream,
-    metrics: meter,
+    metrics,
     reportDrift: createDriftReporter(
-      (route, path, kind) => meter.drift(route, path, kind),
+      (route, path, kind) => metrics.drift(route, path, kind),
       (route, path, kind, requestId) =>
         log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
     ),
   });
-  const contextOf = createContexts({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });
+  const contextOf = createContexts({ client, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);
@@ -105,7 +105,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
       };
       const context = contextOf({ header: (name) => headers[name], requestId, signal, chats: chats && new Set(chats) });
       const toPublic = (error: Error) => {
-        const found = new GraphQLError(error.message, { originalError: error, path: [] }); // some field's, not all's
+        const found = new GraphQLError(error.message, { originalError: error, path: [] }); // a path marks it as the error of a field, not of the request
         const { message, extensions } = publicError(found, { requestId }, log, { suggestions: true });
         return new GraphQLError(message, { extensions });
       };
@@ -137,7 +137,7 @@ function withPublicErrors(field: RootField<Partial<LinqContext> | undefined>): t
 const nothing: LinqContext[typeof linq] = {
   context: {
     get loaders(): never {
-      throw new Error('The contextValue must hold what createContext of linq-graphql-gateway has made.');
+      throw new Error('The contextValue must hold what createContext of linq-graphql-gateway created.');
     },
   },
   toPublic: ({ message }) =>

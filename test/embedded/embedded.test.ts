@@ -46,25 +46,25 @@ async function startInProcess(options: ContextFactoryOptions = {}): Promise<InPr
 const call = (id: number, token = 'the-process', chat = 1) =>
   `/api/partner/v2/chats/${chat}/chat_messages/${id} ${token}`;
 
-describe('the schema in another process', () => {
+describe('the schema in an importing process', () => {
   it.each([
     ['a message', query],
     ...[401, 403, 404, 429, 4290, 500, 502, 504, 598, 599, 600, 601, 602, 603].map((chat) => [
       `a message of chat ${chat}`,
       `{ chatMessage(chatId: ${chat}, id: 1) { id text reactions { id } } }`,
     ]),
-    ['an id that is none', '{ chatMessage(chatId: 1, id: "x") { id } }'],
+    ['a malformed id', '{ chatMessage(chatId: 1, id: "x") { id } }'],
     ['keys, some of them wrong', '{ chatMessagesByKeys(keys: [{ chatId: 1, id: 0 }, { chatId: 1, id: 224 }]) { id } }'],
     [
       'a key that cannot be read',
       '{ chatMessagesByKeys(keys: [{ chatId: 1, id: 224 }, { chatId: 403, id: 1 }]) { id } }',
     ],
     [
-      'entities, some of them none',
+      'entities, some of them malformed',
       '{ _entities(representations: [1, {__typename: "ChatMessage", chatId: 1, id: 224}]) { __typename } }',
     ],
     ['both texts for larger graphs', '{ _sdl _service { sdl } }'],
-  ])('answers what the gateway answers, when asked for %s', async (_what, query) => {
+  ])('returns what the gateway returns for %s', async (_what, query) => {
     const timeoutMs = /504|598/.test(query) ? 300 : 5_000;
     await using gateway = await startTestGateway();
     await using inProcess = await startInProcess();
@@ -79,7 +79,7 @@ describe('the schema in another process', () => {
     expect(JSON.parse(JSON.stringify(got))).toEqual(wanted);
   });
 
-  it('has no cause in an error, and nothing else of what happened on the way to Linq', async () => {
+  it('returns errors without a cause or any other detail of the connection to Linq', async () => {
     await using inProcess = await startInProcess({ origin: 'http://127.0.0.1:1' });
     const { errors } = await inProcess.query(query);
     expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_UNAVAILABLE' } }]);
@@ -88,7 +88,7 @@ describe('the schema in another process', () => {
     );
   });
 
-  it('masks a bug of ours, and tells the log where it was, under the request id', async () => {
+  it('masks an internal error, and logs where it happened, with the request id', async () => {
     const lines: object[] = [];
     const log = { debug() {}, warn() {}, error: (fields: object) => lines.push(fields) };
     const bug = () => {
@@ -115,7 +115,7 @@ describe('the schema in another process', () => {
       data: { chatMessage: null },
       errors: [
         {
-          message: 'The contextValue must hold what createContext of linq-graphql-gateway has made.',
+          message: 'The contextValue must hold what createContext of linq-graphql-gateway created.',
           extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false },
         },
       ],
@@ -196,7 +196,7 @@ describe('a context', () => {
     expect(inProcess.calls.toSorted()).toEqual([call(224, 'a'), call(224, 'b')]);
   });
 
-  it('without any token fails the read, without asking Linq', async () => {
+  it('without any token fails the read, without a request to Linq', async () => {
     await using inProcess = await startInProcess({ token: undefined });
     expect(await inProcess.query(query)).toMatchObject({
       data: { chatMessage: null },
@@ -205,7 +205,7 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([]);
   });
 
-  it('makes all chats but the listed ones look as if they did not exist, without asking Linq', async () => {
+  it('returns null for every chat that is not listed, without a request to Linq', async () => {
     await using inProcess = await startInProcess();
     const source = '{ a: chatMessage(chatId: 1, id: 224) { id } b: chatMessage(chatId: 2, id: 7) { id } }';
     expect(await inProcess.query(source, { chats: ['2'] })).toEqual({ data: { a: null, b: { id: '7' } } });
@@ -213,7 +213,7 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([call(7, 'the-process', 2)]);
   });
 
-  it('ends its reads when its signal fires', async () => {
+  it('cancels its reads when its signal fires', async () => {
     const asked = Promise.withResolvers<{ closed: Promise<unknown> }>();
     await using upstream = await startUpstream((response) => asked.resolve({ closed: once(response, 'close') }));
     await using inProcess = await startInProcess({ origin: upstream.origin });
@@ -228,13 +228,16 @@ describe('a context', () => {
   it.each([
     [50, 2_147_483_647],
     [2_147_483_647, 50],
-  ])('fails when %i ms of its own, or the %i ms of its factory, have passed', async (timeoutMs, factoryMs) => {
-    await using inProcess = await startInProcess({ timeoutMs: factoryMs });
-    const { errors } = await inProcess.query('{ chatMessage(chatId: 504, id: 1) { id } }', { timeoutMs });
-    expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', retryable: true } }]);
-  });
+  ])(
+    'times out after its own %i ms or the %i ms of its factory, whichever is shorter',
+    async (timeoutMs, factoryMs) => {
+      await using inProcess = await startInProcess({ timeoutMs: factoryMs });
+      const { errors } = await inProcess.query('{ chatMessage(chatId: 504, id: 1) { id } }', { timeoutMs });
+      expect(errors).toMatchObject([{ extensions: { code: 'UPSTREAM_TIMEOUT', retryable: true } }]);
+    },
+  );
 
-  it('refuses each field of an operation that wants too many messages, without asking Linq', async () => {
+  it('rejects each field of an operation with too many messages, without a request to Linq', async () => {
     await using inProcess = await startInProcess({ maxMessages: 2 });
     const operation = (...ids: number[]) =>
       `{ chatMessage(chatId: 2, id: ${ids[0]}) { id } chatMessagesByKeys(keys: [${ids.map((id) => `{ chatId: 2, id: ${id} }`)}]) { id } }`;
@@ -252,7 +255,7 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([]);
   });
 
-  it('counts only what it lets through: who asked for too much may ask for less', async () => {
+  it('counts only what it accepts: a smaller operation may follow one that was rejected', async () => {
     await using inProcess = await startInProcess({ maxMessages: 3 });
     const contextValue = inProcess.createContext();
     const ask = (source: string) => graphql({ schema, source, contextValue });
@@ -273,30 +276,31 @@ describe('a context', () => {
   });
 
   it.each([
-    [{ token: 'a\r\nx-evil: 1' }, 'token must be a string that an HTTP header can carry'],
-    [{ token: 1 }, 'token must be a string that an HTTP header can carry'],
+    [{ token: 'a\r\nx-evil: 1' }, 'token must be a string that an HTTP header can carry, got something else'],
+    [{ token: 1 }, 'token must be a string that an HTTP header can carry, got number'],
     [null, 'options must be an object, got null'],
     ['mine', 'options must be an object, got string'],
-    [{ signal: null }, 'signal must be an AbortSignal'],
-    [{ chats: '12' }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: null }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: ['1', 2] }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ chats: ['01'] }, "chats must be an array of ids of chats, such as ['1', '77']"],
-    [{ timeoutMs: 0.5 }, 'timeoutMs must be a whole number from 1 to 2147483647'],
-    [{ timeoutMs: '9' }, 'timeoutMs must be a whole number from 1 to 2147483647'],
+    [{ signal: null }, 'signal must be an AbortSignal, got null'],
+    [{ chats: '12' }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ chats: '' }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ chats: null }, "chats must be an array of ids of chats, such as ['1', '77'], got null"],
+    [{ chats: ['1', 2] }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ chats: ['01'] }, "chats must be an array of ids of chats, such as ['1', '77'], got something else"],
+    [{ timeoutMs: 0.5 }, 'timeoutMs must be a whole number from 1 to 2147483647, got 0.5'],
+    [{ timeoutMs: '9' }, 'timeoutMs must be a whole number from 1 to 2147483647, got "9"'],
     [
       { requestId: 'a b', timeoutMs: 0 },
-      'requestId must be 1 to 128 of A-Za-z0-9._-\ntimeoutMs must be a whole number from 1 to 2147483647',
+      'timeoutMs must be a whole number from 1 to 2147483647, got 0\nrequestId must be 1 to 128 of A-Za-z0-9._-, got something else',
     ],
-    [{ chat: ['1'] }, 'chat is no option; there are token, signal, chats, timeoutMs, requestId'],
-  ])('is not made from %o', (options, message) => {
+    [{ chat: ['1'] }, 'chat is not an option; the options are token, signal, chats, timeoutMs, requestId'],
+  ])('rejects the options %o', (options, message) => {
     const { createContext } = createContextFactory();
     expect(() => createContext(options as ContextOptions)).toThrow(new TypeError(message));
   });
 });
 
 describe('a context factory', () => {
-  it('when it is closed, ends the reads in flight and all later ones', async () => {
+  it('fails reads in flight and later reads once it is closed', async () => {
     const asked = Promise.withResolvers<void>();
     await using upstream = await startUpstream(() => asked.resolve());
     await using inProcess = await startInProcess({ origin: upstream.origin });
@@ -308,7 +312,7 @@ describe('a context factory', () => {
     }
   });
 
-  it('tells its meter of reads, and its log of what an operator must look at, without what Linq wrote', async () => {
+  it('reports reads to its meter, and failures and drift to its log, without data from Linq', async () => {
     const told: unknown[][] = [];
     const tell = (...what: unknown[]) => void told.push(what);
     const meter = {
@@ -335,7 +339,7 @@ describe('a context factory', () => {
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
   });
 
-  it('reads on when its meter and its log fail, and tells the log of the meter', async () => {
+  it('keeps reading when its meter and its log throw, and logs the error of the meter', async () => {
     const lines: object[] = [];
     const fail = () => {
       throw new RangeError('+15551234567');
@@ -357,7 +361,13 @@ describe('a context factory', () => {
     expect(JSON.stringify(lines)).not.toContain('1555');
   });
 
-  it('has a log that keeps its own `this`', async () => {
+  it('takes an empty origin or token as not given, as the variables do', async () => {
+    await using inProcess = await startInProcess({ token: '' });
+    expect(await inProcess.query(query)).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+    expect(() => createContextFactory({ origin: '' })).not.toThrow();
+  });
+
+  it('calls its log with the `this` that it needs', async () => {
     const lines: object[] = [];
     class Log {
       debug = () => {};
@@ -375,34 +385,42 @@ describe('a context factory', () => {
 
   it.each([
     [{ origin: 'linq' }, 'origin must be the origin of an HTTP server, such as https://api.linqapp.com, got "linq"'],
-    [{ origin: null }, 'origin must be a string, got object'],
+    [{ origin: null }, 'origin must be the origin of an HTTP server, such as https://api.linqapp.com, got null'],
+    [
+      { requestsPerSecond: 0.0001 },
+      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got 0.0001',
+    ],
+    [{ token: 12345 }, 'token must be visible ASCII characters without spaces, got number'],
     [{ token: 'a secret' }, 'token must be visible ASCII characters without spaces, got a value with others in it'],
-    [{ timeoutMs: 0 }, 'timeoutMs must be a whole number from 1 to 2147483647, got "0"'],
-    [{ timeoutMs: '10' }, 'timeoutMs must be a number, got string'],
+    [{ timeoutMs: 0 }, 'timeoutMs must be a whole number from 1 to 2147483647, got 0'],
+    [{ timeoutMs: '10' }, 'timeoutMs must be a whole number from 1 to 2147483647, got "10"'],
     [null, 'options must be an object, got null'],
     ['linq', 'options must be an object, got string'],
-    [{ log: {} }, 'log must have the functions debug, warn, error'],
-    [{ log: { debug() {}, warn: true, error() {} } }, 'log must have the functions debug, warn, error'],
-    [{ log: null }, 'log must have the functions debug, warn, error'],
+    [{ log: {} }, 'log must be an object with the functions debug, warn, error, got something else'],
+    [
+      { log: { debug() {}, warn: true, error() {} } },
+      'log must be an object with the functions debug, warn, error, got something else',
+    ],
+    [{ log: null }, 'log must be an object with the functions debug, warn, error, got null'],
     [
       { timeoutMs: '10', meter: {} },
-      'timeoutMs must be a number, got string\nmeter must have the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache',
+      'timeoutMs must be a whole number from 1 to 2147483647, got "10"\nmeter must be an object with the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache, got something else',
     ],
-    [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got "1.5"'],
-    [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got "NaN"'],
+    [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got 1.5'],
+    [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got NaN'],
     [
       { requestsPerSecond: 0 },
-      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got "0"',
+      'requestsPerSecond must be a number above 0 and below 1000000, with up to three decimals, got 0',
     ],
     [
       { maxResponseBytes: -1, maxMessages: 0 },
-      'maxResponseBytes must be a whole number from 1 to 536870888, got "-1"\nmaxMessages must be a whole number from 1 to 1000000, got "0"',
+      'maxResponseBytes must be a whole number from 1 to 536870888, got -1\nmaxMessages must be a whole number from 1 to 1000000, got 0',
     ],
     [
       { timeout: 5 },
-      'timeout is no option; there are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, meter',
+      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, meter',
     ],
-  ])('is not made from %o', (options, message) => {
+  ])('rejects the options %o', (options, message) => {
     expect(() => createContextFactory(options as ContextFactoryOptions)).toThrow(new TypeError(message));
   });
 });
