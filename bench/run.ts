@@ -3,7 +3,7 @@
  * without arguments writes README.md and results.svg.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.ts';
@@ -42,7 +42,7 @@ const goals = { met: 0, missed: 0 };
 
 const upstream = await startUpstream();
 const report = {
-  machine: `${availableParallelism()} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+  machine: `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
   versions: `Node ${process.version}, upstream ${upstream.what}, load ${has('wrk') ? 'wrk' : 'autocannon'}, ${peerVersions()}`,
 };
 progress(`${report.machine}; ${report.versions}`);
@@ -170,7 +170,7 @@ async function measureGrowth(): Promise<void> {
     const works = new Map<Operation, { targets: Map<string, Verified>; results: Map<string, number[]> }>();
     for (const operation of sizes) {
       const targets = await verifyAll(servers, operation);
-      for (const target of targets.values()) await throughput(target, 1, growthConnections); // warm up
+      for (const target of targets.values()) await throughput(target, 2, growthConnections); // warm up
       works.set(operation, { targets, results: new Map(names.map((name) => [name, []])) });
     }
     for (let round = 1; round <= rounds; round++) {
