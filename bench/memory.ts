@@ -15,8 +15,17 @@ interface Client {
   received: string;
 }
 
-/** In kB for each client above the base, the memory before the first client; `after` is relative to the base. */
-export async function memory(what: 'idle' | 'waiting'): Promise<{ all: number; half: number; after: number }> {
+export interface Memory {
+  /** kB for each client above the base, the memory before the first client. */
+  readonly all: number;
+  readonly half: number;
+  /** After all clients have left, relative to the base. */
+  readonly left: number;
+  /** After as many clients have come and left again, relative to `left`: 1 unless memory leaks. */
+  readonly leftAgain: number;
+}
+
+export async function memory(what: 'idle' | 'waiting'): Promise<Memory> {
   const held: [string, ServerResponse][] = [];
   let holding = false;
   const respond = (path: string, response: ServerResponse) => response.end(documented(path.split('/').at(-1) ?? ''));
@@ -64,11 +73,16 @@ export async function memory(what: 'idle' | 'waiting'): Promise<{ all: number; h
   const all = ((await settled(server)) - base) / clients / 1024;
   await leave();
   await sleep(1_000);
-  const after = (await settled(server)) / base;
+  const left = await settled(server);
+  holding = what === 'waiting';
+  await join(clients);
+  await leave();
+  await sleep(1_000);
+  const leftAgain = (await settled(server)) / left;
   await stop(server);
   upstream.closeAllConnections();
   upstream.close();
-  return { all, half, after };
+  return { all, half, left: left / base, leftAgain };
 }
 
 async function settled({ pid }: Server): Promise<number> {
