@@ -1,16 +1,14 @@
 /** Sends load from a process of its own, wrk where it is installed, and checks the responses while it runs. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { largeIds } from './operations.ts';
-import { cores, has, pinned } from './processes.ts';
+import { cores, has, pinned, scratch } from './processes.ts';
 import { checker, nextIds, render, type Template, type Verified } from './verify.ts';
 
 const run = promisify(execFile);
-const folder = mkdtempSync(join(tmpdir(), 'bench-load-'));
 
 export interface Load {
   readonly requests: number;
@@ -28,7 +26,7 @@ export async function throughput(
     const { requests } = await cannon(target, { connections, duration: seconds });
     return { requests: requests.total, perSecond: requests.average };
   }
-  const script = join(folder, 'load.lua');
+  const script = join(scratch, 'load.lua');
   writeFileSync(script, luaScript(target));
   const { stdout } = await run(
     ...pinned(core, [

@@ -1,9 +1,9 @@
 /** Starts servers and the upstream as processes on chosen cores, and stops them by their id. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { firstId, largeIds, largeMessage } from './operations.ts';
 import { tailcallCommand } from './tailcall.ts';
@@ -15,14 +15,19 @@ export interface Server {
   readonly process: ChildProcess;
 }
 
-const canPin = has('taskset');
+const canPin = has('taskset') && cpus().length > 1;
 /** The server has the first core to itself; the bench, its load and the upstream share the second. */
 export const cores = { server: '0', others: '1', both: '0,1' };
 if (canPin) execFileSync('taskset', ['-a', '-cp', cores.others, `${process.pid}`]);
 
 const root = new URL('..', import.meta.url).pathname;
 const started = new Set<ChildProcess>();
-process.once('exit', stopAll);
+/** A folder for what the bench writes; removed when it exits. */
+export const scratch = mkdtempSync(join(tmpdir(), 'bench-'));
+process.once('exit', () => {
+  stopAll();
+  rmSync(scratch, { recursive: true, force: true });
+});
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 export function has(command: string): boolean {
@@ -99,7 +104,7 @@ function tailcallConfig(port: number, origin: string): string {
   const config = readFileSync(new URL('servers/tailcall.graphql', import.meta.url), 'utf8')
     .replaceAll('PORT', `${port}`)
     .replaceAll('ORIGIN', origin);
-  const file = join(mkdtempSync(join(tmpdir(), 'bench-')), 'tailcall.graphql');
+  const file = join(scratch, 'tailcall.graphql');
   writeFileSync(file, config);
   return file;
 }
@@ -150,15 +155,14 @@ export async function startUpstream(): Promise<{ origin: string; what: string }>
 }
 
 function nginxConfig(port: number): string {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-  const large = join(folder, 'api/partner/v2/chats/4/chat_messages');
+  const large = join(scratch, 'api/partner/v2/chats/4/chat_messages');
   mkdirSync(large, { recursive: true });
   for (let id = firstId; id < firstId + largeIds; id++) writeFileSync(join(large, `${id}`), largeMessage(id));
   const config = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
     .replaceAll('PORT', `${port}`)
-    .replaceAll('FOLDER', folder);
-  writeFileSync(join(folder, 'nginx.conf'), config);
-  return join(folder, 'nginx.conf');
+    .replaceAll('FOLDER', scratch);
+  writeFileSync(join(scratch, 'nginx.conf'), config);
+  return join(scratch, 'nginx.conf');
 }
 
 /** CPU seconds that the process and its children have used so far. */

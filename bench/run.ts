@@ -46,7 +46,7 @@ const report = {
   versions: `Node ${process.version}, upstream ${upstream.what}, load ${has('wrk') ? 'wrk' : 'autocannon'}, ${peerVersions()}`,
 };
 progress(`${report.machine}; ${report.versions}`);
-if (tailcallCommand.length === 0) progress('Tailcall is left out: its binary does not run on this system.');
+if (tailcallCommand.length === 0) lines.push('', 'Tailcall is left out: its binary does not run on this system.');
 
 /** Few enough that the reads of all clients, 100 each, fit in the queue. */
 const growthConnections = 8;
@@ -290,7 +290,7 @@ function median(numbers: readonly number[]): number {
 }
 
 function title(name: string, what: string): void {
-  lines.push('', `## ${name}`, '', what, '');
+  lines.push('', `### ${name}`, '', what, '');
 }
 
 function row(...cells: string[]): void {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 const binary = new URL('node_modules/@tailcallhq/core-linux-x64-gnu/bin/tailcall', import.meta.url).pathname;
 const folder = new URL('debian-13', import.meta.url).pathname;
+const apt = new URL('debian-13.apt', import.meta.url).pathname;
 
 /** Empty where Tailcall cannot run. */
 export const tailcallCommand: readonly string[] = findCommand();
@@ -20,6 +21,8 @@ function findCommand(): string[] {
     fetchLibraries();
   } catch {
     return []; // no apt, no network, or no keys of Debian 13
+  } finally {
+    rmSync(apt, { recursive: true, force: true });
   }
   return commands.find(runs) ?? [];
 }
@@ -35,7 +38,6 @@ function runs([file = '', ...args]: string[]): boolean {
 
 /** Downloads and unpacks two packages with an apt configuration of its own; the system's is not changed. */
 function fetchLibraries(): void {
-  const apt = `${folder}.apt`;
   const sources = join(apt, 'sources.list');
   for (const made of [apt, folder]) rmSync(made, { recursive: true, force: true });
   mkdirSync(join(apt, 'lists/partial'), { recursive: true });
@@ -58,5 +60,4 @@ function fetchLibraries(): void {
   // Unpacked elsewhere first: an interrupted run leaves nothing that looks complete.
   for (const name of globSync('*.deb', { cwd: apt })) run('dpkg-deb', ['--extract', name, join(apt, 'root')]);
   renameSync(join(apt, 'root'), folder);
-  rmSync(apt, { recursive: true });
 }
