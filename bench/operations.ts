@@ -1,4 +1,4 @@
-/** The work that all servers are given, and how to check that they give the same answer for it. */
+/** The operations that every server runs, and the data that each of them must return. */
 const leaves = `chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
   attachments { id url filename mimeType fileSize }
   reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }`;
@@ -7,24 +7,16 @@ export interface Operation {
   readonly name: string;
   readonly what: string;
   readonly query: string;
-  /** The chat whose messages it reads: 4 holds large ones. */
+  /** The chat of its messages: chat 4 has large ones. */
   readonly chatId: string;
-  /** The variables that hold message ids; each request gets ids that no other has, or those of the large messages. */
-  readonly idVariables: readonly string[];
-  /** How many times the throughput of each server ours shall be. */
+  /** Distinct messages. Each request reads messages that no other request reads, except large ones. */
+  readonly messages: number;
+  variables(ids: readonly string[]): object;
+  data(ids: readonly string[]): object;
+  /** The gateway's throughput relative to each server. */
   readonly goals: Readonly<Record<string, number>>;
 }
 
-function many(name: string, aliases: number, messages: number): string {
-  const ids = Array.from({ length: messages }, (_, index) => `id${index}`);
-  const fields = Array.from(
-    { length: aliases },
-    (_, index) => `m${index}: chatMessage(chatId: $chatId, id: $id${index % messages}) { ${leaves} }`,
-  );
-  return `query ${name}($chatId: ID!, ${ids.map((id) => `$${id}: ID!`).join(', ')}) { ${fields.join('\n')} }`;
-}
-
-const ids = (messages: number) => Array.from({ length: messages }, (_, index) => `id${index}`);
 const oneMessage = `query OneMessage($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { ${leaves} } }`;
 
 export const operations: readonly Operation[] = [
@@ -33,45 +25,109 @@ export const operations: readonly Operation[] = [
     what: 'one message, all fields',
     query: oneMessage,
     chatId: '1',
-    idVariables: ['id'],
-    goals: { raw: 0.75, mercurius: 1.2, yoga: 4.5, apollo: 7 },
+    messages: 1,
+    variables: ([id]) => ({ chatId: '1', id }),
+    data: ([id]) => ({ chatMessage: message('1', id) }),
+    goals: { raw: 0.9, mercurius: 1.15, tailcall: 1.6, yoga: 4 },
   },
   {
     name: 'W2',
     what: '25 aliases over 10 messages',
-    query: many('ManyAliases', 25, 10),
-    chatId: '1',
-    idVariables: ids(10),
-    goals: { raw: 0.55, mercurius: 1.2, yoga: 2.3 },
+    ...aliases('ManyAliases', 25, 10, (fields) => `{ ${fields} }`),
+    goals: { raw: 0.85, mercurius: 1.3, tailcall: 4, yoga: 2.2 },
   },
   {
     name: 'W3',
     what: 'one message, two fields',
     query: 'query TwoFields($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id text } }',
     chatId: '1',
-    idVariables: ['id'],
-    goals: { raw: 0.7, mercurius: 1.1, yoga: 3.5 },
+    messages: 1,
+    variables: ([id]) => ({ chatId: '1', id }),
+    data: ([id]) => ({ chatMessage: { id, text: message('1', id)['text'] } }),
+    goals: { raw: 0.9, mercurius: 1.15, tailcall: 1.2, yoga: 3.2 },
   },
   {
     name: 'W4',
     what: 'one message, 100 attachments, 200 reactions',
     query: oneMessage,
     chatId: '4',
-    idVariables: ['id'],
-    goals: { mercurius: 1.1 },
+    messages: 1,
+    variables: ([id]) => ({ chatId: '4', id }),
+    data: ([id]) => ({ chatMessage: message('4', id) }),
+    goals: { raw: 0.8, mercurius: 1.05, tailcall: 6, yoga: 3.2 },
   },
 ];
 
-export const growth: readonly Operation[] = [1, 10, 100].map((messages) => ({
-  name: `G${messages}`,
-  what: `${messages} messages in one operation`,
-  query: many('Growth', messages, messages),
-  chatId: '1',
-  idVariables: ids(messages),
-  goals: {},
-}));
+const sizes = [1, 10, 100];
 
-/** Large messages exist for these ids alone: they are files. */
+/** Each message once, by the two ways to read several messages in one operation. */
+export const growth: Readonly<Record<'aliases' | 'keys', readonly Operation[]>> = {
+  aliases: sizes.map((messages) => ({
+    name: `aliases${messages}`,
+    what: `${messages} by aliases`,
+    // A fragment, because the leaves repeated for each of 100 aliases exceed MAX_TOKENS.
+    ...aliases(
+      'GrowthAliases',
+      messages,
+      messages,
+      () => '{ ...Leaves }',
+      `fragment Leaves on ChatMessage { ${leaves} }`,
+    ),
+    goals: {},
+  })),
+  keys: sizes.map((messages) => ({
+    name: `keys${messages}`,
+    what: `${messages} by keys`,
+    query: `query GrowthKeys($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${leaves} } }`,
+    chatId: '1',
+    messages,
+    variables: (ids) => ({ keys: ids.map((id) => ({ chatId: '1', id })) }),
+    data: (ids) => ({ chatMessagesByKeys: ids.map((id) => message('1', id)) }),
+    goals: {},
+  })),
+};
+
+function aliases(name: string, count: number, messages: number, select: (leaves: string) => string, fragment = '') {
+  const variables = Array.from({ length: messages }, (_, index) => `id${index}`);
+  const fields = Array.from(
+    { length: count },
+    (_, index) => `m${index}: chatMessage(chatId: $chatId, id: $id${index % messages}) ${select(leaves)}`,
+  );
+  return {
+    query: `query ${name}($chatId: ID!, ${variables.map((id) => `$${id}: ID!`).join(', ')}) { ${fields.join('\n')} }\n${fragment}`,
+    chatId: '1',
+    messages,
+    variables: (ids: readonly string[]) => ({
+      chatId: '1',
+      ...Object.fromEntries(ids.map((id, index) => [`id${index}`, id])),
+    }),
+    data: (ids: readonly string[]) =>
+      Object.fromEntries(fields.map((_, index) => [`m${index}`, message('1', ids[index % messages])])),
+  };
+}
+
+/** The message as the schema of every server has it. */
+function message(chatId: string, id = ''): Record<string, unknown> {
+  const { data } = JSON.parse(chatId === '4' ? largeMessage(Number(id)) : documented(id));
+  return { chatId, ...(named(data) as object) };
+}
+
+/** In camel case, with ids as strings. */
+function named(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(named);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      /(^|_)id$/.test(name) ? `${item}` : named(item),
+    ]),
+  );
+}
+
+/** All ids have ten digits, so that the responses to one operation have one length. */
+export const firstId = 1_000_000_000;
+
+/** Large messages are files of nginx: only so many ids, from `firstId` on, have one. */
 export const largeIds = 1_000;
 
 export function largeMessage(id: number): string {
@@ -100,7 +156,7 @@ export function largeMessage(id: number): string {
   });
 }
 
-/** Linq's documented example, with the id asked for. */
+/** Linq's documented example with this id. */
 export function documented(id: number | string): string {
   return `{"data":{"id":${id},"text":"Hello, how are you?","sent_at":"2025-05-21T15:30:00.123-05:00","delivered_at":"2025-05-21T15:30:05.456-05:00","delivery_status":"pending","edited_at":"2025-05-21T15:31:00.789-05:00","is_read":false,"sent_from":"+15551234567","chat_handle_id":123,"attachments":[{"id":"abc12345-1234-5678-9abc-def012345678","url":"https://storage.googleapis.com/linq-files/attachments/abc123.pdf","filename":"document.pdf","mime_type":"application/pdf","file_size":12345}],"reactions":[{"id":456,"chat_message_id":${id},"reaction":"love","is_from_me":false,"from_phone":"+15551234567","sent_at":"2025-05-21T15:30:00.000-05:00","created_at":"2025-05-21T15:30:00.000-05:00","updated_at":"2025-05-21T15:30:00.000-05:00"}]}}`;
 }

@@ -23,7 +23,12 @@ class LinqAPI extends RESTDataSource {
 
 const server = new ApolloServer<{ linq: LinqAPI }>({
   typeDefs,
-  resolvers: { Query: { chatMessage: (_root, key: Key, { linq }) => linq.messages.load(key) } },
+  resolvers: {
+    Query: {
+      chatMessage: (_root, key: Key, { linq }) => linq.messages.load(key),
+      chatMessagesByKeys: (_root, { keys }: { keys: readonly Key[] }, { linq }) => linq.messages.loadMany(keys),
+    },
+  },
 });
 await startStandaloneServer(server, {
   listen: { port, host: '127.0.0.1' },

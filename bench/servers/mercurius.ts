@@ -25,6 +25,7 @@ app.register(mercurius, {
   resolvers: {
     Query: {
       chatMessage: (_root, key, { messages }) => messages.load(key),
+      chatMessagesByKeys: (_root, { keys }, { messages }) => messages.loadMany(keys),
     },
   },
   jit: 1,

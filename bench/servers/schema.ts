@@ -1,6 +1,10 @@
-/** The SDL and the mapping that all GraphQL peers share, so that they do the same work for the same answer. */
+/** The SDL and the mapping that the GraphQL peers in JavaScript share, so that they do the same work. */
 export const typeDefs = `
-  type Query { chatMessage(chatId: ID!, id: ID!): ChatMessage }
+  type Query {
+    chatMessage(chatId: ID!, id: ID!): ChatMessage
+    chatMessagesByKeys(keys: [ChatMessageKey!]!): [ChatMessage]!
+  }
+  input ChatMessageKey { chatId: ID! id: ID! }
   type ChatMessage {
     chatId: ID! id: ID! text: String sentAt: String deliveredAt: String deliveryStatus: String editedAt: String
     isRead: Boolean sentFrom: String chatHandleId: ID attachments: [Attachment!]! reactions: [Reaction!]!

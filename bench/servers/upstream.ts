@@ -1,4 +1,4 @@
-/** Stands in for nginx where that is not installed. */
+/** Replaces nginx where it is not installed. */
 import { createServer } from 'node:http';
 import { documented, largeMessage } from '../operations.ts';
 

@@ -58,12 +58,22 @@ const ChatMessage = builder.objectRef<Message>('ChatMessage').implement({
     reactions: t.field({ type: [Reaction], nullable: false, resolve: (message) => message.reactions }),
   }),
 });
+const ChatMessageKey = builder.inputType('ChatMessageKey', {
+  fields: (t) => ({ chatId: t.id({ required: true }), id: t.id({ required: true }) }),
+});
 builder.queryType({
   fields: (t) => ({
     chatMessage: t.field({
       type: ChatMessage,
       args: { chatId: t.arg.id({ required: true }), id: t.arg.id({ required: true }) },
       resolve: (_root, { chatId, id }, { messages }) => messages.load({ chatId: `${chatId}`, id: `${id}` }),
+    }),
+    chatMessagesByKeys: t.field({
+      type: [ChatMessage],
+      nullable: { list: false, items: true },
+      args: { keys: t.arg({ type: [ChatMessageKey], required: true }) },
+      resolve: (_root, { keys }, { messages }) =>
+        keys.map(({ chatId, id }) => messages.load({ chatId: `${chatId}`, id: `${id}` })),
     }),
   }),
 });
