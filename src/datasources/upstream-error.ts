@@ -24,6 +24,8 @@ export class UpstreamError extends Error {
   readonly fault: UpstreamFault;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
+  /** What was to be read, such as "the message"; set by the read path. */
+  subject: string | undefined;
 
   constructor(fault: UpstreamFault, { status, retryAfterMs, cause }: FaultDetails = {}) {
     super(fault, { cause });

@@ -8,7 +8,7 @@ import { createDriftReporter } from '../datasources/linq/drift.ts';
 import type { Reader } from '../datasources/reads/single-flight.ts';
 import type { UpstreamMeter } from '../datasources/upstream-metrics.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
-import { publicError } from '../errors.ts';
+import { publicError } from '../errors/public-error.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutPlumbing } from '../schema/subgraph.ts';
 import { checkContextOptions, readOptions } from './options.ts';
@@ -90,7 +90,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
     meter,
     reportDrift: createDriftReporter(
       (path, kind) => meter.drift(path, kind),
-      (path, kind, requestId) => log.warn({ requestId, path, kind }, 'Linq left its documented contract'),
+      (path, kind, requestId) => log.warn({ requestId, path, kind }, 'Linq response does not match its documentation'),
     ),
   });
   const contextOf = createContext({ client, ...upstream, maxMessages: limits.maxMessages, onBatch() {} });

@@ -1,6 +1,6 @@
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { isLinqId } from '../datasources/model.ts';
-import { framesOf } from '../errors.ts';
+import { framesOf } from '../errors/failure-log.ts';
 import type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMeter } from './index.ts';
 
 /** The option that each variable of the configuration is here. */

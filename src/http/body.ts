@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 type Fault = 'too large' | 'incomplete' | 'not UTF-8';
 
-/** Why there is no body to read. */
+/** Why the body cannot be used. */
 export class BodyFault extends Error {
   override readonly name = 'BodyFault';
   readonly fault: Fault;
@@ -14,9 +14,18 @@ export class BodyFault extends Error {
   }
 }
 
+/** Whether the body claims to be JSON, the only kind that is read. */
+export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
+  const contentType = headers['content-type'];
+  if (method !== 'POST' || contentType === undefined) return false;
+  return (
+    contentType === 'application/json' || contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
+  );
+}
+
 /**
  * The whole body as text; rejects with a `BodyFault`. Reads the Node request itself: a web stream costs more than the
- * operation does. Bytes are counted as they come, whatever `Content-Length` says.
+ * operation does. Bytes are counted as they arrive, whatever `Content-Length` says.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -35,5 +44,13 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
       else reject(new BodyFault('not UTF-8'));
     });
     request.on('close', () => request.complete || reject(new BodyFault('incomplete')));
+  });
+}
+
+/** A body that is not read, such as one that is too large, must not keep its connection busy for long. */
+export function dropUnreadBody(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete) return;
+  response.once('finish', () => {
+    if (!request.complete) setTimeout(() => request.complete || request.destroy(), 1_000).unref();
   });
 }

@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { BreakerState } from '../datasources/reads/breaker.ts';
 import type { Outcome, UpstreamMeter } from '../datasources/upstream-metrics.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../errors/codes.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { RequestOutcome } from './request-record.ts';
 import { WordHistogram } from './word-histogram.ts';

@@ -12,7 +12,7 @@ import {
   schema,
   subschema,
 } from '../../src/embedded/index.ts';
-import { internalError } from '../../src/errors.ts';
+import { internalError } from '../../src/errors/public-error.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -330,7 +330,7 @@ describe('a context factory', () => {
     ]);
     expect(told).toContainEqual([
       { requestId: 'r-4', path: 'data.text', kind: 'type' },
-      'Linq left its documented contract',
+      'Linq response does not match its documentation',
     ]);
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
   });

@@ -2,9 +2,9 @@ import { type DocumentNode, type GraphQLSchema, Kind, visit } from 'graphql';
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import type { ServerContext } from '../../http/request-id.ts';
 import type { RequestRecord } from '../../telemetry/request-record.ts';
 import { costsOf } from '../operation-limits.ts';
+import type { ServerContext } from '../server-context.ts';
 
 /** Bounds on what is kept, by the length of documents: a compiled one takes some 500 times its text. */
 const mostCharacters = 50_000;

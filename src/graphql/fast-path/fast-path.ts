@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context } from '../../context.ts';
-import type { PublicError } from '../../errors.ts';
-import { answerHeaders } from '../../http/headers.ts';
-import type { ServerContext } from '../../http/request-id.ts';
+import type { PublicError } from '../../errors/public-error.ts';
+import { contentTypeFor } from '../../http/accept.ts';
+import { responseHeaders } from '../../http/headers.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
+import type { ServerContext } from '../server-context.ts';
 import type { CompiledOperations } from './compiled-operations.ts';
 
 interface FastPathOptions {
@@ -75,7 +76,7 @@ export function createFastPath({
     // Text that is ASCII alone leaves in one piece with its headers, without being encoded.
     res.writeHead(200, {
       'x-request-id': record.requestId,
-      ...answerHeaders,
+      ...responseHeaders,
       'Content-Type': contentType,
       'content-length': bytes,
     });
@@ -113,21 +114,6 @@ function knownParams(body: string, readParams: ReadParams): KnownParams | undefi
     else return undefined;
   }
   return query === undefined ? undefined : { query, operationName, variables };
-}
-
-const json = 'application/json; charset=utf-8';
-const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
-
-/** What Yoga would answer as; undefined where that takes a longer look. */
-export function contentTypeFor(accept: string | undefined): string | undefined {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
-  for (const range of accept.split(',')) {
-    const type = range.trim();
-    if (type === 'application/json' || type === '*/*' || type === 'application/*') return json;
-    if (type === 'application/graphql-response+json') return graphqlResponse;
-    if (!/^[a-z/+-]+$/.test(type)) return undefined;
-  }
-  return undefined;
 }
 
 /** The caller at the other end of a Node request, and whether it is gone: the response closed before it was finished. */
