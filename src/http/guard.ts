@@ -31,7 +31,10 @@ export function createGuard(options: GuardOptions): Guard {
       !isAuthority(host ?? 'localhost') ||
       !URL.canParse(`http://${host ?? 'localhost'}${url}`)
     ) {
-      return reject(400, 'The Host header and the path form no URL: send such as localhost:4000 and /graphql.');
+      return reject(
+        400,
+        'The Host header and the path do not form a URL: send plain ones, such as localhost:4000 and /graphql.',
+      );
     }
     if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host))))
       return reject(421, 'This gateway accepts loopback requests only: address it as localhost or 127.0.0.1.');

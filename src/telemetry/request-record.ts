@@ -38,9 +38,10 @@ export class RequestRecord {
   /** Notes the result of its operation; of a stream, each result. */
   note(hasData: boolean, errors: readonly { readonly extensions: Record<string, unknown> }[]): void {
     this.hasData = hasData;
-    if (errors.length === 0) return this.trace?.executed(this.codes);
-    const codes = errors.map(({ extensions }) => extensions['code']).filter(isErrorCode);
-    if (codes.length > 0) this.codes = [...new Set([...this.codes, ...codes])];
+    if (errors.length > 0) {
+      const codes = errors.map(({ extensions }) => extensions['code']).filter(isErrorCode);
+      this.codes = [...new Set([...this.codes, ...codes])];
+    }
     this.trace?.executed(this.codes);
   }
 }
