@@ -85,7 +85,6 @@ export function createGateway(
       metrics.operation('interpreted');
     },
     limits,
-    maxBodyBytes,
     introspection,
     readiness,
     log,

@@ -13,9 +13,7 @@ const anonymous: Identity = { chats: undefined };
 /** Without rules, every caller is accepted. */
 export function createAuthenticate(rules: CallerRules | undefined, log: FailureLog): Authenticate {
   if (rules === undefined) return () => anonymous;
-  const check = createCredentialCheck(rules, ({ name }, { requestId, traceId }) =>
-    log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched'),
-  );
+  const check = createCredentialCheck(rules, log);
   return async (authorization, ids) => {
     const outcome = await check(authorization, ids);
     if (outcome === 'unauthenticated') {

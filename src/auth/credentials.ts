@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { RequestIds } from '../errors/failure-log.ts';
+import type { FailureLog, RequestIds } from '../errors/failure-log.ts';
 import { type ChatAccess, chatsOf } from './chat-access.ts';
 
 /** The credentials that are accepted: `Authorization: Bearer`, followed by one of the keys or by a JWT. */
@@ -28,23 +28,8 @@ type AuthFailure = 'unauthenticated' | 'unavailable';
 
 type CheckCredential = (authorization: string | undefined, ids: RequestIds) => Promise<Identity | AuthFailure>;
 
-/** Called with the request that could not be authenticated. */
-type OnUnavailable = (error: Error, ids: RequestIds) => void;
-
 /** Only asymmetric ones: a JWKS contains public keys, and a public key must never serve as a shared secret. */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
+const algorithms = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
 /** How far the issuer's clock and ours may differ. In seconds. */
 const clockToleranceSeconds = 30;
 /**
@@ -58,11 +43,11 @@ const reportAgainAfterMs = 30_000;
 
 /**
  * Checks credentials. Keys are compared as digests and in constant time; a JWT's signature, issuer, audience and times are
- * checked. `onUnavailable` is called when the issuer's keys cannot be fetched, once per outage.
+ * checked. Logs when the issuer's keys cannot be fetched, once per outage.
  */
-export function createCredentialCheck({ apiKeys, jwt }: CallerRules, onUnavailable: OnUnavailable): CheckCredential {
+export function createCredentialCheck({ apiKeys, jwt }: CallerRules, log: FailureLog): CheckCredential {
   const keyDigests = apiKeys.map(digest);
-  const checkJwt = jwt === undefined ? undefined : createJwtCheck(jwt, onUnavailable);
+  const checkJwt = jwt === undefined ? undefined : createJwtCheck(jwt, log);
   return async (authorization, ids) => {
     const credential = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
     if (credential === undefined || credential.length > longestCredential) return 'unauthenticated';
@@ -74,7 +59,7 @@ export function createCredentialCheck({ apiKeys, jwt }: CallerRules, onUnavailab
   };
 }
 
-function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: OnUnavailable) {
+function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, log: FailureLog) {
   // Fetched when needed: first, when they are too old, and for an unknown key, though for that at most twice a minute.
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: 5_000,
@@ -83,7 +68,7 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
   });
   const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
   let failedAt = Number.NEGATIVE_INFINITY;
-  return async (token: string, id: string, ids: RequestIds): Promise<Identity | AuthFailure> => {
+  return async (token: string, id: string, { requestId, traceId }: RequestIds): Promise<Identity | AuthFailure> => {
     const known = trusted.get(id);
     if (known !== undefined) return known;
     let payload: JWTPayload;
@@ -97,7 +82,10 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
       }));
     } catch (error) {
       if (isRejection(error)) return 'unauthenticated';
-      if (performance.now() - failedAt > reportAgainAfterMs) onUnavailable(error as Error, ids);
+      if (performance.now() - failedAt > reportAgainAfterMs) {
+        const { name } = error as Error;
+        log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched');
+      }
       failedAt = performance.now();
       return 'unavailable';
     }

@@ -3,58 +3,37 @@ import { UpstreamError, type UpstreamFault } from '../datasources/upstream-error
 import { type ErrorCode, errorCodes, isErrorCode } from './codes.ts';
 import { type FailureLog, framesOf, type RequestIds } from './failure-log.ts';
 
-interface PublicFault {
-  readonly code: ErrorCode;
-  /** `subject` is what was to be read, such as "the message". */
-  readonly message: (subject: string) => string;
-  /** `warn` where an operator should act; the rest is part of normal operation. */
-  readonly level: 'warn' | 'debug';
-}
-
-const publicFaults: Record<UpstreamFault, PublicFault> = {
-  'no-token': {
-    code: 'UNAUTHENTICATED',
-    message: () => 'A Linq token is required: send one in the X-LINQ-INTEGRATION-TOKEN header.',
-    level: 'debug',
-  },
-  unauthorized: {
-    code: 'UNAUTHENTICATED',
-    message: () => 'Linq rejected the token: send another in the X-LINQ-INTEGRATION-TOKEN header.',
-    level: 'debug',
-  },
-  forbidden: {
-    code: 'FORBIDDEN',
-    message: (subject) => `Linq does not let this token read ${subject}. Check the ids, or send another token.`,
-    level: 'debug',
-  },
-  'rate-limited': {
-    code: 'UPSTREAM_RATE_LIMITED',
-    message: () => "Linq's rate limit for this token is reached. Retry after retryAfterMs if it is given, else later.",
-    level: 'debug',
-  },
-  timeout: {
-    code: 'UPSTREAM_TIMEOUT',
-    message: (subject) => `Linq did not return ${subject} in time. Retry.`,
-    level: 'warn',
-  },
-  unavailable: {
-    code: 'UPSTREAM_UNAVAILABLE',
-    message: () => 'Linq is not available at the moment. Retry later.',
-    level: 'warn',
-  },
-  'bad-response': {
-    code: 'UPSTREAM_BAD_RESPONSE',
-    message: (subject) =>
-      `Linq returned a response that is not ${subject.replace(/^the /, 'the requested ')}. Report it with the requestId.`,
-    level: 'warn',
-  },
-  overloaded: {
-    code: 'OVERLOADED',
-    message: () => 'The queue of reads is full. Retry shortly.',
-    level: 'warn',
-  },
-  cancelled: { code: 'OVERLOADED', message: () => 'The gateway canceled this read. Retry.', level: 'debug' },
+/** The code of each fault, and the message for what was to be read, such as "the message". */
+const publicFaults: Record<UpstreamFault, readonly [ErrorCode, (subject: string) => string]> = {
+  'no-token': ['UNAUTHENTICATED', () => 'A Linq token is required: send one in the X-LINQ-INTEGRATION-TOKEN header.'],
+  unauthorized: [
+    'UNAUTHENTICATED',
+    () => 'Linq rejected the token: send another in the X-LINQ-INTEGRATION-TOKEN header.',
+  ],
+  forbidden: [
+    'FORBIDDEN',
+    (subject) => `Linq does not let this token read ${subject}. Check the ids, or send another token.`,
+  ],
+  'rate-limited': [
+    'UPSTREAM_RATE_LIMITED',
+    () => "Linq's rate limit for this token is reached. Retry after retryAfterMs if it is given, else later.",
+  ],
+  timeout: ['UPSTREAM_TIMEOUT', (subject) => `Linq did not return ${subject} in time. Retry.`],
+  unavailable: ['UPSTREAM_UNAVAILABLE', () => 'Linq is not available at the moment. Retry later.'],
+  'bad-response': [
+    'UPSTREAM_BAD_RESPONSE',
+    (subject) => `Linq returned a response that is not ${requested(subject)}. Report it with the requestId.`,
+  ],
+  overloaded: ['OVERLOADED', () => 'The queue of reads is full. Retry shortly.'],
+  cancelled: ['OVERLOADED', () => 'The gateway canceled this read. Retry.'],
 };
+
+/** Faults that an operator should look at; the others are part of normal operation. */
+const warned: ReadonlySet<UpstreamFault> = new Set(['timeout', 'unavailable', 'bad-response', 'overloaded']);
+
+function requested(subject: string): string {
+  return subject.replace(/^the /, 'the requested ');
+}
 
 /** An error as a client sees it, in the order in which it is printed. */
 export interface PublicError {
@@ -114,9 +93,10 @@ export function publicError(
   const cause = rootCause(error);
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs, subject = 'the data' } = cause;
-    const { code, message, level } = publicFaults[fault];
+    const [code, messageFor] = publicFaults[fault];
+    const level = warned.has(fault) ? 'warn' : 'debug';
     log[level]({ requestId, traceId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
-    return describe(code, message(subject), {
+    return describe(code, messageFor(subject), {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(status !== undefined && { upstream: { status } }),
     });

@@ -1,6 +1,6 @@
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
-import { BodyFault, dropUnreadBody, hasJsonBody, readBody } from '../http/body.ts';
+import { dropUnreadBody, hasJsonBody, readBody } from '../http/body.ts';
 import { setResponseHeaders } from '../http/headers.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { Handle } from '../http/router.ts';
@@ -31,6 +31,12 @@ const shuttingDown: Rejection = {
   message: 'The gateway is shutting down. Retry.',
 };
 
+const notJson: Rejection = {
+  status: 415,
+  code: 'BAD_REQUEST',
+  message: 'The body must be JSON: send it with the header "content-type: application/json".',
+};
+
 /** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. */
 export function createEndpoint(options: EndpointOptions): Handle {
   const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes } = options;
@@ -38,18 +44,16 @@ export function createEndpoint(options: EndpointOptions): Handle {
   const execute: Handle = async (req, res, record) => {
     const identity = await authenticate(req.headers.authorization, record);
     if ('code' in identity) return identity;
-    const body = hasJsonBody(req) ? readBody(req, maxBodyBytes) : undefined;
-    try {
-      if (body !== undefined && (await answerFast(req, res, { record, identity }, await body))) return undefined;
-    } catch (error) {
-      if (!(error instanceof BodyFault)) throw error; // Yoga refuses that one
-    }
+    if (req.method === 'POST' && !hasJsonBody(req)) return notJson;
+    const body = req.method === 'POST' ? await readBody(req, maxBodyBytes) : undefined;
+    if (typeof body === 'object') return body;
+    if (body !== undefined && (await answerFast(req, res, { record, identity }, body))) return undefined;
     setResponseHeaders(res, record.requestId);
     dropUnreadBody(req, res);
     const end = () => endRequest(record, res.statusCode, res.writableFinished);
     if (res.closed) end();
     else res.once('close', end);
-    yoga(req, res, { record, identity, ...(body && { body }) });
+    yoga(req, res, { record, identity, ...(body !== undefined && { body }) });
     return undefined;
   };
 

@@ -76,16 +76,15 @@ function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): V
   return function OperationLimitsRule(context: ValidationContext): ASTVisitor {
     return {
       Document(document) {
-        for (const { depth, introspections, introspectionDepth, aliases, directives } of costsOf(document)) {
-          if (depth > maxDepth) context.reportError(tooCostly(depth, 'levels of fields', maxDepth, 'MAX_DEPTH'));
-          if (aliases > maxAliases) context.reportError(tooCostly(aliases, 'aliases', maxAliases, 'MAX_ALIASES'));
-          if (directives > maxDirectives) {
-            context.reportError(tooCostly(directives, 'directives', maxDirectives, 'MAX_DIRECTIVES'));
-          }
-          if (introspections > maxIntrospections)
-            context.reportError(tooCostly(introspections, 'introspections', maxIntrospections));
-          if (introspectionDepth > maxIntrospectionDepth)
-            context.reportError(tooCostly(introspectionDepth, 'levels of introspection', maxIntrospectionDepth));
+        for (const cost of costsOf(document)) {
+          const refuse = (found: number, what: string, limit: number, variable?: string) => {
+            if (found > limit) context.reportError(tooCostly(found, what, limit, variable));
+          };
+          refuse(cost.depth, 'levels of fields', maxDepth, 'MAX_DEPTH');
+          refuse(cost.aliases, 'aliases', maxAliases, 'MAX_ALIASES');
+          refuse(cost.directives, 'directives', maxDirectives, 'MAX_DIRECTIVES');
+          refuse(cost.introspections, 'introspections', maxIntrospections);
+          refuse(cost.introspectionDepth, 'levels of introspection', maxIntrospectionDepth);
         }
       },
     };

@@ -1,40 +1,20 @@
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { parseExactly } from '../datasources/linq/lossless-json.ts';
 import { badRequest } from '../errors/client-errors.ts';
-import { BodyFault, hasJsonBody, readBody } from '../http/body.ts';
 import type { ServerContext } from './server-context.ts';
 import { type TrustedDocuments, trusted } from './trusted-documents.ts';
 
 /** From the parameters down to the ids in a list of keys. Deeper values fit no type. */
 const depth = 5;
 
-/**
- * Reads GraphQL parameters from a JSON body or a query string. The other forms that Yoga supports are refused: any web page
- * can send them without a preflight. Throws a `BAD_REQUEST` for invalid ones.
- */
-export function useJsonRequests(maxBodyBytes: number, readParams: ReadParams): Plugin<object, ServerContext> {
+/** Replaces Yoga's parsers, some of which read forms that any web page can send without a preflight. */
+export function useJsonRequests(readParams: ReadParams): Plugin<object, ServerContext> {
   return {
-    onRequestParse({ request, url, serverContext, setRequestParser }) {
+    onRequestParse({ request, url, serverContext: { body = '' }, setRequestParser }) {
       if (request.method === 'GET') setRequestParser(() => readParams(url.searchParams));
-      if (request.method !== 'POST') return;
-      const { req, body } = serverContext;
-      if (!hasJsonBody(req)) {
-        throw badRequest('The body must be JSON: send it with the header "content-type: application/json".', 415);
-      }
-      setRequestParser(async () => readParams(await textOf(body ?? readBody(req, maxBodyBytes))));
+      if (request.method === 'POST') setRequestParser(() => readParams(body));
     },
   };
-}
-
-async function textOf(body: Promise<string>): Promise<string> {
-  try {
-    return await body;
-  } catch (error) {
-    if (!(error instanceof BodyFault)) throw error;
-    if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete. Send it again.');
-    if (error.fault === 'not UTF-8') throw badRequest('The body is not UTF-8: encode it as UTF-8.');
-    throw badRequest('The body is larger than MAX_BODY_BYTES: ask for less at once.', 413);
-  }
 }
 
 /** Parameters from a body or a query string, with a `query`; throws a `BAD_REQUEST`. Their types are for the caller to check. */

@@ -8,6 +8,6 @@ export interface ServerContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly identity: Pick<Caller, 'chats'>;
-  /** The body, where it is already being read. */
-  readonly body?: Promise<string>;
+  /** The body of a POST. */
+  readonly body?: string;
 }

@@ -20,7 +20,6 @@ interface YogaOptions {
   readonly operations: CompiledOperations;
   readonly onExecute: (record: RequestRecord) => void;
   readonly limits: OperationLimits;
-  readonly maxBodyBytes: number;
   readonly introspection: boolean;
   readonly readiness: Readiness;
   readonly log: FailureLog;
@@ -42,7 +41,7 @@ export function createYogaServer(options: YogaOptions) {
     maskedErrors: false, // usePublicErrors masks, after every other plugin
     // In the order in which a request meets them.
     plugins: [
-      useJsonRequests(options.maxBodyBytes, readParams),
+      useJsonRequests(readParams),
       useOperationLimits(options.limits),
       !options.introspection && useNoIntrospection(),
       useCompiledOperations(operations, onExecute),

@@ -43,13 +43,12 @@ export function createRouter(options: RouterOptions): RequestListener {
   const { graphql, graphiql, metrics, readiness, cors, guard, log, endRequest } = options;
   const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD';
   const opensPage = ({ method, headers }: IncomingMessage) => method === 'GET' && wantsHtml(headers.accept);
-  const pages: readonly Route[] =
-    graphiql === undefined
-      ? []
-      : [
-          { path: '/graphql', when: opensPage, handle: plain(graphiql.page) },
-          { path: '/graphql/assets/', when: isRead, handle: plain(graphiql.asset) },
-        ];
+  const pages: readonly Route[] = graphiql
+    ? [
+        { path: '/graphql', when: opensPage, handle: plain(graphiql.page) },
+        { path: '/graphql/assets/', when: isRead, handle: plain(graphiql.asset) },
+      ]
+    : [];
   const routes: readonly Route[] = [
     ...pages,
     { path: '/graphql', handle: graphql },
