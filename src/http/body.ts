@@ -18,6 +18,7 @@ export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<string | Rejection> {
   return new Promise((resolve) => {
     if (Number(request.headers['content-length']) > maxBytes) return resolve(tooLarge);
+    if (request.destroyed) return resolve(incomplete); // disconnected before this call
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on('data', (chunk: Buffer) => {

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { GraphQLError } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 import { errorCodes } from '../../src/errors/codes.ts';
+import type { FailureLog } from '../../src/errors/failure-log.ts';
+import { publicError } from '../../src/errors/public-error.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
 
@@ -290,6 +294,22 @@ describe('requests that are refused as a whole', () => {
       extensions: { code: 'BAD_REQUEST' },
     });
   });
+});
+
+it.each([
+  ['forbidden', 'the message', 'Linq does not let this token read the message. Check the ids, or send another token.'],
+  ['timeout', 'the message', 'Linq did not return the message in time. Retry.'],
+  [
+    'bad-response',
+    'the message',
+    'Linq returned a response that is not the requested message. Report it with the requestId.',
+  ],
+  ['timeout', undefined, 'Linq did not return the data in time. Retry.'],
+] as const)('a read that failed with %s names what was to be read: %s', (fault, subject, message) => {
+  const originalError = Object.assign(new UpstreamError(fault), { subject });
+  const error = new GraphQLError('', { originalError, path: ['field'] });
+  const log: FailureLog = { debug() {}, warn() {}, error() {} };
+  expect(publicError(error, { requestId: 'test-1' }, log, { suggestions: true })).toMatchObject({ message });
 });
 
 it('has the same error table in its code and in the README', () => {
