@@ -1,19 +1,15 @@
 /** The only readings of `Accept` and `Accept-Encoding`. */
 
-/**
- * The content type of the response, as Yoga would choose it; undefined for a header in an unusual form, which is left to
- * Yoga.
- */
-export function contentTypeFor(
-  accept: string | undefined,
-): 'application/json; charset=utf-8' | 'application/graphql-response+json; charset=utf-8' | undefined {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json')
-    return 'application/json; charset=utf-8';
+const json = 'application/json; charset=utf-8';
+const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
+
+/** The content type of the response, as Yoga would choose it; undefined for an unusual header, which is left to Yoga. */
+export function contentTypeFor(accept: string | undefined): typeof json | typeof graphqlResponse | undefined {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
   for (const range of accept.split(',')) {
     const type = range.trim();
-    if (type === 'application/json' || type === '*/*' || type === 'application/*')
-      return 'application/json; charset=utf-8';
-    if (type === 'application/graphql-response+json') return 'application/graphql-response+json; charset=utf-8';
+    if (type === 'application/json' || type === '*/*' || type === 'application/*') return json;
+    if (type === 'application/graphql-response+json') return graphqlResponse;
     if (!/^[a-z/+-]+$/.test(type)) return undefined;
   }
   return undefined;

@@ -78,9 +78,9 @@ export function createRouter(options: RouterOptions): RequestListener {
     const contentType = contentTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
     res.writeHead(rejection.status, { 'content-type': contentType, ...rejection.headers });
     record.codes = [rejection.code];
-    const isAnswered = !res.closed;
+    const isSent = !res.closed;
     res.end(rejectionBody(rejection, record.requestId));
-    endRequest(record, rejection.status, isAnswered);
+    endRequest(record, rejection.status, isSent);
   }
 
   function fail(req: IncomingMessage, res: ServerResponse, record: RequestRecord, error: Error): void {

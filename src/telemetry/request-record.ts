@@ -47,7 +47,7 @@ export class RequestRecord {
 }
 
 /** Counts the request, ends its span and, at `debug`, logs it. Only the first call for a request has an effect. */
-export type EndRequest = (record: RequestRecord, status: number, isAnswered: boolean) => void;
+export type EndRequest = (record: RequestRecord, status: number, isSent: boolean) => void;
 
 interface RequestMetrics {
   request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
@@ -55,13 +55,13 @@ interface RequestMetrics {
 
 export function createEndRequest(log: Logger, metrics: RequestMetrics): EndRequest {
   const isDebug = log.isLevelEnabled('debug');
-  return (record, status, isAnswered) => {
+  return (record, status, isSent) => {
     if (record.isOver) return;
     record.isOver = true;
     const durationMs = performance.now() - record.arrivedAt;
-    const outcome = isAnswered ? outcomeOf(record, status) : 'cancelled';
-    const codes = isAnswered ? record.codes : none;
-    const sent = isAnswered ? status : undefined;
+    const outcome = isSent ? outcomeOf(record, status) : 'cancelled';
+    const codes = isSent ? record.codes : none;
+    const sent = isSent ? status : undefined;
     metrics.request(outcome, durationMs, codes);
     record.trace?.end(sent);
     if (!isDebug) return;
