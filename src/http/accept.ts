@@ -3,8 +3,19 @@
 const json = 'application/json; charset=utf-8';
 const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
 
-/** The content type of the response, as Yoga would choose it; undefined for an unusual header, which is left to Yoga. */
-export function contentTypeFor(accept: string | undefined): typeof json | typeof graphqlResponse | undefined {
+type ResponseType = typeof json | typeof graphqlResponse;
+
+/** The content type that Yoga chooses: the first JSON range, whatever its weight. Undefined where JSON is not accepted. */
+export function responseTypeFor(accept: string): ResponseType | undefined {
+  for (const [range] of rangesOf(accept)) {
+    if (range === 'application/json' || range === '*/*' || range === 'application/*') return json;
+    if (range === 'application/graphql-response+json') return graphqlResponse;
+  }
+  return undefined;
+}
+
+/** The same without a full parse, for the fast path; undefined also for an unusual header, which is left to Yoga. */
+export function contentTypeFor(accept: string | undefined): ResponseType | undefined {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
   for (const range of accept.split(',')) {
     const type = range.trim();
@@ -13,13 +24,6 @@ export function contentTypeFor(accept: string | undefined): typeof json | typeof
     if (!/^[a-z/+-]+$/.test(type)) return undefined;
   }
   return undefined;
-}
-
-/** Whether the response may be JSON of either type. */
-export function acceptsJson(accept: string): boolean {
-  return rangesOf(accept).some(([range = '']) =>
-    /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/.test(range),
-  );
 }
 
 /** Whether a browser opens a page rather than a program sends a request. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Rejection } from '../errors/rejection.ts';
-import { acceptsJson, wantsHtml } from './accept.ts';
+import { responseTypeFor, wantsHtml } from './accept.ts';
 import { preflighted } from './cors.ts';
 import { isLoopback } from './loopback.ts';
 
@@ -45,7 +45,7 @@ export function createGuard(options: GuardOptions): Guard {
         'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
       );
     }
-    if (accept !== undefined && !isPage && /^\/graphql($|\?)/.test(url) && !acceptsJson(accept))
+    if (accept !== undefined && !isPage && /^\/graphql($|\?)/.test(url) && responseTypeFor(accept) === undefined)
       return reject(406, 'Responses are application/graphql-response+json or application/json: accept one.');
     if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;

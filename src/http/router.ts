@@ -4,7 +4,7 @@ import { internalError } from '../errors/public-error.ts';
 import { type Rejection, rejectionBody } from '../errors/rejection.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type EndRequest, RequestRecord } from '../telemetry/request-record.ts';
-import { contentTypeFor, wantsHtml } from './accept.ts';
+import { responseTypeFor, wantsHtml } from './accept.ts';
 import { dropUnreadBody } from './body.ts';
 import type { Cors } from './cors.ts';
 import type { Guard } from './guard.ts';
@@ -75,7 +75,7 @@ export function createRouter(options: RouterOptions): RequestListener {
     setResponseHeaders(res, record.requestId);
     dropUnreadBody(req, res);
     // Apollo Client reads the errors of a status such as 401 only from the type that GraphQL over HTTP defines for them.
-    const contentType = contentTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
+    const contentType = responseTypeFor(req.headers.accept ?? '*/*') ?? 'application/json; charset=utf-8';
     res.writeHead(rejection.status, { 'content-type': contentType, ...rejection.headers });
     record.codes = [rejection.code];
     const isSent = !res.closed;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acceptsEncoding, acceptsJson, contentTypeFor, wantsHtml } from '../../src/http/accept.ts';
+import { acceptsEncoding, contentTypeFor, responseTypeFor, wantsHtml } from '../../src/http/accept.ts';
 
 describe('Accept', () => {
   it.each([
@@ -9,23 +9,27 @@ describe('Accept', () => {
     ['application/graphql-response+json, application/json', 'application/graphql-response+json; charset=utf-8'],
     ['application/json, application/graphql-response+json', 'application/json; charset=utf-8'],
     ['text/plain, application/json', 'application/json; charset=utf-8'],
-  ])('%s gets %s', (accept, type) => {
-    expect(contentTypeFor(accept)).toBe(type);
+  ])('%s gets %s, also on the fast path', (accept, type) => {
+    expect([responseTypeFor(accept ?? '*/*'), contentTypeFor(accept)]).toEqual([type, type]);
   });
 
-  it.each(['application/json;q=1', 'Application/JSON', 'image/png', ''])('"%s" is left to Yoga', (accept) => {
-    expect(contentTypeFor(accept)).toBeUndefined();
-  });
+  it.each(['application/json;q=1', 'Application/JSON', 'image/png', ''])(
+    '"%s" is left to Yoga by the fast path',
+    (accept) => {
+      expect(contentTypeFor(accept)).toBeUndefined();
+    },
+  );
 
   it.each([
-    ['application/json;q=1', true],
-    ['Application/JSON', true],
-    ['text/html, */*;q=0.1', true],
-    ['image/png', false],
-    ['application/jsonp', false],
-    ['', false],
-  ])('"%s" accepts JSON: %s', (accept, expected) => {
-    expect(acceptsJson(accept)).toBe(expected);
+    ['application/json;q=1', 'application/json; charset=utf-8'],
+    ['Application/JSON', 'application/json; charset=utf-8'],
+    ['text/html, */*;q=0.1', 'application/json; charset=utf-8'],
+    ['application/graphql-response+json;q=0.9', 'application/graphql-response+json; charset=utf-8'],
+    ['image/png', undefined],
+    ['application/jsonp', undefined],
+    ['', undefined],
+  ])('"%s" gets %s', (accept, type) => {
+    expect(responseTypeFor(accept)).toBe(type);
   });
 
   it('asks for a page where it lists text/html', () => {
