@@ -38,8 +38,8 @@ async function written(replica: Replica, pattern: RegExp, times = 1): Promise<vo
   while ((replica.output.match(new RegExp(pattern, 'g'))?.length ?? 0) < times) await pause(10);
 }
 
-const isAway = /Redis is away/;
-const isThere = /Redis is there/;
+const isAway = /Redis disconnected/;
+const isThere = /Redis connected/;
 
 describe('a pause after a 429', () => {
   const callsOf = ({ calls }: Linq, token: string) => calls.filter((call) => call.token === token);
@@ -231,7 +231,7 @@ describe('Redis', () => {
       for (const { output } of [a, b]) expect(output).not.toMatch(isAway);
 
       await using stranger = await startReplica({ ...env, REDIS_URL: url.replace('hunter2', 'hunter3') });
-      expect(stranger.output).toMatch(/"reason":"WRONGPASS".*Redis is away/);
+      expect(stranger.output).toMatch(/"reason":"WRONGPASS".*Redis disconnected/);
       expect(stranger.output).not.toContain('hunter');
     } finally {
       rmSync(folder, { recursive: true });

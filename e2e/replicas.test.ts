@@ -96,7 +96,7 @@ it('keeps it while Redis is killed, away, back, hanging and back again', async (
   ]);
   expectServed(callers);
   for (const { output } of replicas) {
-    expect(output.match(/"level":40.*Redis is away/g)?.length).toBeGreaterThanOrEqual(2);
-    expect(output.match(/"level":30.*Redis is there/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(output.match(/"level":40.*Redis disconnected/g)?.length).toBeGreaterThanOrEqual(2);
+    expect(output.match(/"level":30.*Redis connected/g)?.length).toBeGreaterThanOrEqual(3);
   }
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { framesOf } from './errors.ts';
+import { framesOf } from './errors/failure-log.ts';
 import { createGateway } from './gateway.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './graphql/trusted-documents.ts';
 import { sandboxPage } from './sandbox/graphiql-tabs.ts';
@@ -13,23 +13,23 @@ import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
 import { onDrain, type Stop, superviseWorkers } from './workers.ts';
 
-/** EX_CONFIG of sysexits.h: starting again without a change will not help. */
+/** EX_CONFIG of sysexits.h: a restart without a change will not help. */
 const configurationFault = 78;
-/** How long requests in flight may take to finish once nobody new is let in. In milliseconds, as all of these. */
+/** How long requests in flight may take to finish once no new ones are accepted. In milliseconds, as all of these. */
 const graceMs = 10_000;
-/** How long they have to be given an answer after that. */
+/** After that, how long their failure responses may take. */
 const cutMs = 1_000;
-/** How long whatever else keeps a stopped process alive may do so, such as an exporter of traces with its last batch. */
-const lastWordsMs = 5_000;
-/** By then a worker has stopped: 3 seconds of notice to balancers and all of the above, and some for a busy machine. */
+/** Grace period for whatever still holds the event loop after close, such as a trace exporter flushing. */
+const exitGraceMs = 5_000;
+/** A worker has stopped by then: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
 const workerStopMs = 25_000;
-/** Longer than balancers commonly keep an idle connection: if we closed it first, their next request on it would fail. */
+/** Longer than load balancers commonly keep an idle connection: if we closed it first, their next request on it would fail. */
 const keepAliveMs = 75_000;
 
 const sandbox = process.argv.includes('--sandbox') ? await startSandbox() : undefined;
 const config = configOrExit({
   ...process.env,
-  // Made-up data needs no guard, a real token nothing to do with it, and its emulator is in this one process.
+  // The data is made up, so it needs no protection and no real token; the emulator runs in this one process.
   ...(sandbox && {
     LINQ_API_URL: sandbox.origin,
     LINQ_INTEGRATION_TOKEN: 'sandbox',
@@ -41,12 +41,12 @@ const documents = documentsOrExit(config.trustedDocuments);
 const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
 process.on('uncaughtException', (error: unknown) => {
   const { name, stack } = error instanceof Error ? error : new Error();
-  log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote what nobody may read
+  log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote private data
   process.exit(1);
 });
 
 if (cluster.isWorker) {
-  onDrain(serve(), lastWordsMs);
+  onDrain(serve(), exitGraceMs);
 } else if (config.workers > 1) {
   const supervised = superviseWorkers({ count: config.workers, stopMs: workerStopMs, log, onListening: announce });
   stopOnSignal(Promise.resolve(supervised));
@@ -54,10 +54,10 @@ if (cluster.isWorker) {
   stopOnSignal(serve(announce));
 }
 
-/** Listens; the answer stops again what it has begun. */
+/** Starts listening; returns a function that stops it. */
 async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop> {
   const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
-  // The gateway checks the Host header itself, in our words.
+  // The gateway checks the Host header itself, with messages of its own.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
@@ -69,11 +69,11 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop
   gateway.open();
   onListening?.(server.address() as AddressInfo);
 
-  return async (isWatched = false) => {
-    await gateway.drain(isWatched);
+  return async (isSiblingProbed = false) => {
+    await gateway.drain(isSiblingProbed);
     const closed = once(server, 'close');
     server.close();
-    // What is still unanswered by then gets OVERLOADED; what even then does not go is cut off.
+    // Requests still in flight by then fail with OVERLOADED; connections still open after that are cut.
     setTimeout(() => void gateway.close(), graceMs).unref();
     setTimeout(() => server.closeAllConnections(), graceMs + cutMs).unref();
     await closed;
@@ -82,7 +82,7 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop
   };
 }
 
-/** The first signal stops in good order, once it has started; a second one ends it at once. */
+/** The first signal stops gracefully, once startup is complete; a second one exits at once. */
 function stopOnSignal(serving: Promise<() => Promise<void>>): void {
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -93,7 +93,7 @@ function stopOnSignal(serving: Promise<() => Promise<void>>): void {
       const stop = await serving;
       await stop();
       log.info('stopped');
-      setTimeout(() => process.exit(0), lastWordsMs).unref();
+      setTimeout(() => process.exit(0), exitGraceMs).unref();
     });
   }
 }
@@ -115,7 +115,7 @@ function announce({ address, port }: { readonly address: string; readonly port: 
 `);
 }
 
-/** What an operator wants to see confirmed; no secrets. */
+/** The configuration as the log shows it; no secrets. */
 function summaryOf({ linq, callers, graphiql, introspection, workers }: Config): object {
   return {
     linq: linq.origin,

@@ -1,16 +1,17 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
-import { watchWorkers } from './http/readiness.ts';
+import { watchProbes } from './http/readiness.ts';
 import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
 
-/** Ends in good order; `isWatched` says whether balancers look at another process that is about to stop as well. */
-export type Stop = (isWatched?: boolean) => Promise<void>;
+/** Graceful stop. `isSiblingProbed`: a load balancer has probed a sibling process. */
+export type Stop = (isSiblingProbed?: boolean) => Promise<void>;
 
 /** From the primary to its workers. */
 interface Order {
   readonly drain: true;
-  readonly isWatched: boolean;
+  /** A load balancer has probed some worker. */
+  readonly isProbed: boolean;
 }
 
 function isOrder(message: unknown): message is Order {
@@ -19,21 +20,21 @@ function isOrder(message: unknown): message is Order {
 
 interface SupervisorOptions {
   readonly count: number;
-  /** What has not stopped by then is killed. In milliseconds. */
+  /** Workers that have not stopped by then are killed. In milliseconds. */
   readonly stopMs: number;
   readonly log: Logger;
   /** Called once, when the first worker listens. */
   readonly onListening: (address: { readonly address: string; readonly port: number }) => void;
 }
 
-/** A worker that ends is replaced after this, doubled each time up to the most while workers end young. In milliseconds. */
+/** Delay before a worker that exited is replaced; doubles up to the longest while workers exit young. In milliseconds. */
 const firstDelayMs = 100;
 const longestDelayMs = 10_000;
 const youngMs = 10_000;
 
 /**
- * Runs this program in `count` processes that share the port; ends this one where not even the first can start. The answer
- * stops them, all at the same time, and resolves when the last has ended.
+ * Runs this program in `count` processes that share the port; exits where not even the first can start. Returns a function
+ * that stops them all at the same time, and resolves when the last has exited.
  */
 export function superviseWorkers({ count, stopMs, log, onListening }: SupervisorOptions): () => Promise<void> {
   const restarts = new Set<NodeJS.Timeout>();
@@ -41,7 +42,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   let stopping = false;
   let delayMs = firstDelayMs;
   serveClusterMetrics();
-  const isWatched = watchWorkers();
+  const isProbed = watchProbes();
 
   cluster.once('listening', (_worker, address) => {
     listened = true;
@@ -50,15 +51,15 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   const fork = () => {
     const startedAt = performance.now();
     const worker = cluster.fork();
-    log.info({ pid: worker.process.pid }, 'a worker starts');
+    log.info({ pid: worker.process.pid }, 'worker started');
     worker.once('exit', (code, signal) => {
-      if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'a worker stopped');
+      if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'worker stopped');
       if (!listened) {
         for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
-        process.exit(code || 1); // the worker has said why
+        process.exit(code || 1); // the worker has reported why
       }
       if (performance.now() - startedAt > youngMs) delayMs = firstDelayMs;
-      log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'a worker ended');
+      log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'worker exited');
       const restart = setTimeout(() => {
         restarts.delete(restart);
         fork();
@@ -75,7 +76,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
     const all = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
     const living = all.filter((worker) => !worker.isDead());
     const exits = living.map((worker) => once(worker, 'exit'));
-    const order: Order = { drain: true, isWatched: isWatched() };
+    const order: Order = { drain: true, isProbed: isProbed() };
     for (const worker of living) if (worker.isConnected()) worker.send(order);
     const fuse = setTimeout(() => {
       for (const worker of living) worker.process.kill('SIGKILL');
@@ -86,21 +87,21 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
 }
 
 /**
- * In a worker, to be called before anything is awaited, since the primary may already have handed it connections: stops and
- * ends when the primary says so; when that is gone, Node ends it at once. A terminal's signal is for the primary alone.
- * Whatever else keeps the process alive may do so for `lastWordsMs`.
+ * In a worker: stops and exits when the primary orders it; when the primary is gone, Node exits it at once. A terminal's
+ * signal is for the primary only. Call it before anything is awaited: the primary may already have passed connections.
+ * `exitGraceMs` is for whatever still holds the event loop after that.
  */
-export function onDrain(serving: Promise<Stop>, lastWordsMs: number): void {
+export function onDrain(serving: Promise<Stop>, exitGraceMs: number): void {
   let draining = false;
-  const drain = async (isWatched: boolean) => {
+  const drain = async (isSiblingProbed: boolean) => {
     if (draining) return;
     draining = true;
     const stop = await serving;
-    await stop(isWatched);
+    await stop(isSiblingProbed);
     cluster.worker?.disconnect();
-    setTimeout(() => process.exit(0), lastWordsMs).unref();
+    setTimeout(() => process.exit(0), exitGraceMs).unref();
   };
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => drain(false));
-  process.on('message', (message) => isOrder(message) && drain(message.isWatched));
+  process.on('message', (message) => isOrder(message) && drain(message.isProbed));
 }

@@ -2,59 +2,154 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 
-/** Who may import whose code, first match first. Types alone may come from anywhere but the sandbox and the doctor. */
-const rules: [file: RegExp, mayImport: RegExp][] = [
-  [
-    /^server\.ts$/,
-    /^(config|errors(\.ts$|\/)|gateway|workers|graphql\/trusted-documents|telemetry\/(log|tracing)|sandbox\/)/,
-  ],
-  [/^workers\.ts$/, /^(http\/readiness|telemetry\/)/],
-  [/^gateway\.ts$/, /^(?!server|sandbox\/|doctor|embedded)/],
-  [/^embedded\//, /^(embedded\/|config|context|errors|schema\/|datasources\/)/],
-  [/^config\.ts$/, /^(http|graphql)\//],
-  [/^context\.ts$/, /^(datasources\/|errors\/)/],
-  [/^errors\.ts$/, /^(datasources\/|errors\/)/],
-  [/^errors\//, /^(errors\/|datasources\/upstream-error)/],
-  [/^auth\//, /^(auth\/|errors\/|datasources\/model\.ts$)/],
-  [/^schema\//, /^(schema\/|datasources\/model\.ts$|errors\/client-errors)/],
-  [/^datasources\//, /^datasources\//],
-  [/^graphql\//, /^(graphql\/|http\/|errors\/|datasources\/linq\/lossless-json)/],
-  [/^graphiql\//, /^(graphiql|http)\//],
-  [/^http\//, /^http\//],
-  [/^sandbox\//, /^sandbox\//],
-  [/^doctor\//, /^(doctor\/|http\/loopback\.ts$)/], // a second reading, as the sandbox is
-  [/^telemetry\//, /^telemetry\//],
+interface Rule {
+  readonly of: RegExp;
+  readonly mayImport: RegExp;
+  /** What may be imported as types only. */
+  readonly types?: RegExp;
+}
+
+/** Who may import whom. The first rule that matches a file counts; a file without one may import nothing of ours. */
+const rules: readonly Rule[] = [
+  // Entries.
+  {
+    of: /^server\.ts$/,
+    mayImport:
+      /^(config|gateway|workers|errors\/failure-log|graphql\/trusted-documents|telemetry\/(log|tracing))\.ts$|^sandbox\//,
+  },
+  { of: /^workers\.ts$/, mayImport: /^(http\/readiness|telemetry\/cluster-metrics)\.ts$/ },
+  { of: /^gateway\.ts$/, mayImport: /^(?!server|workers|(sandbox|embedded|doctor)\/)/ },
+  { of: /^embedded\//, mayImport: /^(embedded|errors|schema|datasources)\/|^(config|context)\.ts$/ },
+  // Shares no code with the client that it tests; its tabs have the type of GraphiQL's first page.
+  { of: /^sandbox\//, mayImport: /^sandbox\//, types: /^graphiql\/graphiql-page\.ts$/ },
+  { of: /^doctor\//, mayImport: /^doctor\/|^http\/loopback\.ts$/ }, // a second opinion, as the sandbox is
+  // Values of the configuration have the types of the parts that they are for; loopback is pure.
+  {
+    of: /^config\.ts$/,
+    mayImport: /^http\/loopback\.ts$/,
+    types: /^(auth\/credentials|graphql\/operation-limits)\.ts$/,
+  },
+  // Parts.
+  { of: /^context\.ts$/, mayImport: /^datasources\/|^(errors\/client-errors|auth\/chat-access)\.ts$/ },
+  { of: /^graphiql\//, mayImport: /^(graphiql|http)\// },
+  // lossless-json is pure: ids in variables must keep their digits as those of Linq do.
+  {
+    of: /^graphql\//,
+    mayImport: /^(graphql|http|errors|telemetry)\/|^context\.ts$|^datasources\/linq\/lossless-json\.ts$/,
+  },
+  { of: /^http\//, mayImport: /^(http|errors|telemetry)\// },
+  { of: /^auth\//, mayImport: /^(auth|errors)\/|^datasources\/model\.ts$/ }, // model is pure: what an id is
+  { of: /^schema\//, mayImport: /^schema\/|^(datasources\/model|errors\/client-errors)\.ts$/, types: /^context\.ts$/ },
+  { of: /^telemetry\//, mayImport: /^telemetry\/|^errors\/codes\.ts$/, types: /^datasources\// },
+  { of: /^errors\//, mayImport: /^errors\/|^datasources\/upstream-error\.ts$/ },
+  {
+    of: /^datasources\/reads\//,
+    mayImport: /^datasources\/(reads\/|(upstream-error|upstream-metrics|token)\.ts$)/,
+  },
+  { of: /^datasources\//, mayImport: /^datasources\// },
 ];
 
-it('lets each module import only what it may', () => {
-  const violations: string[] = [];
-  const files = globSync('**/*.ts', { cwd: 'src' });
-  for (const file of files) {
-    const source = readFileSync(join('src', file), 'utf8');
-    const mayImport = rules.find(([pattern]) => pattern.test(file))?.[1] ?? /^$/;
-    for (const [line, typeOnly, from = ''] of source.matchAll(/^import (type )?(?:[^;]*? from )?'([^']+)';/gm)) {
-      const target = from.startsWith('.') ? join(dirname(file), from) : from;
-      const ours = from.startsWith('.');
-      if (file.startsWith('datasources/') && /^graphql|^@pothos|^graphql-yoga/.test(target))
-        violations.push(`${file}: ${line}`);
-      if (ours && !mayImport.test(target) && (!typeOnly || /^(server|sandbox|doctor)/.test(target)))
-        violations.push(`${file}: ${line}`);
+/** These know nothing of GraphQL: they import none of its packages. */
+const withoutGraphQL = /^(datasources|http|auth|telemetry)\/|^(config|context|workers|server)\.ts$/;
+const graphqlPackages = /^(graphql|@graphql|@pothos|@envelop)/;
+
+/** What still breaks the rules, to be removed with its cause: the test fails for an entry that no longer applies. */
+const remaining = {
+  violations: [
+    // A bucket becomes an interface of the limiter.
+    'datasources/reads/limiter.ts -> datasources/redis/shared-bucket.ts',
+    // A field that is a read names its loader.
+    'schema/per-item.ts -> datasources/loaders.ts',
+  ],
+  // The options' types move to where they are read.
+  circles: [['embedded/index.ts', 'embedded/options.ts']],
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly isOurs: boolean;
+  readonly isType: boolean;
+}
+
+const files = globSync('**/*.ts', { cwd: 'src' });
+const sources = new Map(files.map((file) => [file, readFileSync(join('src', file), 'utf8')]));
+const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
+
+/** All imports of a file: static ones, re-exports, dynamic ones, and types, also those written `import('…')`. */
+function importsOf(file: string, source: string): Import[] {
+  const statements = source.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm);
+  const dynamic = source.matchAll(/\bimport\(\s*()'([^']+)'/g);
+  return [...statements, ...dynamic].map(([, type, specifier = '']) => {
+    const isOurs = specifier.startsWith('.');
+    const to = isOurs ? join(dirname(file), specifier) : specifier;
+    return { from: file, to, isOurs, isType: Boolean(type) };
+  });
+}
+
+/** Groups of files that import one another, directly or through others (Tarjan's strongly connected components). */
+function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const indices = new Map<string, number>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): number => {
+    const index = indices.size;
+    let low = index;
+    indices.set(file, index);
+    stack.push(file);
+    for (const next of graph.get(file) ?? []) {
+      if (!indices.has(next)) low = Math.min(low, visit(next));
+      else if (stack.includes(next)) low = Math.min(low, indices.get(next) ?? low);
     }
-  }
+    if (low === index) {
+      const group = stack.splice(stack.indexOf(file));
+      if (group.length > 1 || graph.get(file)?.includes(file)) circles.push(group.toSorted());
+    }
+    return low;
+  };
+  for (const file of graph.keys()) if (!indices.has(file)) visit(file);
+  return circles.toSorted();
+}
+
+it('lets each module import only what it may, types included', () => {
+  const violations = imports
+    .filter(({ from, to, isOurs, isType }) => {
+      if (!isOurs) return withoutGraphQL.test(from) && graphqlPackages.test(to);
+      const rule = rules.find(({ of }) => of.test(from));
+      return !rule?.mayImport.test(to) && !(isType && rule?.types?.test(to));
+    })
+    .map(({ from, to }) => `${from} -> ${to}`);
   expect(files.length).toBeGreaterThan(20);
-  expect(violations).toEqual([]);
+  expect(violations.toSorted()).toEqual(remaining.violations.toSorted());
+});
+
+it('has no circles of imports, types included', () => {
+  const graph = new Map(files.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to)]));
+  expect(circlesOf(graph)).toEqual(remaining.circles);
+  expect(
+    circlesOf(
+      new Map([
+        ['a', ['b']],
+        ['b', ['c', 'd']],
+        ['c', ['a']],
+        ['d', ['d']],
+      ]),
+    ),
+  ).toEqual([['a', 'b', 'c'], ['d']]);
+});
+
+it('imports only files that exist, by names that are written out', () => {
+  const ours = imports.filter(({ isOurs }) => isOurs);
+  expect(ours.length).toBeGreaterThan(100);
+  expect(ours.filter(({ to }) => !sources.has(to)).map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+  expect(files.filter((file) => /\bimport\((?!\s*')/.test(sources.get(file) ?? ''))).toEqual([]);
 });
 
 it('reads the environment in one place of each program', () => {
-  const readers = globSync('**/*.ts', { cwd: 'src' }).filter((file) =>
-    readFileSync(join('src', file), 'utf8').includes('process.env'),
-  );
+  const readers = files.filter((file) => sources.get(file)?.includes('process.env'));
   expect(readers.toSorted()).toEqual(['doctor/doctor.ts', 'server.ts']);
 });
 
 it('loads the client of Redis only where Redis is used', () => {
-  const loaders = globSync('**/*.ts', { cwd: 'src' }).filter((file) =>
-    /^import (?!type ).*'@redis\/client'/m.test(readFileSync(join('src', file), 'utf8')),
-  );
-  expect(loaders).toEqual([]);
+  expect(files.filter((file) => /^import (?!type ).*'@redis\/client'/m.test(sources.get(file) ?? ''))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../src/config.ts';
-import { errorCodes } from '../src/errors.ts';
+import { errorCodes } from '../src/errors/codes.ts';
 import { sandboxPage } from '../src/sandbox/graphiql-tabs.ts';
 import { logFields } from '../src/telemetry/log.ts';
 import { readExposition } from './support/exposition.ts';

@@ -10,7 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
-import { errorCodes } from '../src/errors.ts';
+import { errorCodes } from '../src/errors/codes.ts';
 import { createGateway } from '../src/gateway.ts';
 import { type SandboxCall, startSandbox } from '../src/sandbox/sandbox.ts';
 import { close, listen } from './support/gateway.ts';

@@ -153,11 +153,11 @@ describe('with WORKERS', () => {
     expect(valueAt('linq_breaker_state{state="open"}')).toBe(0);
     expect(valueAt('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
 
-    const { pid } = await lines('a worker starts');
+    const { pid } = await lines('worker started');
     process.kill(Number(pid), 'SIGKILL');
-    expect(await lines('a worker ended')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
+    expect(await lines('worker exited')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
     expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
-    await lines('a worker starts', 3);
+    await lines('worker started', 3);
 
     const late = readAnew(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
     while (asked.length === 0) await setImmediate();

@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
-import { errorCodes } from '../src/errors.ts';
+import { errorCodes } from '../src/errors/codes.ts';
 import { createGateway } from '../src/gateway.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { listen } from './support/gateway.ts';

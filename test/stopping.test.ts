@@ -153,7 +153,7 @@ describe('told to stop', { timeout: 120_000 }, () => {
     server.kill('SIGTERM');
     const stopping = await lines('stopping');
     for (const nth of [1, 2]) {
-      const { time, code } = await lines('a worker stopped', nth);
+      const { time, code } = await lines('worker stopped', nth);
       expect(code).toBe(0);
       expect(Date.parse(String(time)) - Date.parse(String(stopping['time']))).toBeGreaterThan(2_900);
     }
@@ -163,9 +163,9 @@ describe('told to stop', { timeout: 120_000 }, () => {
   it('with WORKERS, it says of each when it starts and when it has stopped', async () => {
     await using gateway = await startStoppable({ WORKERS: '2' });
     const { server, lines, outcome } = gateway;
-    const started = [await lines('a worker starts', 1), await lines('a worker starts', 2)].map(({ pid }) => pid);
+    const started = [await lines('worker started', 1), await lines('worker started', 2)].map(({ pid }) => pid);
     server.kill('SIGTERM');
-    const stopped = [await lines('a worker stopped', 1), await lines('a worker stopped', 2)].map(({ pid }) => pid);
+    const stopped = [await lines('worker stopped', 1), await lines('worker stopped', 2)].map(({ pid }) => pid);
     expect(stopped.toSorted()).toEqual(started.toSorted());
     await lines('stopped');
     expect((await outcome).code).toBe(0);

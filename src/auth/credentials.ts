@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { isLinqId } from '../datasources/model.ts';
-import type { RequestIds } from '../telemetry/request-record.ts';
+import type { FailureLog, RequestIds } from '../errors/failure-log.ts';
+import { type ChatAccess, chatsOf } from './chat-access.ts';
 
-/** Who may call, and how they show it: `Authorization: Bearer`, followed by one of the keys or by a JWT. */
+/** The credentials that are accepted: `Authorization: Bearer`, followed by one of the keys or by a JWT. */
 export interface CallerRules {
   /** Several at once, so that they can be rotated. */
   readonly apiKeys: readonly string[];
@@ -18,52 +18,36 @@ interface JwtRules {
   readonly audience: string;
 }
 
-/** A caller that may ask. */
+/** An authenticated caller. */
 export interface Identity {
-  /** The only chats that it may read; undefined is all. */
-  readonly chats: ReadonlySet<string> | undefined;
+  readonly chats: ChatAccess;
 }
 
-/** Why a caller may not ask: it did not show who it is, or that cannot be found out at the moment. */
-type Denial = 'unauthenticated' | 'unavailable';
+/** The credential is missing or wrong, or it cannot be checked at the moment. */
+type AuthFailure = 'unauthenticated' | 'unavailable';
 
-export type CheckCaller = (authorization: string | undefined, ids: RequestIds) => Promise<Identity | Denial>;
+type CheckCredential = (authorization: string | undefined, ids: RequestIds) => Promise<Identity | AuthFailure>;
 
-/** Called with the request that met the trouble. */
-type OnUnavailable = (error: Error, ids: RequestIds) => void;
-
-/** Asymmetric ones alone: a JWKS holds public keys, and a public key must never do as a shared secret. */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
+/** Only asymmetric ones: a JWKS contains public keys, and a public key must never serve as a shared secret. */
+const algorithms = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
 /** How far the issuer's clock and ours may differ. In seconds. */
 const clockToleranceSeconds = 30;
 /**
- * How long the issuer's keys are kept, and how long a JWT that was found right is not looked at again: a key that was
- * withdrawn counts for the sum of both at the most, which is a minute.
+ * How long the issuer's keys are kept, and how long a valid JWT is not checked again: a withdrawn key is accepted for the sum
+ * of both at most, which is a minute.
  */
 const trustMs = 30_000;
 const longestCredential = 8_192;
-/** So long must all have been well before it is told again that the issuer's keys cannot be fetched. */
-const tellAgainAfterMs = 30_000;
+/** An outage of the issuer is reported again only after this time without a failure. */
+const reportAgainAfterMs = 30_000;
 
 /**
  * Checks credentials. Keys are compared as digests and in constant time; a JWT's signature, issuer, audience and times are
- * checked. `onUnavailable` is told when the issuer's keys cannot be fetched, once for a time of trouble.
+ * checked. Logs when the issuer's keys cannot be fetched, once per outage.
  */
-export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: OnUnavailable): CheckCaller {
+export function createCredentialCheck({ apiKeys, jwt }: CallerRules, log: FailureLog): CheckCredential {
   const keyDigests = apiKeys.map(digest);
-  const checkJwt = jwt === undefined ? undefined : createJwtCheck(jwt, onUnavailable);
+  const checkJwt = jwt === undefined ? undefined : createJwtCheck(jwt, log);
   return async (authorization, ids) => {
     const credential = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
     if (credential === undefined || credential.length > longestCredential) return 'unauthenticated';
@@ -75,17 +59,16 @@ export function createCallerCheck({ apiKeys, jwt }: CallerRules, onUnavailable: 
   };
 }
 
-function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: OnUnavailable) {
-  // Fetched when needed: at first, when they are too old, and for a key that is not among them, though for that not more
-  // often than twice a minute.
+function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, log: FailureLog) {
+  // Fetched when needed: first, when they are too old, and for an unknown key, though for that at most twice a minute.
   const keys = createRemoteJWKSet(new URL(jwksUrl), {
     timeoutDuration: 5_000,
     cooldownDuration: 30_000,
     cacheMaxAge: trustMs,
   });
   const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
-  let toldAt = Number.NEGATIVE_INFINITY;
-  return async (token: string, id: string, ids: RequestIds): Promise<Identity | Denial> => {
+  let failedAt = Number.NEGATIVE_INFINITY;
+  return async (token: string, id: string, { requestId, traceId }: RequestIds): Promise<Identity | AuthFailure> => {
     const known = trusted.get(id);
     if (known !== undefined) return known;
     let payload: JWTPayload;
@@ -98,12 +81,15 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
         requiredClaims: ['exp'],
       }));
     } catch (error) {
-      if (isDeniedBy(error)) return 'unauthenticated';
-      if (performance.now() - toldAt > tellAgainAfterMs) onUnavailable(error as Error, ids);
-      toldAt = performance.now();
+      if (isRejection(error)) return 'unauthenticated';
+      if (performance.now() - failedAt > reportAgainAfterMs) {
+        const { name } = error as Error;
+        log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched');
+      }
+      failedAt = performance.now();
       return 'unavailable';
     }
-    const chats = chatsOf(payload);
+    const chats = chatsOf(payload['linq_chats']);
     if (chats === 'malformed') return 'unauthenticated';
     const leftMs = Number(payload.exp) * 1_000 - Date.now() + clockToleranceSeconds * 1_000;
     trusted.set(id, { chats }, { ttl: Math.max(1, Math.min(trustMs, leftMs)) });
@@ -111,22 +97,14 @@ function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, onUnavailable: 
   };
 }
 
-/** Whether it is the token that is wrong, rather than the way to the issuer's keys. */
-function isDeniedBy(error: unknown): boolean {
+/** Whether the token is invalid, rather than the issuer's keys not available. */
+function isRejection(error: unknown): boolean {
   if (!(error instanceof errors.JOSEError)) return false;
   return !(
     error instanceof errors.JWKSTimeout ||
     error instanceof errors.JWKSInvalid ||
     error.code === 'ERR_JOSE_GENERIC'
   );
-}
-
-/** The claim `linq_chats`: a list of chat ids. One that is something else lets its bearer read nothing. */
-function chatsOf({ linq_chats: claim }: JWTPayload): ReadonlySet<string> | undefined | 'malformed' {
-  if (claim === undefined) return undefined;
-  if (!Array.isArray(claim)) return 'malformed';
-  const ids = claim.map((id: unknown) => (Number.isSafeInteger(id) ? String(id) : id));
-  return ids.every((id) => typeof id === 'string' && isLinqId(id)) ? new Set(ids as string[]) : 'malformed';
 }
 
 function digest(text: string): Buffer {

@@ -8,7 +8,7 @@ import { createDriftReporter } from '../datasources/linq/drift.ts';
 import type { CallerSignal } from '../datasources/reads/cancellation.ts';
 import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
-import { publicError } from '../errors.ts';
+import { publicError } from '../errors/public-error.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutGatewayFields } from '../schema/subgraph.ts';
 import { checkContextOptions, readFactoryOptions } from './options.ts';

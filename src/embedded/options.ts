@@ -1,10 +1,19 @@
 import { ConfigError, type Fault, readValue, type Setting, type Values, variables } from '../config.ts';
 import { isLinqId } from '../datasources/model.ts';
-import { framesOf } from '../errors.ts';
+import { framesOf } from '../errors/failure-log.ts';
 import type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMetrics } from './index.ts';
 
 const logFunctions = ['debug', 'warn', 'error'] as const;
-const metricsFunctions = ['read', 'attempt', 'retry', 'queueWait', 'breaker', 'sharedFlight', 'drift', 'cache'] as const;
+const metricsFunctions = [
+  'read',
+  'attempt',
+  'retry',
+  'queueWait',
+  'breaker',
+  'sharedFlight',
+  'drift',
+  'cache',
+] as const;
 
 const { linq, limits } = variables;
 const factoryRules = {

@@ -3,27 +3,27 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
 
-/** What GraphiQL's page loads. The workers bear the labels by which Monaco, its editor, asks for them. */
+/** The files that GraphiQL's page loads. Workers have the labels by which Monaco, its editor, requests them. */
 export type Piece = 'script' | 'style' | 'favicon' | 'editorWorkerService' | 'graphql' | 'json';
 
-/** The content codings in which each file is kept, the better one first. */
+/** The content encodings of each file, the better one first. */
 export const codings = ['br', 'gzip'] as const;
 type Coding = (typeof codings)[number];
 
 export interface GraphiQLFiles {
-  /** The name of each piece. It changes with what is in it, so that it may be kept for ever. */
+  /** The name of each file. It changes with the content, so that browsers may cache it forever. */
   readonly names: Readonly<Record<Piece, string>>;
-  /** The bytes of the file with one of these names; without a coding as they are, which costs time. */
+  /** The bytes of the file with one of these names; without an encoding they are decompressed first, which takes time. */
   read(name: string, coding?: Coding): Promise<Buffer>;
 }
 
-/** The same from `src/graphiql` and from `dist/graphiql`. */
+/** The same folder from `src/graphiql` and from `dist/graphiql`. */
 const prepared = new URL('../../dist/graphiql-assets/', import.meta.url);
 const manifest = 'manifest.json';
 
 /**
- * The files as `npm ci` prepared them. Where it did not, being told to run no scripts, they are made now, which takes a
- * second or two, and kept in memory, 4 MB.
+ * The files that `npm ci` prepared. Where it ran no scripts, they are made now, which takes a second or two, and kept in
+ * memory (4 MB).
  */
 export async function openGraphiQLFiles(folder = prepared): Promise<GraphiQLFiles> {
   const { names, readKept } = (await openPrepared(folder)) ?? (await makeKept());
@@ -51,7 +51,7 @@ async function makeKept(): Promise<Kept> {
   return { names, readKept: async (file) => files.get(file) as Buffer };
 }
 
-/** Writes the files anew; the manifest last, since it says that the others are there. */
+/** Rewrites the files; the manifest last, since it marks the others as complete. */
 export async function prepareGraphiQLFiles(folder = prepared): Promise<void> {
   const { names, files } = await makeFiles();
   await rm(folder, { recursive: true, force: true });
@@ -62,7 +62,7 @@ export async function prepareGraphiQLFiles(folder = prepared): Promise<void> {
 
 const suffixes: Record<Coding, string> = { br: '.br', gzip: '.gz' };
 
-/** Takes the package apart, which holds all of GraphiQL as text, 9 MB of it: imported here alone. */
+/** Splits the package, which contains all of GraphiQL as 9 MB of text; imported only here. */
 async function makeFiles(): Promise<{ names: Record<Piece, string>; files: Map<string, Buffer> }> {
   const graphiql = await import('@graphql-yoga/render-graphiql/graphiql');
   const pieces: [Piece, extension: string, content: string | Buffer][] = [
@@ -80,7 +80,7 @@ async function makeFiles(): Promise<{ names: Record<Piece, string>; files: Map<s
       const hash = createHash('sha256').update(content).digest('hex').slice(0, 16);
       const name = `${piece}-${hash}.${extension}`;
       names[piece] = name;
-      // The best quality, 11, takes twenty times as long for a tenth less.
+      // The best quality, 11, takes twenty times as long and saves another tenth.
       const params = { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
       files.set(`${name}.br`, await promisify(brotliCompress)(content, { params }));
       files.set(`${name}.gz`, await promisify(gzip)(content, { level: 9 }));

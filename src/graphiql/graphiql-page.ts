@@ -1,21 +1,21 @@
 import type { Piece } from './graphiql-files.ts';
 
-/** What GraphiQL opens with where it was never opened before. */
+/** What GraphiQL shows in a browser that never opened it before. */
 export interface FirstPage {
-  /** Pages of other titles share nothing that the browser keeps. */
+  /** Pages with different titles share no browser storage. */
   readonly title: string;
-  /** What the pane for headers holds, in every tab and at every visit. */
+  /** The content of the headers pane, in every tab and at every visit. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The queries of the tabs, which are named after their operations. */
+  /** The queries of the tabs, which GraphiQL names after their operations. */
   readonly tabs: readonly string[];
 }
 
-/** In front of Linq: nothing can be prepared but the place for the token. */
+/** In front of Linq; only the token's header can be prepared. */
 export const linqPage: FirstPage = {
   title: 'Linq GraphQL gateway',
   headers: { 'X-LINQ-INTEGRATION-TOKEN': '' },
   tabs: [
-    `# Fill in the headers, and ids of yours.
+    `# Fill in the headers, and ids of your own.
 query Message {
   chatMessage(chatId: 1, id: 224) {
     text
@@ -38,20 +38,20 @@ query Message {
   ],
 };
 
-/** Where the page finds its files: seen from itself, so that a proxy may put something before the path. */
+/** Where the page loads its files from: relative, so that a proxy may add a path prefix. */
 const folder = 'graphql/assets';
 
-/** GraphiQL shifts a tab that is pressed for the first time, from under the pointer: the click would come to nothing. */
+/** GraphiQL moves a tab when it is first pressed, away from the pointer: the click would be lost. */
 const ownStyle = '.graphiql-tab { transform: none !important; }';
 
 /**
- * What the page does first. GraphiQL would keep headers, which hold credentials, in its history and, told so, beside its
- * tabs: all that is kept is named here, and headers are not among it.
+ * Runs before GraphiQL. GraphiQL would store headers, which contain credentials, in its history and, if configured, with its
+ * tabs. Only the keys named here are stored, and headers are not among them.
  */
 const boot = `
 const kept = ['tabState', 'query', 'variables', 'visiblePlugin', 'theme', 'docExplorerFlex', 'editorFlex', 'secondaryEditorFlex'];
 const own = (key) => title + ':' + key;
-// A browser may deny its storage, or have no room left: then nothing is kept, and the page works all the same.
+// A browser may deny its storage, or it may be full: then nothing is stored, and the page still works.
 const attempt = (use) => {
   try {
     return use() ?? null;
@@ -63,9 +63,9 @@ let clearedAt = -Infinity;
 const storage = {
   getItem: (key) => attempt(() => localStorage.getItem(own(key))),
   setItem: (key, value) => {
-    // Once there is something to come back to, a reload is not to open the link again.
+    // Once a tab is stored, a reload must not open the link again.
     if (key === 'graphiql:tabState' && location.search !== '') history.replaceState(null, '', location.pathname);
-    const isLate = performance.now() - clearedAt < 1000; // GraphiQL writes half a second after each change
+    const isLate = performance.now() - clearedAt < 1000; // GraphiQL stores half a second after each change
     if (!isLate && kept.includes(key.replace('graphiql:', ''))) attempt(() => localStorage.setItem(own(key), value));
   },
   removeItem: (key) => attempt(() => localStorage.removeItem(own(key))),
@@ -76,11 +76,11 @@ const storage = {
   get length() { return attempt(() => localStorage.length) ?? 0; },
 };
 
-// Else GraphiQL opens an empty tab when it is loaded again before anything was changed.
+// Otherwise GraphiQL opens an empty tab when the page is reloaded before any change.
 if (storage.getItem('graphiql:tabState') === null) storage.setItem('graphiql:query', tabs[0]);
 const linked = new URLSearchParams(location.search).get('query') || null;
 
-// GraphiQL listens within its editors alone.
+// GraphiQL listens only within its editors.
 addEventListener('keydown', ({ key, ctrlKey, metaKey, target }) => {
   if (key !== 'Enter' || !(ctrlKey || metaKey) || target.closest('.monaco-editor')) return;
   document.querySelector('.graphiql-execute-button')?.click();
@@ -94,11 +94,11 @@ YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
   defaultEditorToolsVisibility: 'headers',
   shouldPersistHeaders: false,
   storage,
-  onEditQuery: () => {}, // else the query goes into the address, and with it into the history and into logs
+  onEditQuery: () => {}, // otherwise the query is put into the address, and with it into the browser's history and into logs
 });
 `;
 
-/** The page, and the one script that is in it. */
+/** The page, and the one script in it. */
 export function graphiqlPage(
   names: Readonly<Record<Piece, string>>,
   { title, headers, tabs }: FirstPage,

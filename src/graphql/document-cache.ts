@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache';
 
-/** A parsed document takes some 200 times the bytes of its text, so the bound is on text: about 20 MB in all. */
+/** A parsed document takes some 200 times the bytes of its text, so the limit is on text: about 20 MB in all. */
 const mostCharacters = 100_000;
 const longestDocument = 10_000;
 
 /**
- * Keeps what was parsed and found valid, bounded in memory: a caller who sends ever new or huge documents costs the time
- * to parse them, and nothing that stays. What does not parse is not kept at all.
+ * Keeps parsed and valid documents, bounded in memory: a caller that keeps sending new or huge documents costs the time to
+ * parse them, but no memory. Documents that do not parse are not kept.
  */
 export function createDocumentCache<T extends object>() {
   const documents = new LRUCache<string, T>({

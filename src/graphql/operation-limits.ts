@@ -2,7 +2,6 @@ import {
   type ASTVisitor,
   type DocumentNode,
   type FragmentDefinitionNode,
-  GraphQLError,
   Kind,
   Lexer,
   type OperationDefinitionNode,
@@ -15,7 +14,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { tooCostly } from '../errors/client-errors.ts';
 
-/** What one operation may ask for at most, all of it counted as it is executed: through fragments, as often as they are spread. */
+/** Limits on one operation, counted as it is executed: fragments count as often as they are spread. */
 export interface OperationLimits {
   /** Lexical tokens of the document. */
   readonly maxTokens: number;
@@ -25,11 +24,11 @@ export interface OperationLimits {
   readonly maxDirectives: number;
 }
 
-/** Introspection has bounds of its own, which the query of GraphiQL (once, 15 levels) passes. */
+/** Introspection has limits of its own, which the query of GraphiQL (once, 15 levels) passes. */
 const maxIntrospections = 10;
 const maxIntrospectionDepth = 20;
 
-/** Refuses documents beyond the limits before they are executed; one that is known was looked at when it came first. */
+/** Refuses documents beyond the limits before they are executed; a cached one was checked when it was first sent. */
 export function useOperationLimits(limits: OperationLimits): Plugin {
   const rule = limitsRule(limits);
   return {
@@ -49,7 +48,7 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
   };
 }
 
-/** All of the document's tokens, or those before the first that is none. */
+/** The document's tokens, or those before the first invalid one. */
 function countTokens(source: string | Source, limit: number): number {
   const lexer = new Lexer(typeof source === 'string' ? new Source(source) : source);
   let count = 0;
@@ -77,27 +76,22 @@ function limitsRule({ maxDepth, maxAliases, maxDirectives }: OperationLimits): V
   return function OperationLimitsRule(context: ValidationContext): ASTVisitor {
     return {
       Document(document) {
-        for (const { depth, introspections, introspectionDepth, aliases, directives } of costsOf(document)) {
-          if (depth > maxDepth) context.reportError(tooCostly(depth, 'levels of fields', maxDepth, 'MAX_DEPTH'));
-          if (aliases > maxAliases) context.reportError(tooCostly(aliases, 'aliases', maxAliases, 'MAX_ALIASES'));
-          if (directives > maxDirectives) {
-            context.reportError(tooCostly(directives, 'directives', maxDirectives, 'MAX_DIRECTIVES'));
-          }
-          if (introspections > maxIntrospections) {
-            const message = `The operation introspects ${introspections} times; the limit is ${maxIntrospections}. Ask for less at once.`;
-            context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
-          }
-          if (introspectionDepth > maxIntrospectionDepth) {
-            const message = `The operation introspects ${introspectionDepth} levels; the limit is ${maxIntrospectionDepth}. Ask for less at once.`;
-            context.reportError(new GraphQLError(message, { extensions: { code: 'OPERATION_TOO_COSTLY' } }));
-          }
+        for (const cost of costsOf(document)) {
+          const refuse = (found: number, what: string, limit: number, variable?: string) => {
+            if (found > limit) context.reportError(tooCostly(found, what, limit, variable));
+          };
+          refuse(cost.depth, 'levels of fields', maxDepth, 'MAX_DEPTH');
+          refuse(cost.aliases, 'aliases', maxAliases, 'MAX_ALIASES');
+          refuse(cost.directives, 'directives', maxDirectives, 'MAX_DIRECTIVES');
+          refuse(cost.introspections, 'introspections', maxIntrospections);
+          refuse(cost.introspectionDepth, 'levels of introspection', maxIntrospectionDepth);
         }
       },
     };
   };
 }
 
-/** What each operation costs. A fragment is looked at once, however often it is spread; one that spreads itself costs nothing more. */
+/** The cost of each operation. A fragment is visited once, however often it is spread; one that spreads itself adds nothing more. */
 export function costsOf(document: DocumentNode): Cost[] {
   const fragments = new Map<string, FragmentDefinitionNode>();
   const operations: OperationDefinitionNode[] = [];
@@ -144,7 +138,7 @@ export function costsOf(document: DocumentNode): Cost[] {
   function costOfFragment(name: string): Cost {
     const before = known.get(name);
     if (before !== undefined) return before;
-    known.set(name, nothing); // for when it spreads itself, which another rule reports
+    known.set(name, nothing); // in case it spreads itself, which another rule reports
     const fragment = fragments.get(name);
     const cost =
       fragment === undefined ? nothing : plus(costOf(fragment.selectionSet), fragment.directives?.length ?? 0);

@@ -1,63 +1,33 @@
-import type { IncomingMessage } from 'node:http';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { parseLossless } from '../datasources/linq/lossless-json.ts';
 import { badRequest } from '../errors/client-errors.ts';
-import { BodyFault, readBody } from '../http/body.ts';
-import type { ServerContext } from '../http/request-id.ts';
+import type { ServerContext } from './server-context.ts';
 import { type TrustedDocuments, trusted } from './trusted-documents.ts';
 
-/** From the parameters down to the ids of a list of keys. What lies deeper fits no type. */
+/** From the parameters down to the ids in a list of keys. Deeper values fit no type. */
 const depth = 5;
 
-/** Whether the body claims to be JSON, the only kind that we read. */
-export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
-  const contentType = headers['content-type'];
-  if (method !== 'POST' || contentType === undefined) return false;
-  return (
-    contentType === 'application/json' || contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json'
-  );
-}
-
-/**
- * Reads GraphQL parameters from a JSON body or a query string. The other forms that Yoga knows are refused: any web page
- * can send them without a preflight. What is wrong is a `BAD_REQUEST`.
- */
-export function useJsonRequests(maxBodyBytes: number, readParams: ReadParams): Plugin<object, ServerContext> {
+/** Replaces Yoga's parsers, some of which read forms that any web page can send without a preflight. */
+export function useJsonRequests(readParams: ReadParams): Plugin<object, ServerContext> {
   return {
-    onRequestParse({ request, url, serverContext, setRequestParser }) {
+    onRequestParse({ request, url, serverContext: { body = '' }, setRequestParser }) {
       if (request.method === 'GET') setRequestParser(() => readParams(url.searchParams));
-      if (request.method !== 'POST') return;
-      const { req, body } = serverContext;
-      if (!hasJsonBody(req)) {
-        throw badRequest('The body must be JSON: send it with the header "content-type: application/json".', 415);
-      }
-      setRequestParser(async () => readParams(await textOf(body ?? readBody(req, maxBodyBytes))));
+      if (request.method === 'POST') setRequestParser(() => readParams(body));
     },
   };
 }
 
-async function textOf(body: Promise<string>): Promise<string> {
-  try {
-    return await body;
-  } catch (error) {
-    if (!(error instanceof BodyFault)) throw error;
-    if (error.fault === 'incomplete') throw badRequest('The body ended before it was complete. Send it again.');
-    if (error.fault === 'not UTF-8') throw badRequest('The body is not UTF-8: encode it so.');
-    throw badRequest('The body is larger than MAX_BODY_BYTES: ask for less at once.', 413);
-  }
-}
-
-/**
- * Parameters from a body or a query string; throws a `BAD_REQUEST` for what is none. Which of them there are, and whether
- * they fit, is for the caller to check.
- */
+/** Parameters from a body or a query string, with a `query`; throws a `BAD_REQUEST`. Their types are for the caller to check. */
 export type ReadParams = (from: string | URLSearchParams) => GraphQLParams;
 
-/** With trusted documents, only these are let through. */
+/** With trusted documents, only these are accepted. */
 export function createParamsReader(documents: TrustedDocuments | undefined): ReadParams {
   return (from) => {
     const params = typeof from === 'string' ? fromBody(from) : fromQuery(from);
-    return documents === undefined ? params : trusted(params, documents);
+    if (documents !== undefined) return trusted(params, documents);
+    if ((params.query ?? undefined) === undefined && !Array.isArray(params))
+      throw badRequest('The request has no query: send the document as "query", such as {"query":"{ __typename }"}.');
+    return params;
   };
 }
 
@@ -89,7 +59,7 @@ function parseJson(text: string, what: string, example: string): unknown {
   }
 }
 
-/** A number that has lost digits on its way here. As words it fits no id: better no message than another one. */
+/** Replaces a number that lost digits by text that is no id: better no message than another one. */
 function refuseRounded(source: string): string {
   return `${source}, a JSON number beyond 2^53-1 or not whole: send it as a string`;
 }

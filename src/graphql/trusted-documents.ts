@@ -24,7 +24,7 @@ export function readTrustedDocuments(file: string): TrustedDocuments {
   return new Map(entries as [string, string][]);
 }
 
-/** Throws in our words: the parser's quote what it read, which may be a secret when the file is the wrong one. */
+/** Throws a message of its own: the parser's quotes what it read, which may be a secret when the file is the wrong one. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -34,8 +34,8 @@ function parse(text: string): unknown {
 }
 
 /**
- * Puts the text of the document in the place of its id, wherever clients put that: `documentId` (GraphQL over HTTP),
- * `id` or `doc_id` (Relay), `extensions.persistedQuery.sha256Hash` (Apollo). Refuses everything else.
+ * Replaces the document's id by its text, wherever clients send the id: `documentId` (GraphQL over HTTP), `id` or `doc_id`
+ * (Relay), `extensions.persistedQuery.sha256Hash` (Apollo). Refuses everything else.
  */
 export function trusted(params: GraphQLParams, documents: TrustedDocuments): GraphQLParams {
   const { documentId, id, doc_id: docId, query: _query, extensions, ...rest } = params as Record<string, unknown>;

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setAnswerHeaders } from './headers.ts';
+import { setResponseHeaders } from './headers.ts';
 
 /**
- * Headers that mean something here, or that GraphQL clients add of their own accord, and that a page of another origin
- * cannot send without a preflight.
+ * Headers that the gateway reads, or that GraphQL clients add by themselves, and that a page of another origin cannot send
+ * without a preflight.
  */
 export const preflighted = [
   'authorization',
@@ -14,16 +14,14 @@ export const preflighted = [
   'graphql-preflight',
 ];
 
-/** What a page of an origin that is let in may send. */
+/** What pages of the allowed origins may send. */
 const requestHeaders = ['content-type', ...preflighted, 'cache-control', 'traceparent'].join(', ');
 
-type AnswerCors = (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean;
+/** Returns whether the request was a preflight, whose response is then sent. */
+export type Cors = (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean;
 
-/**
- * Lets pages of these origins, and of no others, read our answers; credentials that a browser adds by itself never count.
- * Returns whether the request was a preflight, which is then answered.
- */
-export function createCors(origins: readonly string[]): AnswerCors {
+/** Lets pages of these origins, and of no others, read responses; credentials that a browser adds by itself never count. */
+export function createCors(origins: readonly string[]): Cors {
   const allowed = new Set(origins);
   return (req, res, requestId) => {
     if (allowed.size === 0) return false;
@@ -36,7 +34,7 @@ export function createCors(origins: readonly string[]): AnswerCors {
     res.setHeader('access-control-allow-methods', 'GET, POST');
     res.setHeader('access-control-allow-headers', requestHeaders);
     res.setHeader('access-control-max-age', '600');
-    setAnswerHeaders(res, requestId);
+    setResponseHeaders(res, requestId);
     res.writeHead(204).end();
     return true;
   };

@@ -1,28 +1,28 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Rejection } from '../errors/rejection.ts';
+import { responseTypeFor, wantsHtml } from './accept.ts';
 import { preflighted } from './cors.ts';
 import { isLoopback } from './loopback.ts';
 
-interface RequestCheckOptions {
-  /** Whether only a `Host` that names this machine is answered. */
+interface GuardOptions {
+  /** Whether the `Host` header must name this machine. */
   readonly loopbackOnly: boolean;
   readonly graphiql: boolean;
-  /** Origins whose pages may ask as if they were ours. */
+  /** Origins whose pages are treated as same-origin. */
   readonly corsOrigins: readonly string[];
 }
 
-interface Refusal {
-  readonly status: number;
-  readonly message: string;
-}
+/** Returns why a request is refused before anything else is done with it. */
+export type Guard = (request: IncomingMessage) => Rejection | undefined;
 
 /**
- * What is looked at before anything else, on the Node request itself: that host and path make a URL (Yoga would answer
- * with a stack trace), that the host is ours (a web page that rebinds its own name to 127.0.0.1 would otherwise reach a
- * gateway that trusts whoever sits here), and that the answer may be JSON (Yoga would stream it).
+ * Checks that host and path form a URL (Yoga would respond with a stack trace), that the host is ours (a web page that
+ * rebinds its own name to 127.0.0.1 would otherwise reach a gateway that trusts local callers), that no other origin's page
+ * caused a GET, and that the response may be JSON (Yoga would stream it).
  */
-export function createRequestCheck(options: RequestCheckOptions): (request: IncomingMessage) => Refusal | undefined {
+export function createGuard(options: GuardOptions): Guard {
   const allowed = new Set(options.corsOrigins);
-  let knownHost = ''; // the last one that was answered for `/graphql`: nearly always the same
+  let knownHost = ''; // the last one that passed for `/graphql`: nearly always the same
   return ({ headers, url = '', method }) => {
     const { host, accept } = headers;
     if (method === 'POST' && accept === undefined && url === '/graphql' && host === knownHost) return undefined;
@@ -31,37 +31,34 @@ export function createRequestCheck(options: RequestCheckOptions): (request: Inco
       !isAuthority(host ?? 'localhost') ||
       !URL.canParse(`http://${host ?? 'localhost'}${url}`)
     ) {
-      return {
-        status: 400,
-        message: 'The Host header and the path make no URL: send plain ones, such as localhost:4000 and /graphql.',
-      };
+      return reject(
+        400,
+        'The Host header and the path do not form a URL: send plain ones, such as localhost:4000 and /graphql.',
+      );
     }
-    if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host)))) {
-      return { status: 421, message: 'This gateway answers on loopback only: address it as localhost or 127.0.0.1.' };
+    if (options.loopbackOnly && !(host !== undefined && isLoopback(nameOf(host))))
+      return reject(421, 'This gateway accepts loopback requests only: address it as localhost or 127.0.0.1.');
+    const isPage = options.graphiql && method === 'GET' && wantsHtml(accept);
+    if (method === 'GET' && !isPage && isForeign(headers, allowed)) {
+      return reject(
+        403,
+        'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
+      );
     }
-    const page = options.graphiql && asksForPage(method, accept);
-    if (method === 'GET' && !page && isForeign(headers, allowed)) {
-      return {
-        status: 403,
-        message: 'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
-      };
-    }
-    if (accept !== undefined && !page && /^\/graphql($|\?)/.test(url) && !acceptsJson(accept)) {
-      return { status: 406, message: 'Answers are application/graphql-response+json or application/json: accept one.' };
-    }
+    if (accept !== undefined && !isPage && /^\/graphql($|\?)/.test(url) && responseTypeFor(accept) === undefined)
+      return reject(406, 'Responses are application/graphql-response+json or application/json: accept one.');
     if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;
   };
 }
 
-/** Whether it is a browser that opens the endpoint, rather than a program that asks. */
-export function asksForPage(method: string | undefined, accept: string | null | undefined): boolean {
-  return method === 'GET' && accept?.includes('text/html') === true;
+function reject(status: number, message: string): Rejection {
+  return { status, code: 'BAD_REQUEST', message };
 }
 
 /**
- * Whether a browser says that another origin's page made it send this. With a header that needs a preflight, which we
- * answer for nobody but CORS_ORIGINS, the page was asked for it first.
+ * Whether a browser says that another origin's page caused the request. A header that requires a preflight proves consent:
+ * only CORS_ORIGINS pass one.
  */
 function isForeign(headers: IncomingHttpHeaders, allowed: ReadonlySet<string>): boolean {
   const { host, origin } = headers;
@@ -72,25 +69,11 @@ function isForeign(headers: IncomingHttpHeaders, allowed: ReadonlySet<string>): 
   return origin !== undefined && (URL.parse(origin)?.host ?? '') !== host;
 }
 
-/** A body that nobody reads, such as one that was refused for its size, may not keep its connection busy for long. */
-export function dropUnreadBody(request: IncomingMessage, response: ServerResponse): void {
-  response.once('finish', () => {
-    if (!request.complete) setTimeout(() => request.complete || request.destroy(), 1_000).unref();
-  });
-}
-
-/** Whether it is a name or an address, with or without a port, and nothing that would be read as more of a URL. */
+/** Whether it is a name or an address, with or without a port, and nothing that would be parsed as more of a URL. */
 function isAuthority(host: string): boolean {
   return /^([\w.~-]+|\[[\da-f:.]+\])(:\d*)?$/i.test(host);
 }
 
 function nameOf(host: string): string {
   return host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1');
-}
-
-function acceptsJson(accept: string): boolean {
-  return accept
-    .split(',')
-    .map((range) => range.split(';', 1)[0]?.trim().toLowerCase())
-    .some((range) => range !== undefined && /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/.test(range));
 }

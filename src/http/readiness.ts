@@ -1,53 +1,55 @@
 import cluster from 'node:cluster';
 import type { ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import type { Plugin } from 'graphql-yoga';
-import type { ServerContext } from './request-id.ts';
 
-/** How long the door stays open for balancers to see that it will close. In milliseconds. */
+/** How long connections are still accepted, so that load balancers see /readyz fail first. In milliseconds. */
 const noticeMs = 3_000;
 
-/** What a worker tells the primary when it is asked for the first time. */
-const watched = 'watched';
+/** What a worker sends to the primary when it is probed for the first time. */
+const probed = 'probed';
 
-/** In the primary: the answer says whether any worker was ever asked. Balancers ask one of them and mean all. */
-export function watchWorkers(): () => boolean {
-  let isWatched = false;
+/** In the primary: returns whether any worker was ever probed. A load balancer probes one of them on behalf of all. */
+export function watchProbes(): () => boolean {
+  let isProbed = false;
   cluster.on('message', (_worker, message) => {
-    if (message === watched) isWatched = true;
+    if (message === probed) isProbed = true;
   });
-  return () => isWatched;
+  return () => isProbed;
 }
 
-/** What `/readyz` tells balancers: whether to send requests here. What Linq does has no say in it. */
+/** Whether load balancers should send requests to this process. It does not depend on Linq's health. */
 export class Readiness {
-  #state: 'starting' | 'ready' | 'draining' = 'starting';
-  #isWatched = false;
+  #state: 'starting' | 'ready' | 'draining' | 'closed' = 'starting';
+  #isProbed = false;
 
-  /** As an HTTP status. */
-  ask(): 200 | 503 {
-    if (!this.#isWatched && cluster.isWorker) process.send?.(watched);
-    this.#isWatched = true;
+  /** Whether the grace period is over: no GraphQL request is executed any more. */
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** The HTTP status of `/readyz`. */
+  probe(): 200 | 503 {
+    if (!this.#isProbed && cluster.isWorker) process.send?.(probed);
+    this.#isProbed = true;
     return this.#state === 'ready' ? 200 : 503;
   }
 
-  /** Has the answer close its connection, once the gateway drains: Node would keep it for as long as its client does. */
-  letGo(res: ServerResponse): void {
-    if (this.#state === 'draining') res.shouldKeepAlive = false;
+  /** Once draining, makes the response close its connection: Node would keep it open as long as its client does. */
+  closeWhenDraining(res: ServerResponse): void {
+    if (this.#state === 'draining' || this.isClosed) res.shouldKeepAlive = false;
   }
 
   open(): void {
     this.#state = 'ready';
   }
 
-  /** From now on 503; resolves when balancers have had time to see that: at once where none ever asked, here or elsewhere. */
-  async drain(isWatchedElsewhere: boolean): Promise<void> {
+  /** From now on 503; resolves when load balancers had time to see it: at once where none ever probed this or a sibling process. */
+  async drain(isSiblingProbed: boolean): Promise<void> {
     this.#state = 'draining';
-    if (this.#isWatched || isWatchedElsewhere) await setTimeout(noticeMs);
+    if (this.#isProbed || isSiblingProbed) await setTimeout(noticeMs);
   }
-}
 
-/** For requests that arrived before the gateway began to drain. */
-export function useReadiness(readiness: Readiness): Plugin<object, ServerContext> {
-  return { onResponse: ({ serverContext: { res } }) => readiness.letGo(res) };
+  close(): void {
+    this.#state = 'closed';
+  }
 }

@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 
-/** Between a worker that is asked for metrics and the primary, which can ask all of them. */
+/** Between a worker that serves /metrics and the primary, which can collect from all workers. */
 interface Message {
   readonly type: 'metrics';
   readonly id: string;
@@ -18,22 +18,22 @@ export function serveClusterMetrics(): void {
   const aggregator = new AggregatorRegistry();
   cluster.on('message', async (worker, message: unknown) => {
     if (!isMessage(message)) return;
-    const text = await aggregator.clusterMetrics().catch(() => undefined); // a worker went away meanwhile
+    const text = await aggregator.clusterMetrics().catch(() => undefined); // a worker exited meanwhile
     if (worker.isConnected()) worker.send({ ...message, text });
   });
 }
 
-/** In a worker: prints the sum of all workers' metrics; rejects when one of them does not answer. */
+/** In a worker: prints the sum of all workers' metrics; rejects when one of them does not respond. */
 export function clusterMetricsOf(registry: Registry): () => Promise<string> {
   AggregatorRegistry.setRegistries([registry]);
-  new AggregatorRegistry(); // makes this worker answer
+  new AggregatorRegistry(); // makes this worker respond
   return () =>
     new Promise((resolve, reject) => {
       const id = randomUUID();
       const listen = (message: unknown) => {
         if (!isMessage(message) || message.id !== id) return;
         process.off('message', listen);
-        if (message.text === undefined) reject(new Error('a worker did not answer'));
+        if (message.text === undefined) reject(new Error('a worker did not respond'));
         else resolve(message.text);
       };
       process.on('message', listen);

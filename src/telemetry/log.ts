@@ -2,8 +2,9 @@ import cluster from 'node:cluster';
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 /**
- * The only fields that a log line may have. None can hold what a caller sent or what Linq wrote: no header, no variable, no
- * message, no token, no name of an operation, no URL but our own and the origin of Linq. docs/operations.md lists them.
+ * The only fields that a log line may have. None can contain what a caller sent or what Linq returned: no header, no
+ * variable, no message, no token, no name of an operation, no URL but our own and the origin of Linq. docs/operations.md
+ * lists them.
  */
 export const logFields: ReadonlySet<string> = new Set([
   'requestId', // the caller's only where it is 1 to 128 of A-Za-z0-9._-
@@ -12,7 +13,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'codes', // of the table of errors
   'executor', // compiled or interpreted
   'durationMs',
-  'status', // HTTP: of Linq where a read of it failed, else of our answer
+  'status', // HTTP: of Linq where a read failed, else of our response
   'fault', // of UpstreamFault
   'reason', // an error code of Node, undici or Redis
   'route', // a template
@@ -22,12 +23,12 @@ export const logFields: ReadonlySet<string> = new Set([
   'frames', // places in our code
   'signal',
   'pid', // of a worker
-  'code', // with which a worker ended
+  'code', // exit code of a worker
   'restartInMs',
   'replicas', // how many share Redis
   'url', // ours
   'linq', // the origin of Linq
-  'ownToken', // the rest of the configuration, as words and numbers
+  'ownToken', // the rest: the configuration, as words and numbers
   'callers',
   'trustedDocuments',
   'graphiql',
@@ -36,7 +37,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'tracing',
 ]);
 
-/** JSON, one line for each event; whatever is not allowed is left out. Workers say which one they are. */
+/** JSON, one line for each event; fields that are not allowed are dropped. Workers add their number. */
 export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Logger {
   return pino(
     {
@@ -51,7 +52,7 @@ export function createLog(level: string, destination: DestinationStream = pino.d
   );
 }
 
-/** The same lines for people, in colours where the terminal has them. Loaded only where there is one. */
+/** The same lines for people, in color where the terminal supports it. Loaded only where there is one. */
 export async function readableLines(destination: DestinationStream | number = 1): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty');
   return pretty({ destination, sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l' });

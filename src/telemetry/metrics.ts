@@ -7,7 +7,7 @@ import type {
   RetryReason,
   UpstreamMetrics,
 } from '../datasources/upstream-metrics.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../errors/codes.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { RequestOutcome } from './request-record.ts';
 import { WordHistogram } from './word-histogram.ts';

@@ -1,35 +1,27 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
-import type { ErrorCode } from '../errors.ts';
-import type { Metrics } from './metrics.ts';
+import { type ErrorCode, isErrorCode } from '../errors/codes.ts';
 import type { RequestTrace } from './tracing.ts';
 
 /**
- * How a request for GraphQL ended: without an error; with the errors of some fields; without having been executed; through a
- * fault of ours; or with nobody there any more to answer.
+ * How a GraphQL request ended: without an error; with errors of some fields; without being executed; because of a bug; or
+ * because its client disconnected.
  */
 export type RequestOutcome = 'ok' | 'partial' | 'refused' | 'failed' | 'cancelled';
 
-/** What a line of the log says of the request that caused it. */
-export interface RequestIds {
-  readonly requestId: string;
-  /** From the caller's `traceparent`, or the gateway's own where it traces. */
-  readonly traceId?: string | undefined;
-}
-
 const none: readonly ErrorCode[] = [];
 
-/** One request for GraphQL as log, metrics and traces see it. What is not known of it when it arrives is noted on its way. */
-export class RequestRecord implements RequestIds {
+/** One request as log, metrics and traces see it; filled in while it is handled. */
+export class RequestRecord {
   readonly requestId: string;
   readonly arrivedAt = performance.now();
   /** How its operation was executed, if it was. */
   executor: 'compiled' | 'interpreted' | undefined;
   hasData = false;
-  /** Of the errors in its answer, each once. */
+  /** Of the errors in its response, each once. */
   codes = none;
   isOver = false;
-  /** Its spans, where an SDK wants them. */
+  /** Its spans, where an SDK is registered. */
   trace: RequestTrace | undefined;
   readonly #headers: IncomingMessage['headers'];
 
@@ -38,30 +30,38 @@ export class RequestRecord implements RequestIds {
     this.#headers = headers;
   }
 
+  /** From the caller's `traceparent`, or the gateway's own where it traces. */
   get traceId(): string | undefined {
     return this.trace?.traceId ?? traceIdOf(this.#headers['traceparent']);
   }
 
-  /** What the answer will hold. */
+  /** Notes the result of its operation; of a stream, each result. */
   note(hasData: boolean, errors: readonly { readonly extensions: Record<string, unknown> }[]): void {
     this.hasData = hasData;
-    if (errors.length > 0) this.codes = [...new Set(errors.map(({ extensions }) => extensions['code'] as ErrorCode))];
+    if (errors.length > 0) {
+      const codes = errors.map(({ extensions }) => extensions['code']).filter(isErrorCode);
+      this.codes = [...new Set([...this.codes, ...codes])];
+    }
     this.trace?.executed(this.codes);
   }
 }
 
-/** Counts the request, ends its span and, at `debug`, logs it: once, whoever says first that it is over. */
-export type EndRequest = (record: RequestRecord, status: number, isAnswered: boolean) => void;
+/** Counts the request, ends its span and, at `debug`, logs it. Only the first call for a request has an effect. */
+export type EndRequest = (record: RequestRecord, status: number, isSent: boolean) => void;
 
-export function createEndRequest(log: Logger, metrics: Metrics): EndRequest {
+interface RequestMetrics {
+  request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
+}
+
+export function createEndRequest(log: Logger, metrics: RequestMetrics): EndRequest {
   const isDebug = log.isLevelEnabled('debug');
-  return (record, status, isAnswered) => {
+  return (record, status, isSent) => {
     if (record.isOver) return;
     record.isOver = true;
     const durationMs = performance.now() - record.arrivedAt;
-    const outcome = isAnswered ? outcomeOf(record, status) : 'cancelled';
-    const codes = isAnswered ? record.codes : none;
-    const sent = isAnswered ? status : undefined;
+    const outcome = isSent ? outcomeOf(record, status) : 'cancelled';
+    const codes = isSent ? record.codes : none;
+    const sent = isSent ? status : undefined;
     metrics.request(outcome, durationMs, codes);
     record.trace?.end(sent);
     if (!isDebug) return;
@@ -77,7 +77,7 @@ function outcomeOf({ codes, hasData }: RequestRecord, status: number): RequestOu
   return codes.length === 0 ? 'ok' : 'partial';
 }
 
-/** Of W3C Trace Context, version 00; undefined for what is none. */
+/** The trace id of W3C Trace Context, version 00; undefined for a malformed header. */
 function traceIdOf(traceparent: string | string[] | undefined): string | undefined {
   const [, traceId] = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(traceparent)) ?? [];
   return traceId;

@@ -11,32 +11,30 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { Plugin } from 'graphql-yoga';
 import type { TraceCall } from '../datasources/upstream-metrics.ts';
-import type { ErrorCode } from '../errors.ts';
-import type { ServerContext } from '../http/request-id.ts';
+import type { ErrorCode } from '../errors/codes.ts';
 
 /**
- * Spans for an OpenTelemetry SDK that the operator registered: of a request, of its operation, and of each call to Linq, in
- * the words of the semantic conventions for HTTP and GraphQL. They hold no document, variable, id, header or name that a
- * caller chose; in the place of URLs stands the template of the route.
+ * Spans for an OpenTelemetry SDK that the operator registered: of a request, of its operation, and of each call to Linq,
+ * named by the semantic conventions for HTTP and GraphQL. They contain no document, variable, id, header or name that a
+ * caller chose; in place of URLs they have the template of the route.
  */
 export interface Tracing {
-  /** Begins the span of a request, in the caller's trace where its headers name one. */
+  /** Starts the span of a request, in the caller's trace where its headers name one. */
   begin(req: IncomingMessage): RequestTrace;
-  /** Where several operations share a call, it belongs to the first of them. Linq is told nothing of traces. */
+  /** A call that several operations share belongs to the first of them. No trace context is sent to Linq. */
   readonly traceCall: TraceCall;
 }
 
-/** Those that the conventions know. */
+/** Those that the conventions define. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 
-/** Whether an SDK is registered: without one, spans have no valid id. The one that this begins is never ended, hence lost. */
+/** Whether an SDK is registered: without one, spans have no valid id. The span started here never ends, so it is not exported. */
 export function isTraced(): boolean {
   return isSpanContextValid(tracer().startSpan('probe', {}, ROOT_CONTEXT).spanContext());
 }
 
-/** Undefined where no SDK is registered by now: then nothing is spent on spans. `linq` is the origin of Linq. */
+/** Undefined where no SDK is registered yet: then spans cost nothing. `linq` is the origin of Linq. */
 export function createTracing(linq: string): Tracing | undefined {
   if (!isTraced()) return undefined;
   const { hostname, port, protocol } = new URL(linq);
@@ -84,12 +82,12 @@ export class RequestTrace {
     return this.#span.spanContext().traceId;
   }
 
-  /** Whatever `answer` does, now or later, is part of the request. */
-  run(answer: () => void): void {
-    context.with(this.#context, answer);
+  /** Everything that `handle` does, now or later, is part of the request. */
+  run<T>(handle: () => T): T {
+    return context.with(this.#context, handle);
   }
 
-  /** Whatever `execute` does is part of the operation: a query, as there is nothing else in the schema. */
+  /** Everything that `execute` does is part of the operation: a query, the only type in the schema. */
   operation<T>(execute: () => T): T {
     const attributes = { 'graphql.operation.type': 'query' };
     this.#operation ??= tracer().startSpan('query', { kind: SpanKind.SERVER, attributes }, this.#context);
@@ -103,23 +101,13 @@ export class RequestTrace {
     this.#operation = undefined;
   }
 
-  /** `status` is that of the answer; undefined where nobody was left to answer. */
+  /** `status` is that of the response; undefined where the client disconnected before it. */
   end(status: number | undefined): void {
     this.executed([]);
     if (status !== undefined) this.#span.setAttribute('http.response.status_code', status);
     if (status === undefined || status >= 500) fail(this.#span, `${status ?? 'cancelled'}`);
     this.#span.end();
   }
-}
-
-/** For operations that Yoga executes. */
-export function useOperationSpans(): Plugin<ServerContext> {
-  return {
-    onExecute({ args: { contextValue }, executeFn, setExecuteFn }) {
-      const { trace: request } = contextValue.record;
-      if (request !== undefined) setExecuteFn((args) => request.operation(() => executeFn(args)));
-    },
-  };
 }
 
 function fail(span: Span, type: string): void {

@@ -150,7 +150,7 @@ describe('API keys', () => {
           expect(JSON.parse(answer.body)).toEqual({
             errors: [
               {
-                message: expect.stringContaining('A credential of this gateway is needed'),
+                message: expect.stringContaining('A credential for this gateway is required'),
                 extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: 'abc' },
               },
             ],

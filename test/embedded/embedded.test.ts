@@ -12,7 +12,7 @@ import {
   schema,
   subschema,
 } from '../../src/embedded/index.ts';
-import { internalError } from '../../src/errors.ts';
+import { internalError } from '../../src/errors/public-error.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { startTestGateway } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -312,10 +312,10 @@ describe('a context factory', () => {
     }
   });
 
-  it('reports reads to its meter, and failures and drift to its log, without data from Linq', async () => {
+  it('reports reads to its metrics, and failures and drift to its log, without data from Linq', async () => {
     const told: unknown[][] = [];
     const tell = (...what: unknown[]) => void told.push(what);
-    const meter = {
+    const metrics = {
       read: tell,
       attempt() {},
       retry() {},
@@ -325,7 +325,7 @@ describe('a context factory', () => {
       drift() {},
       cache() {},
     };
-    await using inProcess = await startInProcess({ log: { debug() {}, warn: tell, error: tell }, meter });
+    await using inProcess = await startInProcess({ log: { debug() {}, warn: tell, error: tell }, metrics });
     await inProcess.query('{ chatMessage(chatId: 600, id: 1) { id } }', { requestId: 'r-3' });
     await inProcess.query('{ chatMessage(chatId: 602, id: 1) { id } }', { requestId: 'r-4' });
     expect(told.slice(0, 2)).toEqual([
@@ -334,20 +334,20 @@ describe('a context factory', () => {
     ]);
     expect(told).toContainEqual([
       { requestId: 'r-4', path: 'data.text', kind: 'type' },
-      'Linq left its documented contract',
+      'Linq response does not match its documentation',
     ]);
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
   });
 
-  it('keeps reading when its meter and its log throw, and logs the error of the meter', async () => {
+  it('keeps reading when its metrics and its log throw, and logs the error of the metrics', async () => {
     const lines: object[] = [];
     const fail = () => {
       throw new RangeError('+15551234567');
     };
     const [read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache] = Array(8).fill(fail);
-    const meter = { read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache };
+    const metrics = { read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache };
     const log = { debug: fail, warn: fail, error: (fields: object) => lines.push(fields) };
-    await using inProcess = await startInProcess({ meter, log });
+    await using inProcess = await startInProcess({ metrics, log });
     const chats = [602, 500, 429].map((chat) => `c${chat}: chatMessage(chatId: ${chat}, id: 1) { id }`);
     const answer = await inProcess.query(`{ ${chats} again: chatMessage(chatId: 1, id: 224) { text } }`);
     expect(answer).toMatchObject({
@@ -403,7 +403,7 @@ describe('a context factory', () => {
     ],
     [{ log: null }, 'log must be an object with the functions debug, warn, error, got null'],
     [
-      { timeoutMs: '10', meter: {} },
+      { timeoutMs: '10', metrics: {} },
       'timeoutMs must be a whole number from 1 to 2147483647, got "10"\nmeter must be an object with the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache, got something else',
     ],
     [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got 1.5'],
@@ -418,7 +418,7 @@ describe('a context factory', () => {
     ],
     [
       { timeout: 5 },
-      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, meter',
+      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, metrics',
     ],
   ])('rejects the options %o', (options, message) => {
     expect(() => createContextFactory(options as ContextFactoryOptions)).toThrow(new TypeError(message));

@@ -14,7 +14,7 @@ async function messageFor(gateway: TestGateway, request: Parameters<TestGateway[
   return JSON.parse((await gateway.send(request)).body).errors[0].message;
 }
 
-describe('what is wrong with a request is told with what to do next:', () => {
+describe('a refusal worded by the gateway says what to do next:', () => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startTestGateway();
@@ -24,24 +24,9 @@ describe('what is wrong with a request is told with what to do next:', () => {
   it.each<[what: string, request: Parameters<TestGateway['send']>[0], next: RegExp]>([
     ['no JSON', post('{'), /send an object, such as/],
     ['no object', post('1'), /must be a JSON object, such as/],
-    ['a batch', post('[{"query":"{ __typename }"}]'), /Send one operation/],
     ['a large body', post(' '.repeat(200_000)), /ask for less/],
     ['another body', { method: 'POST', body: '{}' }, /send it with the header/],
-    ['no query', post('{}'), /Send the document as "query"/],
-    ['a query that is none', post('{"query":1}'), /Expected "query" param to be a string/],
-    ['variables that are none', asking('{ __typename }', { variables: [] }), /Expected "variables" param to be/],
-    ['an unknown parameter', asking('{ __typename }', { x: 1 }), /Send "query", "operationName"/],
-    ['an unknown operation', asking('query A { __typename }', { operationName: 'B' }), /as "operationName"/],
-    ['no operation', asking('fragment F on Query { __typename }'), /needs an operation/],
-    ['no GraphQL', asking('{'), /Syntax Error: .* Mend the document there/],
-    [
-      'a missing variable',
-      asking('query ($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }'),
-      /Send it in "variables"/,
-    ],
-    ['a mutation', asking('mutation { x }'), /Send a query/],
-    ['a mutation by GET', { path: '/graphql?query=mutation%7Bx%7D' }, /Send a query/],
-    ['another method', { method: 'PUT' }, /only supports GET and POST requests\. Send a POST/],
+    ['no query', post('{}'), /send the document as "query"/],
     ['a wrong timeout', post('{"query":"{ __typename }"}', { 'x-request-timeout-ms': 'x' }), /must be a whole number/],
     ['an unknown host', { headers: { host: 'evil.example' } }, /address it as localhost/],
     ['no host', { headers: { host: 'a b' } }, /send plain ones, such as/],
@@ -57,19 +42,52 @@ describe('what is wrong with a request is told with what to do next:', () => {
   });
 });
 
-it('a hidden schema is told with where to ask for it', async () => {
+describe('a refusal worded by Yoga or graphql-js names what is wrong:', () => {
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    gateway = await startTestGateway();
+  });
+  afterAll(() => gateway[Symbol.asyncDispose]());
+
+  it.each<[what: string, request: Parameters<TestGateway['send']>[0], wrong: RegExp]>([
+    ['a batch', post('[{"query":"{ __typename }"}]'), /Batching is not supported/],
+    ['a query of the wrong type', post('{"query":1}'), /Expected "query" param to be a string/],
+    ['variables of the wrong type', asking('{ __typename }', { variables: [] }), /Expected "variables" param to be/],
+    ['an unknown parameter', asking('{ __typename }', { x: 1 }), /Unexpected parameter "x"/],
+    ['an unknown operation', asking('query A { __typename }', { operationName: 'B' }), /what operation to execute/],
+    [
+      'no operation',
+      asking('fragment F on Query { __typename }'),
+      /Fragment "F" is never used|what operation to execute/,
+    ],
+    ['a syntax error', asking('{'), /^Syntax Error: Expected Name, found <EOF>\.$/],
+    [
+      'a missing variable',
+      asking('query ($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }'),
+      /Variable "\$id" .*required type "ID!"/,
+    ],
+    ['a mutation', asking('mutation { x }'), /mutation/],
+    ['a mutation by GET', { path: '/graphql?query=mutation%7Bx%7D' }, /mutation/],
+    ['another method', { method: 'PUT' }, /only supports GET and POST requests/],
+  ])('%s', async (_what, request, wrong) => {
+    expect(await messageFor(gateway, request)).toMatch(wrong);
+    expect(gateway.calls).toEqual([]);
+  });
+});
+
+it('a refused introspection says whom to ask for the schema', async () => {
   await using gateway = await startTestGateway({ INTROSPECTION: 'false' });
   for (const query of ['{ __schema { description } }', '{ _sdl }']) {
-    expect(await messageFor(gateway, asking(query))).toMatch(/Ask who runs this gateway/);
+    expect(await messageFor(gateway, asking(query))).toMatch(/Ask the operator of this gateway/);
   }
 });
 
-it('a missing credential is told with where to put it', async () => {
+it('a missing credential is refused with how to send one', async () => {
   await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
   expect(await messageFor(gateway, asking('{ __typename }'))).toMatch(/send it in the header "authorization: Bearer/);
 });
 
-it('a credential that cannot be checked is told with when to come back', async () => {
+it('a credential that cannot be checked is refused with when to retry', async () => {
   const issuer = createServer((_request, response) => response.writeHead(500).end());
   const origin = await listen(issuer);
   await using gateway = await startTestGateway({
@@ -80,17 +98,17 @@ it('a credential that cannot be checked is told with when to come back', async (
   const token = `${btoa('{"alg":"RS256"}')}.${btoa('{"exp":1}')}.c2ln`.replaceAll('=', '');
   const { headers, ...request } = asking('{ __typename }');
   const answer = await messageFor(gateway, { ...request, headers: { ...headers, authorization: `Bearer ${token}` } });
-  expect(answer).toMatch(/Ask again later/);
+  expect(answer).toMatch(/Retry later/);
   await close(issuer);
 });
 
-describe('a read that failed is told with what to do next:', () => {
+describe('a read that failed says what to do next:', () => {
   it.each([
     ['401', /send another in the X-LINQ-INTEGRATION-TOKEN header/],
-    ['403', /check the chatId, or send another token/],
-    ['4290', /Wait, retryAfterMs/],
-    ['500', /Ask again later/],
-    ['504', /Ask again/],
+    ['403', /Check the ids, or send another token/],
+    ['4290', /Retry after retryAfterMs/],
+    ['500', /Retry later/],
+    ['504', /in time\. Retry/],
     ['600', /Report it with the requestId/],
   ])('chat %s', async (chatId, next) => {
     await using gateway = await startTestGateway({ LINQ_TIMEOUT_MS: '500' });

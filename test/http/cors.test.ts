@@ -282,7 +282,7 @@ it.each([
     });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({
-      errors: [{ message: 'The body is not UTF-8: encode it so.', extensions: { code: 'BAD_REQUEST' } }],
+      errors: [{ message: 'The body is not UTF-8: encode it as UTF-8.', extensions: { code: 'BAD_REQUEST' } }],
     });
   }
   expect(gateway.calls).toEqual([]);

@@ -62,7 +62,7 @@ it.each([
   const answer = await gateway.send({ path: requestPath, headers: { host } });
   expect(answer.status).toBe(400);
   expect(JSON.parse(answer.body).errors[0]).toMatchObject({
-    message: 'The Host header and the path make no URL: send plain ones, such as localhost:4000 and /graphql.',
+    message: 'The Host header and the path do not form a URL: send plain ones, such as localhost:4000 and /graphql.',
     extensions: { code: 'BAD_REQUEST' },
   });
 });

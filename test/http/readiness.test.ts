@@ -85,7 +85,7 @@ it('refuses what comes after the grace period as a whole, with OVERLOADED', asyn
   expect(JSON.parse(answer.body)).toEqual({
     errors: [
       {
-        message: 'The gateway is shutting down. Ask again.',
+        message: 'The gateway is shutting down. Retry.',
         extensions: { code: 'OVERLOADED', retryable: true, requestId: 'abc' },
       },
     ],

@@ -3,11 +3,12 @@ import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context, CreateContext } from '../../context.ts';
 import type { CallerSignal } from '../../datasources/reads/cancellation.ts';
-import type { PublicError } from '../../errors.ts';
-import { answerHeaders } from '../../http/headers.ts';
-import type { ServerContext } from '../../http/request-id.ts';
+import type { PublicError } from '../../errors/public-error.ts';
+import { contentTypeFor } from '../../http/accept.ts';
+import { responseHeaders } from '../../http/headers.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
+import type { ServerContext } from '../server-context.ts';
 import type { Plans } from './plans.ts';
 import { run } from './run.ts';
 
@@ -69,7 +70,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
     const bytes = Buffer.byteLength(text);
     res.writeHead(200, {
       'x-request-id': record.requestId,
-      ...answerHeaders,
+      ...responseHeaders,
       'Content-Type': contentType,
       'content-length': bytes,
     });
@@ -108,21 +109,6 @@ function knownParams(body: string, readParams: ReadParams): KnownParams | undefi
     else return undefined;
   }
   return query === undefined ? undefined : { query, operationName, variables };
-}
-
-const json = 'application/json; charset=utf-8';
-const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
-
-/** The type of Yoga's response; undefined where that takes a closer look. */
-export function contentTypeFor(accept: string | undefined): string | undefined {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
-  for (const range of accept.split(',')) {
-    const type = range.trim();
-    if (type === 'application/json' || type === '*/*' || type === 'application/*') return json;
-    if (type === 'application/graphql-response+json') return graphqlResponse;
-    if (!/^[a-z/+-]+$/.test(type)) return undefined;
-  }
-  return undefined;
 }
 
 /** The caller of a Node request. It has disconnected if the response closes before it is finished. */

@@ -1,8 +1,5 @@
 import type { DocumentNode, GraphQLSchema } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import type { ServerContext } from '../../http/request-id.ts';
-import type { RequestRecord } from '../../telemetry/request-record.ts';
 import { costsOf } from '../operation-limits.ts';
 import { createPlan, type Plan } from './plan.ts';
 
@@ -72,17 +69,6 @@ export class Plans {
     this.#fields += fields;
     return true;
   }
-}
-
-/** Remembers every operation that Yoga executes. */
-export function usePlans(plans: Plans, onExecute: (record: RequestRecord) => void): Plugin<ServerContext> {
-  return {
-    onExecute({ args: { document, operationName, contextValue } }) {
-      const { params, record } = contextValue;
-      onExecute(record);
-      if (params.query) plans.remember(params.query, operationName ?? undefined, document);
-    },
-  };
 }
 
 /** No valid document holds the separator, so no two operations have one key. */
