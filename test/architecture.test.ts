@@ -53,18 +53,6 @@ const rules: readonly Rule[] = [
 const withoutGraphQL = /^(datasources|http|auth|telemetry)\/|^(config|context|workers|server)\.ts$/;
 const graphqlPackages = /^(graphql|@graphql|@pothos|@envelop)/;
 
-/** What still breaks the rules, to be removed with its cause: the test fails for an entry that no longer applies. */
-const remaining = {
-  violations: [
-    // A bucket becomes an interface of the limiter.
-    'datasources/reads/limiter.ts -> datasources/redis/shared-bucket.ts',
-    // A field that is a read names its loader.
-    'schema/per-item.ts -> datasources/loaders.ts',
-  ],
-  // The options' types move to where they are read.
-  circles: [['embedded/index.ts', 'embedded/options.ts']],
-};
-
 interface Import {
   readonly from: string;
   readonly to: string;
@@ -120,12 +108,12 @@ it('lets each module import only what it may, types included', () => {
     })
     .map(({ from, to }) => `${from} -> ${to}`);
   expect(files.length).toBeGreaterThan(20);
-  expect(violations.toSorted()).toEqual(remaining.violations.toSorted());
+  expect(violations).toEqual([]);
 });
 
 it('has no circles of imports, types included', () => {
   const graph = new Map(files.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to)]));
-  expect(circlesOf(graph)).toEqual(remaining.circles);
+  expect(circlesOf(graph)).toEqual([]);
   expect(
     circlesOf(
       new Map([

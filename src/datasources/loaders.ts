@@ -7,7 +7,7 @@ import type { Route } from './reads/route.ts';
 export const routes: readonly { readonly template: string }[] = [chatMessageRoute];
 
 /** Every key names its chat, so that access can be checked in one place. */
-export interface ChatKey {
+interface ChatKey {
   readonly chatId: LinqId;
 }
 

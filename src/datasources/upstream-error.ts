@@ -24,8 +24,8 @@ export class UpstreamError extends Error {
   readonly fault: UpstreamFault;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
-  /** What was read, such as `the message`; set by the read that fails. */
-  subject: string | undefined;
+  /** What was read; set by the read that fails. */
+  route: { readonly template: string; readonly subject: string } | undefined;
 
   constructor(fault: UpstreamFault, { status, retryAfterMs, cause }: ErrorDetails = {}) {
     super(fault, { cause });

@@ -5,52 +5,14 @@ import { GraphQLError, type GraphQLFieldConfig, type GraphQLSchema } from 'graph
 import { type Context, createContextFactory as createContexts } from '../context.ts';
 import { createLinqClient } from '../datasources/linq/client.ts';
 import { createDriftReporter } from '../datasources/linq/drift.ts';
-import type { CallerSignal } from '../datasources/reads/cancellation.ts';
 import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import { publicError } from '../errors/public-error.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutGatewayFields } from '../schema/subgraph.ts';
-import { checkContextOptions, readFactoryOptions } from './options.ts';
+import { type ContextFactoryOptions, type ContextOptions, checkContextOptions, readFactoryOptions } from './options.ts';
 
-export type { FailureLog, UpstreamMetrics };
-
-/** Each number and string has the default and bounds of the environment variable that it names; README.md describes them. */
-export interface ContextFactoryOptions {
-  /** Scheme, host and port of the Linq API: `LINQ_API_URL`. */
-  readonly origin?: string | undefined;
-  /** The Linq token for callers without their own: `LINQ_INTEGRATION_TOKEN`. */
-  readonly token?: string | undefined;
-  /** Total time for one read, including queueing and retries, in milliseconds: `LINQ_TIMEOUT_MS`. */
-  readonly timeoutMs?: number | undefined;
-  /** Requests to Linq in flight, and connections kept open: `LINQ_MAX_CONCURRENCY`. */
-  readonly maxConcurrency?: number | undefined;
-  /** Queue size; when it is full, reads fail with `OVERLOADED`: `LINQ_MAX_QUEUE`. */
-  readonly maxQueue?: number | undefined;
-  /** Requests to Linq per second, for each token: `LINQ_REQUESTS_PER_SECOND`. */
-  readonly requestsPerSecond?: number | undefined;
-  /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
-  readonly maxResponseBytes?: number | undefined;
-  /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
-  readonly maxMessages?: number | undefined;
-  /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
-  readonly log?: FailureLog | undefined;
-  /** Called for each read and each request to Linq. Errors that it throws are logged and do not affect the read. */
-  readonly metrics?: UpstreamMetrics | undefined;
-}
-
-export interface ContextOptions {
-  /** The caller's own Linq token. If it is undefined, null or empty, the factory's token is used. */
-  readonly token?: string | null | undefined;
-  /** An `AbortSignal` that fires when the caller disconnects; its reads are then canceled. */
-  readonly signal?: CallerSignal | undefined;
-  /** Ids of the chats that may be read; undefined allows all. Messages of other chats are null, as if they did not exist. */
-  readonly chats?: readonly string[] | undefined;
-  /** Total time for one read, in milliseconds. Cannot exceed the factory's. */
-  readonly timeoutMs?: number | undefined;
-  /** Part of every error and log line: 1 to 128 of `A-Za-z0-9._-`. Random by default. */
-  readonly requestId?: string | undefined;
-}
+export type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMetrics };
 
 export interface ContextFactory {
   /**

@@ -92,11 +92,14 @@ export function publicError(
   });
   const cause = rootCause(error);
   if (cause instanceof UpstreamError) {
-    const { fault, status, retryAfterMs, subject = 'the data' } = cause;
+    const { fault, status, retryAfterMs, route } = cause;
     const [code, messageFor] = publicFaults[fault];
     const level = warned.has(fault) ? 'warn' : 'debug';
-    log[level]({ requestId, traceId, fault, status, reason: reasonOf(cause) }, 'a read of Linq failed');
-    return describe(code, messageFor(subject), {
+    log[level](
+      { requestId, traceId, route: route?.template, fault, status, reason: reasonOf(cause) },
+      'a read of Linq failed',
+    );
+    return describe(code, messageFor(route?.subject ?? 'the data'), {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(status !== undefined && { upstream: { status } }),
     });

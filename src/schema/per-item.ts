@@ -1,8 +1,8 @@
-import type { Loaders } from '../datasources/loaders.ts';
+import type { Context } from '../context.ts';
 
 /** The entries of a list field. An entry that fails fails alone: its error takes its place. */
 export async function perItem<Item, Entry>(
-  loaders: Loaders,
+  loaders: Context['loaders'],
   items: readonly Item[],
   load: (item: Item, index: number) => Promise<Entry>,
 ): Promise<Entry[]> {

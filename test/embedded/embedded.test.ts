@@ -313,6 +313,7 @@ describe('a context factory', () => {
   });
 
   it('reports reads to its metrics, and failures and drift to its log, without data from Linq', async () => {
+    const route = '/api/partner/v2/chats/{chat_id}/chat_messages/{id}';
     const told: unknown[][] = [];
     const tell = (...what: unknown[]) => void told.push(what);
     const metrics = {
@@ -329,11 +330,11 @@ describe('a context factory', () => {
     await inProcess.query('{ chatMessage(chatId: 600, id: 1) { id } }', { requestId: 'r-3' });
     await inProcess.query('{ chatMessage(chatId: 602, id: 1) { id } }', { requestId: 'r-4' });
     expect(told.slice(0, 2)).toEqual([
-      ['bad-response', expect.any(Number)],
-      [{ requestId: 'r-3', fault: 'bad-response', status: 200, reason: undefined }, 'a read of Linq failed'],
+      [route, 'bad-response', expect.any(Number)],
+      [{ requestId: 'r-3', route, fault: 'bad-response', status: 200 }, 'a read of Linq failed'],
     ]);
     expect(told).toContainEqual([
-      { requestId: 'r-4', path: 'data.text', kind: 'type' },
+      { requestId: 'r-4', route, path: 'data.text', kind: 'type' },
       'Linq response does not match its documentation',
     ]);
     expect(JSON.stringify(told)).not.toMatch(/Hello|teleported|1555/);
@@ -404,7 +405,7 @@ describe('a context factory', () => {
     [{ log: null }, 'log must be an object with the functions debug, warn, error, got null'],
     [
       { timeoutMs: '10', metrics: {} },
-      'timeoutMs must be a whole number from 1 to 2147483647, got "10"\nmeter must be an object with the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache, got something else',
+      'timeoutMs must be a whole number from 1 to 2147483647, got "10"\nmetrics must be an object with the functions read, attempt, retry, queueWait, breaker, sharedFlight, drift, cache, got something else',
     ],
     [{ maxConcurrency: 1.5 }, 'maxConcurrency must be a whole number from 1 to 65535, got 1.5'],
     [{ maxQueue: Number.NaN }, 'maxQueue must be a whole number from 0 to 1000000, got NaN'],

@@ -306,7 +306,9 @@ it.each([
   ],
   ['timeout', undefined, 'Linq did not return the data in time. Retry.'],
 ] as const)('a read that failed with %s names what was to be read: %s', (fault, subject, message) => {
-  const originalError = Object.assign(new UpstreamError(fault), { subject });
+  const originalError = Object.assign(new UpstreamError(fault), {
+    route: subject && { template: '/{id}', subject },
+  });
   const error = new GraphQLError('', { originalError, path: ['field'] });
   const log: FailureLog = { debug() {}, warn() {}, error() {} };
   expect(publicError(error, { requestId: 'test-1' }, log, { suggestions: true })).toMatchObject({ message });

@@ -18,7 +18,7 @@ export interface Bucket {
 }
 
 /** A call may start, or it is time to order again; `isLater`: queued calls wait longer than was announced. */
-export type OnBucketChange = (isLater: boolean) => void;
+type OnBucketChange = (isLater: boolean) => void;
 
 /** Undefined for a token without a rate. */
 export type CreateBucket = (tokenDigest: TokenDigest, onChange: OnBucketChange) => Bucket | undefined;

@@ -350,11 +350,11 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #rejectWaiter(waiter: Waiter, error: Error, now: number): void {
     const { deadlines, metrics } = this.#environment;
-    const { template, subject } = this.#target.route;
+    const { route } = this.#target;
     deadlines.remove(waiter);
     if (error instanceof UpstreamError) {
-      error.subject = subject;
-      metrics.read(template, error.fault, now - waiter.startedAt);
+      error.route = route;
+      metrics.read(route.template, error.fault, now - waiter.startedAt);
     }
     waiter.reject(error);
   }

@@ -76,7 +76,7 @@ export class Reads {
       const { token, cancellation, timeoutMs } = reader;
       if (token === undefined || this.#isClosed || cancellation.isCanceled) {
         const error = new UpstreamError(token === undefined ? 'no-token' : 'cancelled');
-        error.subject = route.subject;
+        error.route = route;
         this.#environment.metrics.read(route.template, error.fault, 0);
         return reject(error);
       }

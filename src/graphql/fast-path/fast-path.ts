@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context, CreateContext } from '../../context.ts';
-import type { CallerSignal } from '../../datasources/reads/cancellation.ts';
 import type { PublicError } from '../../errors/public-error.ts';
 import { contentTypeFor } from '../../http/accept.ts';
 import { responseHeaders } from '../../http/headers.ts';
@@ -112,7 +111,7 @@ function knownParams(body: string, readParams: ReadParams): KnownParams | undefi
 }
 
 /** The caller of a Node request. It has disconnected if the response closes before it is finished. */
-class HttpCaller implements Caller, CallerSignal {
+class HttpCaller implements Caller {
   readonly requestId: string;
   readonly chats: Caller['chats'];
   readonly #req: IncomingMessage;
@@ -135,7 +134,7 @@ class HttpCaller implements Caller, CallerSignal {
     return typeof value === 'string' ? value : value?.join(', ');
   };
 
-  get signal(): CallerSignal {
+  get signal(): Caller['signal'] {
     return this;
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StaleConnectionError } from '../../../src/datasources/reads/connection.ts';
 import type { Reads } from '../../../src/datasources/reads/reads.ts';
-import { createReads, read, silentMetrics, TestConnection } from './support.ts';
+import { createReads, read, silentMetrics, TestConnection, textRoute } from './support.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => {
@@ -75,7 +75,7 @@ describe('the delay before a retry', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     const { reads, attempts } = createScripted([{ status: 503, retryAfter: '1' }]);
     const outcome = await read(reads, { timeoutMs: 1_049 });
-    expect(outcome).toMatchObject({ fault: 'unavailable', status: 503, retryAfterMs: 1_050, subject: 'the text' });
+    expect(outcome).toMatchObject({ fault: 'unavailable', status: 503, retryAfterMs: 1_050, route: textRoute });
     expect(attempts).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1_049);
     expect(vi.getTimerCount()).toBe(0);
