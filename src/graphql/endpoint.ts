@@ -1,10 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
 import { dropUnreadBody, hasJsonBody, readBody } from '../http/body.ts';
 import { setResponseHeaders } from '../http/headers.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { Handle } from '../http/router.ts';
-import type { EndRequest } from '../telemetry/request-record.ts';
+import type { EndRequest, RequestRecord } from '../telemetry/request-record.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { createFastPath } from './fast-path/fast-path.ts';
 import type { ServerContext } from './server-context.ts';
@@ -37,30 +38,50 @@ const notJson: Rejection = {
   message: 'The body must be JSON: send it with the header "content-type: application/json".',
 };
 
-/** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. */
+/** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. Without a promise until a read is sent. */
 export function createEndpoint(options: EndpointOptions): Handle {
   const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes } = options;
 
-  const execute: Handle = async (req, res, record) => {
-    const identity = await authenticate(req.headers.authorization, record);
+  function execute(req: IncomingMessage, res: ServerResponse, record: RequestRecord, identity: Identity | Rejection) {
     if ('code' in identity) return identity;
-    if (req.method === 'POST' && !hasJsonBody(req)) return notJson;
-    const body = req.method === 'POST' ? await readBody(req, maxBodyBytes) : undefined;
-    if (typeof body === 'object') return body;
-    if (body !== undefined && (await answerFast(req, res, { record, identity }, body))) return undefined;
+    const context = { record, identity };
+    if (req.method !== 'POST') return executeWithYoga(req, res, context);
+    if (!hasJsonBody(req)) return notJson;
+    return new Promise<Rejection | undefined>((resolve, reject) => {
+      readBody(req, maxBodyBytes, (body) => {
+        if (typeof body === 'object') return resolve(body);
+        const finish = (isHandled: boolean) =>
+          isHandled ? undefined : executeWithYoga(req, res, { ...context, body });
+        try {
+          const handled = answerFast(req, res, context, body);
+          if (handled === false) resolve(finish(false));
+          else handled.then(finish).then(resolve, reject);
+        } catch (error) {
+          reject(error); // this is an event handler: nothing may be thrown here
+        }
+      });
+    });
+  }
+
+  function executeWithYoga(req: IncomingMessage, res: ServerResponse, context: Omit<ServerContext, 'req' | 'res'>) {
+    const { record } = context;
     setResponseHeaders(res, record.requestId);
     dropUnreadBody(req, res);
     const end = () => endRequest(record, res.statusCode, res.writableFinished);
     if (res.closed) end();
     else res.once('close', end);
-    yoga(req, res, { record, identity, ...(body !== undefined && { body }) });
+    yoga(req, res, context);
     return undefined;
-  };
+  }
 
-  return (req, res, record, path) => {
+  return (req, res, record) => {
     if (readiness.isClosed) return shuttingDown;
     record.trace = tracing?.begin(req);
-    const start = () => execute(req, res, record, path);
+    const start = () => {
+      const identity = authenticate(req.headers.authorization, record);
+      if (!(identity instanceof Promise)) return execute(req, res, record, identity);
+      return identity.then((known) => execute(req, res, record, known));
+    };
     return record.trace === undefined ? start() : record.trace.run(start);
   };
 }

@@ -12,27 +12,31 @@ export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * The whole body as text, or why it is refused. Reads the Node request itself: a web stream costs more than the operation
- * does. Bytes are counted as they arrive, whatever `Content-Length` says.
+ * Calls back once, with the whole body as text or why it is refused. Reads the Node request itself: a web stream costs more
+ * than the operation does. Bytes are counted as they arrive, whatever `Content-Length` says.
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<string | Rejection> {
-  return new Promise((resolve) => {
-    if (Number(request.headers['content-length']) > maxBytes) return resolve(tooLarge);
-    if (request.destroyed) return resolve(incomplete); // disconnected before this call
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) chunks.push(chunk);
-      else resolve(tooLarge);
-    });
-    request.on('end', () => {
-      const [first, second] = chunks;
-      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
-      resolve(isUtf8(body) ? body.toString() : notUtf8);
-    });
-    request.on('close', () => resolve(incomplete));
+export function readBody(request: IncomingMessage, maxBytes: number, done: (body: string | Rejection) => void): void {
+  let isDone = false;
+  const finish = (body: string | Rejection) => {
+    if (!isDone) done(body);
+    isDone = true;
+  };
+  if (Number(request.headers['content-length']) > maxBytes) finish(tooLarge);
+  if (request.destroyed) finish(incomplete); // disconnected before this call
+  if (isDone) return;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= maxBytes) chunks.push(chunk);
+    else finish(tooLarge);
   });
+  request.on('end', () => {
+    const [first, second] = chunks;
+    const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
+    finish(isUtf8(body) ? body.toString() : notUtf8);
+  });
+  request.on('close', () => finish(incomplete));
 }
 
 const refuse = (status: number, message: string): Rejection => ({ status, code: 'BAD_REQUEST', message });

@@ -64,11 +64,14 @@ export function createRouter(options: RouterOptions): RequestListener {
     res.writeHead(200, { 'content-type': metrics.contentType }).end(text);
   }
 
-  async function respond(req: IncomingMessage, res: ServerResponse, record: RequestRecord): Promise<void> {
+  /** Without a promise where the route needs none. */
+  function respond(req: IncomingMessage, res: ServerResponse, record: RequestRecord): void {
     const path = req.url?.split('?', 1)[0] ?? '';
     const route = routes.find((each) => covers(each, path) && each.when?.(req) !== false);
-    const rejection = await route?.handle(req, res, record, path);
-    if (rejection !== undefined) reject(req, res, record, rejection);
+    const finish = (rejection: Rejection | undefined) => rejection && reject(req, res, record, rejection);
+    const result = route?.handle(req, res, record, path);
+    if (result instanceof Promise) result.then(finish).catch((error: Error) => fail(req, res, record, error));
+    else finish(result);
   }
 
   function reject(req: IncomingMessage, res: ServerResponse, record: RequestRecord, rejection: Rejection): void {
@@ -96,8 +99,12 @@ export function createRouter(options: RouterOptions): RequestListener {
     readiness.closeWhenDraining(res);
     if (cors(req, res, record.requestId)) return;
     const rejection = guard(req);
-    if (rejection !== undefined) reject(req, res, record, rejection);
-    else respond(req, res, record).catch((error: Error) => fail(req, res, record, error));
+    try {
+      if (rejection !== undefined) reject(req, res, record, rejection);
+      else respond(req, res, record);
+    } catch (error) {
+      fail(req, res, record, error as Error);
+    }
   };
 }
 

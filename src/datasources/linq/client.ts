@@ -1,5 +1,6 @@
 import type { CreateBucket } from '../reads/bucket.ts';
 import { createHttpConnections } from '../reads/http-connection.ts';
+import { maxPauseMs } from '../reads/read.ts';
 import { Reads, type ReadsOptions } from '../reads/reads.ts';
 import { TokenBucket } from '../reads/token-bucket.ts';
 import type { Replicas } from '../redis/replicas.ts';
@@ -36,7 +37,7 @@ export function createLinqClient(options: LinqClientOptions): LinqClient {
     createBucket: bucketFactory(options),
     onPause: (token, ms) => replicas?.announcePause(token.digest, ms),
   });
-  replicas?.onPause((tokenDigest, ms) => reads.pause(tokenDigest, ms));
+  replicas?.onPause((tokenDigest, ms) => reads.pause(tokenDigest, Math.min(maxPauseMs, ms)));
   return reads;
 }
 

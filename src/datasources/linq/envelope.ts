@@ -18,26 +18,28 @@ export function decodeEnvelope<Value>(
   let drifts: [path: string, kind: DriftKind][] = [];
   const collect: ReportDrift = (path, kind) => drifts.push([path, kind]);
   try {
-    return decode(dataOf(JSON.parse(text)), collect);
+    return decode(dataOf(text, JSON.parse), collect);
   } catch (error) {
-    if (error instanceof UpstreamError) throw error;
-    if (error !== lostDigits) throw new UpstreamError('bad-response', { status: 200 });
+    if (error !== lostDigits) throw error;
     drifts = []; // they are found again
-    return decode(dataOf(parseLarge(text)), collect);
+    return decode(dataOf(text, parseLarge), collect);
   } finally {
     for (const [path, kind] of drifts) report(path, kind);
   }
 }
 
+/** Integers as BigInt. Throws, as for a body that is not JSON, where it is nested too deeply for that. */
 function parseLarge(text: string): unknown {
-  try {
-    return reviveLarge(text, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
-  } catch {
-    throw new UpstreamError('bad-response', { status: 200 }); // nested too deeply to be revived
-  }
+  return reviveLarge(text, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
 }
 
-function dataOf(parsed: unknown): Raw {
+function dataOf(text: string, parse: (text: string) => unknown): Raw {
+  let parsed: unknown;
+  try {
+    parsed = parse(text);
+  } catch {
+    throw new UpstreamError('bad-response', { status: 200 });
+  }
   const data = isRecord(parsed) ? parsed['data'] : undefined;
   if (!isRecord(data)) throw new UpstreamError('bad-response', { status: 200 });
   return data;

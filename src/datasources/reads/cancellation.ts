@@ -36,6 +36,7 @@ export class Cancellation {
   }
 
   readonly #cancel = (): void => {
-    for (const one of this.#added) one.cancel();
+    // Last come, first canceled: a read in flight gives up its slot when no read of the same caller waits for it.
+    for (const one of this.#added.toReversed()) one.cancel();
   };
 }

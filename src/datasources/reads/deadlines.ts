@@ -37,9 +37,10 @@ export class Deadlines {
     one.timeouts = undefined;
   }
 
-  /** Cancels all of them, whatever their deadlines. */
+  /** Cancels all of them, whatever their deadlines: in reverse order, as `Cancellation` does. */
   cancelAll(): void {
-    for (const { queue } of this.#byLength.values()) for (const one of queue) one.cancel();
+    const all = [...this.#byLength.values()].flatMap(({ queue }) => [...queue]);
+    for (const one of all.toReversed()) one.cancel();
   }
 
   #setTimer(timeouts: Timeouts, timeoutMs: number, delayMs: number): void {

@@ -82,10 +82,10 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
 
   #openClient(): Client {
     const client = this.#createClient();
-    client.on('connect', () => {
+    const reset = () => {
       this.#responses = 0;
-    });
-    return client;
+    };
+    return client.on('connect', reset).on('disconnect', reset);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -136,18 +136,18 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
     call.respond(200, undefined, body);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    const call = this.#call;
-    const isStale = this.#isReused && isConnectionError(error);
+  onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    const isStale = (controller ? this.#isReused : this.#responses > 0) && isConnectionError(error);
     const isBadResponse = error === tooLarge || isProtocolError(error);
     const status = this.#status || undefined;
-    this.#free();
-    if (call === undefined) return;
-    if (isStale) {
-      call.fail(new StaleConnectionError('', { cause: error }));
-      return;
-    }
-    call.fail(new UpstreamError(isBadResponse ? 'bad-response' : 'unavailable', { status, cause: error }));
+    const fault = new UpstreamError(isBadResponse ? 'bad-response' : 'unavailable', { status, cause: error });
+    const end = () => {
+      const call = this.#call;
+      this.#free();
+      call?.fail(isStale ? new StaleConnectionError('', { cause: error }) : fault);
+    };
+    if (controller) end();
+    else queueMicrotask(end); // it did not start: undici first asserts that its queue is empty, so no call may follow yet
   }
 
   #text(): string {

@@ -61,8 +61,7 @@ export class Limiter<Connection extends Carrier> {
       this.#enqueue(call, lane, now);
       return;
     }
-    this.#options.onAdmit(0);
-    this.#admit(call, this.#take(lane), now);
+    this.#admit(call, this.#take(lane), now, 0);
   }
 
   /** For a queued call that no longer wants its turn. */
@@ -127,8 +126,9 @@ export class Limiter<Connection extends Carrier> {
   }
 
   /** A call that throws was not sent. It fails itself, not the call whose end freed the slot. */
-  #admit(call: QueuedCall<Connection>, slot: Slot<Connection>, now: number): void {
+  #admit(call: QueuedCall<Connection>, slot: Slot<Connection>, now: number, queuedMs: number): void {
     try {
+      this.#options.onAdmit(queuedMs);
       call.admit(slot.connection, now);
     } catch (error) {
       this.#release(slot);
@@ -161,8 +161,7 @@ export class Limiter<Connection extends Carrier> {
         const slot = this.#take(lane); // and its permit, before `leave` returns those that are left over
         this.leave(call, lane);
         const now = performance.now();
-        this.#options.onAdmit(now - call.queuedAt);
-        this.#admit(call, slot, now);
+        this.#admit(call, slot, now, now - call.queuedAt);
       }
       this.#schedule(lane);
     }

@@ -56,7 +56,7 @@ const maxAttempts = 3;
 /** Full jitter: a delay is drawn evenly from 0 to this, doubled with each attempt, on top of `Retry-After`. In milliseconds. */
 const firstDelayMs = 100;
 /** A 429 pauses its token for as long as it says, but no longer than this. In milliseconds. */
-const maxPauseMs = 1_000;
+export const maxPauseMs = 1_000;
 /** Failures that pass by themselves: no response, or one of these statuses. A body that was cut off has status 200. */
 const passingStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
 
@@ -135,12 +135,16 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
       this.#begin(now);
       return;
     }
-    cache.get(route, key, token).then((value) => {
+    const proceed = (value: Value | undefined) => {
       metrics.cache(route.template, value === undefined ? 'miss' : 'hit');
       if (this.isOver) return;
       if (value === undefined) this.#begin(performance.now());
       else this.#resolve(value, performance.now());
-    });
+    };
+    cache
+      .get(route, key, token)
+      .then(proceed)
+      .catch((error: Error) => this.#reject(error, performance.now()));
   }
 
   #begin(now: number): void {
@@ -267,7 +271,9 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#connection = undefined;
     this.#environment.breaker.leave(this.#breakerPeriod, verdict, now);
     this.#environment.metrics.attempt(this.#target.route.template, outcome, now - this.#sentAt);
-    this.#endTrace?.(outcome, status);
+    const endTrace = this.#endTrace;
+    this.#endTrace = undefined;
+    endTrace?.(outcome, status);
   }
 
   /** Waits at least as long as the upstream asked for; waiters that cannot wait so long are rejected at once. */

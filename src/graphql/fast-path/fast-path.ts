@@ -9,7 +9,7 @@ import type { EndRequest, RequestRecord } from '../../telemetry/request-record.t
 import type { ReadParams } from '../params.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Plans } from './plans.ts';
-import { run } from './run.ts';
+import { type RunResult, run } from './run.ts';
 
 interface FastPathOptions {
   readonly plans: Plans;
@@ -25,13 +25,13 @@ interface FastPathOptions {
   ) => readonly PublicError[] | undefined;
 }
 
-/** Returns whether the request was handled; if not, nothing was read and nothing written. */
+/** Whether the request was handled; if not, nothing was read and nothing written. */
 type FastPath = (
   req: IncomingMessage,
   res: ServerResponse,
   context: Pick<ServerContext, 'record' | 'identity'>,
   body: string,
-) => Promise<boolean>;
+) => false | Promise<boolean>;
 
 /**
  * The shortcut for the commonest request of all: a JSON POST of an operation that was seen before, with a JSON response.
@@ -41,7 +41,7 @@ type FastPath = (
  */
 export function createFastPath(options: FastPathOptions): FastPath {
   const { plans, contextOf, readParams, beforeSend, afterSend, publicErrors } = options;
-  return async (req, res, { record, identity }, body) => {
+  return (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
     const params = contentType === undefined ? undefined : knownParams(body, readParams);
     const plan = params && plans.find(params.query, params.operationName);
@@ -53,8 +53,11 @@ export function createFastPath(options: FastPathOptions): FastPath {
       return false; // a malformed header: Yoga refuses it
     }
     const execute = () => run(plan, params.variables ?? {}, context);
-    const result = await (record.trace === undefined ? execute() : record.trace.operation(execute));
-    if (result === undefined) return false;
+    const result = record.trace === undefined ? execute() : record.trace.operation(execute);
+    return result === undefined ? false : result.then((result) => send(result, contentType, res, record));
+  };
+
+  function send(result: RunResult, contentType: string, res: ServerResponse, record: RequestRecord): boolean {
     let text: string;
     if ('text' in result) {
       record.note(true, []);
@@ -67,19 +70,18 @@ export function createFastPath(options: FastPathOptions): FastPath {
     }
     beforeSend(record, res);
     const bytes = Buffer.byteLength(text);
-    res.writeHead(200, {
-      'x-request-id': record.requestId,
-      ...responseHeaders,
-      'Content-Type': contentType,
-      'content-length': bytes,
-    });
+    const own = ['x-request-id', record.requestId, 'Content-Type', contentType, 'content-length', `${bytes}`];
+    res.writeHead(200, [...fixedHeaders, ...own]);
     const isConnected = !res.closed;
     // ASCII text is sent in one piece with the headers, without being encoded.
     res.end(text, bytes === text.length ? 'latin1' : 'utf8');
     afterSend(record, 200, isConnected);
     return true;
-  };
+  }
 }
+
+/** As names and values in turn, which Node copies as they are. */
+const fixedHeaders = Object.entries(responseHeaders).flat();
 
 interface KnownParams {
   readonly query: string;
@@ -146,7 +148,6 @@ class HttpCaller implements Caller {
     this.#res.on('close', listener);
   }
 
-  removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#res.off('close', listener);
-  }
+  /** The listener lives no longer than the response, and has nothing left to cancel. */
+  removeEventListener(): void {}
 }

@@ -7,6 +7,7 @@ import { createHttpConnections } from '../../../src/datasources/reads/http-conne
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { startTestGateway } from '../../support/gateway.ts';
 import { startUpstream, type Upstream } from '../../support/upstream.ts';
+import { createReads, read, silentMetrics } from './support.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -279,4 +280,44 @@ it('can carry the next call after each end: a response, a failure, a reset, a ca
     await connection.request(id, caller.signal.aborted ? undefined : caller.signal);
     expect([id, await connection.request('200')]).toEqual([id, 'body']);
   }
+});
+
+describe('a connection that cannot be opened', () => {
+  it('fails the reads that wait for it one after the other, and nothing else', async () => {
+    const unused = await startUpstream(() => {});
+    await unused[Symbol.asyncDispose]();
+    await using gateway = await startTestGateway({ LINQ_API_URL: unused.origin, LINQ_MAX_CONCURRENCY: '2' });
+    const fields = Array.from(
+      { length: 10 },
+      (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`,
+    );
+    const { errors } = await gateway.query(`{ ${fields.join(' ')} }`);
+    expect(errors?.map(({ extensions }) => extensions['code'])).toEqual(Array(10).fill('UPSTREAM_UNAVAILABLE'));
+    expect(await gateway.query('{ __typename }')).toEqual({ data: { __typename: 'Query' } });
+  });
+});
+
+it('sends the next calls again for free when a kept connection is reset before they reach it', async () => {
+  const sockets: Socket[] = [];
+  await using upstream = await startUpstream((response, { socket }, id) => {
+    sockets.push(socket);
+    response.end(id);
+  });
+  const outcomes: string[] = [];
+  const retries: string[] = [];
+  const options = { origin: upstream.origin, count: 1, maxResponseBytes: 1_000, connectTimeoutMs: 1_000 };
+  const reads = createReads(createHttpConnections(options), {
+    metrics: {
+      ...silentMetrics,
+      attempt: (_route, outcome) => outcomes.push(outcome),
+      retry: (_route, reason) => retries.push(reason),
+    },
+  });
+  expect(await read(reads, { id: 'first' })).toBe('first');
+  sockets[0]?.resetAndDestroy();
+  await new Promise((resolve) => sockets[0]?.once('close', resolve));
+  expect(await Promise.all(['b', 'c'].map((id) => read(reads, { id })))).toEqual(['b', 'c']);
+  expect(outcomes.filter((outcome) => outcome === 'unavailable')).toEqual([]);
+  expect(retries.filter((reason) => reason !== 'stale-connection')).toEqual([]);
+  await reads.close();
 });

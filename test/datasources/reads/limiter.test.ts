@@ -145,6 +145,24 @@ it('fails a call that cannot be sent, and no other, and gives its slot to the ne
   expect(await next).toBe('served');
 });
 
+it('goes on admitting calls after a listener for their waits has thrown', async () => {
+  let isBroken = false;
+  const limiter = createLimiter({
+    onAdmit: () => {
+      if (isBroken) throw new Error('a bug');
+    },
+  });
+  const first = Promise.withResolvers<void>();
+  const carried = run(limiter, a, patient, () => first.promise);
+  const failing = run(limiter, a, patient, nothing).catch((error: Error) => error.message);
+  isBroken = true;
+  first.resolve();
+  await carried;
+  expect(await failing).toBe('a bug');
+  isBroken = false;
+  expect(await run(limiter, a, patient, async () => 'served')).toBe('served');
+});
+
 it('admits calls that end at once one after the other, however many: none nests in another', async () => {
   const limiter = createLimiter({ maxQueue: 100_000 });
   const lane = limiter.laneOf(a);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { CallerSignal } from '../../../src/datasources/reads/cancellation.ts';
+import { type CallerSignal, Cancellation } from '../../../src/datasources/reads/cancellation.ts';
 import type { Call } from '../../../src/datasources/reads/connection.ts';
 import { Token } from '../../../src/datasources/token.ts';
-import { createReads, read, silentMetrics, TestConnection } from './support.ts';
+import { createReads, read, silentMetrics, TestConnection, textRoute } from './support.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -222,4 +222,32 @@ it('rejects all readers when it closes, those of a stuck call too, and every lat
   expect(dropped()).toBe(2);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('rejects all readers when it closes, though the slot that one gives up expires another', async () => {
+  const { reads } = createFlights(1);
+  const start = (id: string) => read(reads, { id });
+  const early = [start('a'), start('b')];
+  await vi.advanceTimersByTimeAsync(900);
+  const late = [start('c'), start('d')];
+  // The process was busy: the deadlines of the first two have passed, and their timer has not run.
+  const now = performance.now();
+  vi.spyOn(performance, 'now').mockReturnValue(now + 150);
+  await reads.close();
+  for (const outcome of await Promise.all(early)) expect(outcome).toMatchObject({ fault: 'cancelled' });
+  for (const outcome of await Promise.all(late)) expect(outcome).toMatchObject({ fault: 'cancelled' });
+});
+
+it('sends none of the queued reads of a caller who disconnects, nor of a gateway that closes', async () => {
+  for (const end of ['disconnect', 'close'] as const) {
+    const { reads, calls } = createFlights(1);
+    const caller = new AbortController();
+    const cancellation = new Cancellation(caller.signal);
+    const reader = { token: new Token('a'), timeoutMs: 1_000, freshness: 'shared', cancellation } as const;
+    const all = ['a', 'b', 'c', 'd'].map((id) => reads.get(textRoute, id, reader).catch((error: unknown) => error));
+    if (end === 'close') await reads.close();
+    else caller.abort();
+    expect(await Promise.all(all)).toMatchObject(Array(4).fill({ fault: 'cancelled' }));
+    expect(calls.map(({ path }) => path)).toEqual(['/a']);
+  }
 });
