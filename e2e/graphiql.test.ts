@@ -237,7 +237,7 @@ describe('in front of the sandbox', () => {
     await pane.getByText('Query', { exact: true }).click();
     await pane.getByText('One message of a chat').waitFor();
     await pane.getByText('ChatMessage', { exact: true }).first().click();
-    await pane.getByText('Null when the message is attachments alone').waitFor();
+    await pane.getByText('Null when the message has only attachments').waitFor();
     expect(troubles).toEqual([]);
   });
 

@@ -20,7 +20,7 @@ export function createAuthenticate(rules: CallerRules | undefined, log: FailureL
       return {
         status: 401,
         code: 'UNAUTHENTICATED',
-        message: 'A credential for this gateway is required: send it in the header "authorization: Bearer …".',
+        message: 'This gateway requires a credential: send it in the header "authorization: Bearer …".',
         headers: { 'www-authenticate': authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"' },
       };
     }

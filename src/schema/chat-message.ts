@@ -78,8 +78,7 @@ builder.queryType({
       type: ChatMessage,
       nullable: true,
       description:
-        'One message. Null without an error when the message does not exist in Linq, and null with an error when it ' +
-        'cannot be read.',
+        'One message of a chat. Null when Linq knows no such message, and, with an error, when it could not be read.',
       args: {
         chatId: t.arg.id({ required: true, description: `The id of the chat. ${idForm} \`1\`.` }),
         id: t.arg.id({ required: true, description: `The id of the message. ${idForm} \`224\`.` }),

@@ -150,7 +150,7 @@ describe('API keys', () => {
           expect(JSON.parse(answer.body)).toEqual({
             errors: [
               {
-                message: expect.stringContaining('A credential for this gateway is required'),
+                message: expect.stringContaining('This gateway requires a credential'),
                 extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: 'abc' },
               },
             ],
