@@ -8,6 +8,7 @@ import { createContextFactory } from '../../../src/context.ts';
 import { createLinqClient } from '../../../src/datasources/linq/client.ts';
 import { inOrder, publicError } from '../../../src/errors/public-error.ts';
 import { createParamsReader } from '../../../src/graphql/params.ts';
+import { PersistedQueries } from '../../../src/graphql/persisted-queries.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { silentMetrics } from '../../datasources/reads/support.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
@@ -142,11 +143,11 @@ function startReference(origin: string) {
   });
   const options = { token: 'a-token', timeoutMs: 10_000, cacheTtlMs: 0, maxMessages: 100, onBatch: () => {} };
   const contextOf = createContextFactory({ client, ...options });
-  const readParams = createParamsReader(undefined);
+  const readParams = createParamsReader(undefined, new PersistedQueries(() => {}));
   const log = { debug() {}, warn() {}, error() {} };
   return {
     async execute(body: string) {
-      const { query = '', variables, operationName } = readParams(body);
+      const { query = '', variables, operationName } = readParams(body, { persistedQuery: undefined });
       const { data, errors = [] } = await execute({
         schema,
         document: parse(query),
