@@ -13,7 +13,7 @@ import { silentMetrics } from '../../datasources/reads/support.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Request, sampleRequests } from './requests.ts';
 
-/** Requests of the differential test, and the seed of the first of them. `npm run fuzz` documents how to send more. */
+/** Requests to compare, and a seed, which a miss prints. `npm run fuzz` sends more. */
 const runs = Number(process.env['DIFFERENTIAL_RUNS'] ?? 2_000);
 const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 29);
 /** Requests that share documents: few enough documents for all of them to have plans. */
