@@ -39,13 +39,13 @@ export function createParamsReader(documents: TrustedDocuments | undefined, pers
 }
 
 /** Without the names that GraphQL over HTTP does not define, which are ignored, and without values that mean none. */
-function withoutUnknown(params: GraphQLParams): GraphQLParams {
+function withoutUnknown({ query, operationName, variables, extensions }: GraphQLParams): GraphQLParams {
   const known: GraphQLParams = {};
-  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
-    const value: unknown = params[name];
-    const isNone = value === undefined || value === null || (name === 'operationName' && value === '');
-    if (!isNone) Object.assign(known, { [name]: value });
-  }
+  if (query !== undefined && query !== null) known.query = query;
+  if (operationName !== undefined && operationName !== null && operationName !== '')
+    known.operationName = operationName;
+  if (variables !== undefined && variables !== null) known.variables = variables;
+  if (extensions !== undefined && extensions !== null) known.extensions = extensions;
   return known;
 }
 

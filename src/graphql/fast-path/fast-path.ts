@@ -97,7 +97,11 @@ function knownParams(read: () => GraphQLParams): KnownParams | undefined {
   } catch {
     return undefined;
   }
-  const { query, operationName, variables, extensions }: Readonly<Record<string, unknown>> = { ...params };
+  // The types are those that a request should have.
+  const query: unknown = params.query;
+  const operationName: unknown = params.operationName;
+  const variables: unknown = params.variables;
+  const extensions: unknown = params.extensions;
   if (typeof query !== 'string' || !isObjectOrNone(variables) || !isObjectOrNone(extensions)) return undefined;
   if (typeof operationName === 'string') return { query, operationName, variables };
   return operationName === undefined ? { query, operationName, variables } : undefined;
