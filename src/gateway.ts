@@ -19,6 +19,7 @@ import { createEndpoint } from './graphql/endpoint.ts';
 import { createFastPath } from './graphql/fast-path/fast-path.ts';
 import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
+import { PersistedQueries } from './graphql/persisted-queries.ts';
 import type { TrustedDocuments } from './graphql/trusted-documents.ts';
 import { createYogaServer } from './graphql/yoga.ts';
 import { createCors } from './http/cors.ts';
@@ -78,7 +79,7 @@ export function createGateway(
     ),
   });
   const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
-  const readParams = createParamsReader(documents);
+  const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
   const yoga = createYogaServer({
     schema,

@@ -1,8 +1,10 @@
 /**
  * `npm run fuzz [seconds] [seed]`: sends malformed and hostile requests for a minute, mixed with valid ones whose responses are
  * checked. The seed determines every request. Fails on a 5xx other than 503, an error without code or request id, a request to
- * Linq on behalf of a refused request, a wrong or missing response, a crash, and on sockets, timers or memory that remain.
+ * Linq on behalf of a refused request, a wrong or missing response, a crash, and on sockets, timers or memory that remain. Then
+ * runs the comparison with graphql-js (test/graphql/fast-path) on more operations than `npm test` does, with the same seed.
  */
+import { spawnSync } from 'node:child_process';
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
@@ -20,6 +22,8 @@ const seed = Number(process.argv[3] ?? 20_260_101);
 /** One-time allocations happen in this time, before the baseline is measured. */
 const warmUpSeconds = 10;
 const callers = 24;
+/** Requests that are compared with graphql-js, for each second of fuzzing. */
+const comparisonsPerSecond = 200;
 /** A well-formed request without a response after this time counts as unanswered. */
 const responseTimeoutMs = 15_000;
 /** Short, because a malformed request may get no response. */
@@ -1142,7 +1146,12 @@ print({
   before,
   after,
 });
-process.exitCode = found.violations > 0 ? 1 : 0;
+const comparison = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/graphql/fast-path'], {
+  cwd: new URL('..', import.meta.url),
+  env: { ...process.env, DIFFERENTIAL_RUNS: `${comparisonsPerSecond * seconds}`, DIFFERENTIAL_SEED: `${seed}` },
+  stdio: 'inherit',
+});
+process.exitCode = found.violations > 0 || comparison.status !== 0 ? 1 : 0;
 
 async function run(forSeconds: number): Promise<void> {
   const until = performance.now() + forSeconds * 1_000;

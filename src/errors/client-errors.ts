@@ -16,6 +16,14 @@ export function badRequest(message: string, status = 400): GraphQLError {
   return clientError(message, 'BAD_REQUEST', { http: { status } });
 }
 
+/**
+ * Clients branch on the code or on this very message, and then send the query along. 200 whatever the client accepts: Apollo iOS
+ * reads no other response.
+ */
+export function persistedQueryNotFound(): GraphQLError {
+  return clientError('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', { http: { status: 200 } });
+}
+
 /** Refuses the whole operation, before anything is requested from Linq. `variable` is the one that sets the limit. */
 export function tooCostly(found: number, what: string, limit: number, variable?: string): GraphQLError {
   const setBy = variable === undefined ? '' : ` (${variable})`;

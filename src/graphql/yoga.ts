@@ -1,10 +1,11 @@
-import { execute, type GraphQLSchema } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Context, CreateContext } from '../context.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { createDocumentCache } from './document-cache.ts';
+import { executeOperation } from './execute-operation.ts';
 import type { Plans } from './fast-path/plans.ts';
 import { useNoIntrospection } from './introspection.ts';
 import { type OperationLimits, useOperationLimits } from './operation-limits.ts';
@@ -58,7 +59,7 @@ export function createYogaServer(options: YogaOptions) {
  * `parseLiteral`, where an id beyond 2^53 becomes another one.
  */
 function useGraphqlExecute(): Plugin {
-  return { onExecute: ({ setExecuteFn }) => setExecuteFn(execute) };
+  return { onExecute: ({ setExecuteFn }) => setExecuteFn(executeOperation) };
 }
 
 /** Remembers every operation that Yoga executes. */

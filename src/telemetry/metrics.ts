@@ -9,7 +9,7 @@ import type {
 } from '../datasources/upstream-metrics.ts';
 import type { ErrorCode } from '../errors/codes.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
-import type { RequestOutcome } from './request-record.ts';
+import type { PersistedQueryOutcome, RequestOutcome } from './request-record.ts';
 import { WordHistogram } from './word-histogram.ts';
 
 /**
@@ -24,6 +24,8 @@ export interface Metrics {
   request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
   /** An operation that was executed; `compiled` are those on the fast path. */
   operation(executor: 'compiled' | 'interpreted'): void;
+  /** A request with the hash of a persisted query. */
+  persistedQuery(outcome: PersistedQueryOutcome): void;
   /** Messages that one operation asked for together. */
   batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
@@ -66,6 +68,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   const executed = countsOf(['compiled', 'interpreted']);
   const seenBefore = 'Operations that were executed; those seen before are compiled.';
   counter('graphql_operations_total', seenBefore, 'executor', executed);
+  const persisted = countsOf(words<PersistedQueryOutcome>({ hit: 0, miss: 0, registered: 0 }));
+  const byHash = 'Requests with the hash of a persisted query, by what became of it.';
+  counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
   const batches = new WordHistogram({
     name: 'graphql_loader_batch_size',
     help: 'Distinct messages that one operation asked for together.',
@@ -171,6 +176,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     },
     operation: (executor) => {
       executed[executor]++;
+    },
+    persistedQuery: (outcome) => {
+      persisted[outcome]++;
     },
     batch: (size) => batches.observe(size),
     print: cluster.isWorker ? clusterMetricsOf(register) : () => register.metrics(),

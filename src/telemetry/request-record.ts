@@ -9,6 +9,9 @@ import type { RequestTrace } from './tracing.ts';
  */
 export type RequestOutcome = 'ok' | 'partial' | 'refused' | 'failed' | 'cancelled';
 
+/** What became of the hash of a persisted query: known, unknown, or new and sent with its query. */
+export type PersistedQueryOutcome = 'hit' | 'miss' | 'registered';
+
 const none: readonly ErrorCode[] = [];
 
 /** One request as log, metrics and traces see it; filled in while it is handled. */
@@ -18,6 +21,7 @@ export class RequestRecord {
   /** How its operation was executed, if it was. */
   executor: 'compiled' | 'interpreted' | undefined;
   hasData = false;
+  persistedQuery: PersistedQueryOutcome | undefined;
   /** Of the errors in its response, each once. */
   codes = none;
   isOver = false;

@@ -43,7 +43,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
   const { plans, contextOf, readParams, beforeSend, afterSend, publicErrors } = options;
   return (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
-    const params = contentType === undefined ? undefined : knownParams(body, readParams);
+    const params = contentType === undefined ? undefined : knownParams(() => readParams(body, record));
     const plan = params && plans.find(params.query, params.operationName);
     if (contentType === undefined || params === undefined || plan === undefined) return false;
     let context: Context;
@@ -89,27 +89,26 @@ interface KnownParams {
   readonly variables: Record<string, unknown> | undefined;
 }
 
-/** Undefined unless the body holds what GraphQL over HTTP names, in its plainest form. */
-function knownParams(body: string, readParams: ReadParams): KnownParams | undefined {
+/** Undefined unless the body holds what GraphQL over HTTP names, each of its type. */
+function knownParams(read: () => GraphQLParams): KnownParams | undefined {
   let params: GraphQLParams;
   try {
-    params = readParams(body);
+    params = read();
   } catch {
     return undefined;
   }
-  let query: string | undefined;
-  let operationName: string | undefined;
-  let variables: Record<string, unknown> | undefined;
-  for (const name in params) {
-    const value: unknown = params[name as keyof typeof params];
-    if (value === null) continue;
-    if (name === 'query' && typeof value === 'string') query = value;
-    else if (name === 'operationName' && typeof value === 'string' && value !== '') operationName = value;
-    else if (name === 'variables' && typeof value === 'object' && !Array.isArray(value))
-      variables = value as KnownParams['variables'];
-    else return undefined;
-  }
-  return query === undefined ? undefined : { query, operationName, variables };
+  // The types are those that a request should have.
+  const query: unknown = params.query;
+  const operationName: unknown = params.operationName;
+  const variables: unknown = params.variables;
+  const extensions: unknown = params.extensions;
+  if (typeof query !== 'string' || !isObjectOrNone(variables) || !isObjectOrNone(extensions)) return undefined;
+  if (typeof operationName === 'string') return { query, operationName, variables };
+  return operationName === undefined ? { query, operationName, variables } : undefined;
+}
+
+function isObjectOrNone(value: unknown): value is Record<string, unknown> | undefined {
+  return value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value));
 }
 
 /** The caller of a Node request. It has disconnected if the response closes before it is finished. */
