@@ -4,6 +4,8 @@ import { badRequest } from '../errors/client-errors.ts';
 import type { ServerContext } from './server-context.ts';
 import { type TrustedDocuments, trusted } from './trusted-documents.ts';
 
+const byteOrderMark = '\ufeff';
+
 /** From the parameters down to the ids in a list of keys. Deeper values fit no type. */
 const depth = 5;
 
@@ -24,11 +26,23 @@ export type ReadParams = (from: string | URLSearchParams) => GraphQLParams;
 export function createParamsReader(documents: TrustedDocuments | undefined): ReadParams {
   return (from) => {
     const params = typeof from === 'string' ? fromBody(from) : fromQuery(from);
-    if (documents !== undefined) return trusted(params, documents);
-    if ((params.query ?? undefined) === undefined && !Array.isArray(params))
+    if (documents !== undefined) return withoutUnknown(trusted(params, documents));
+    if (Array.isArray(params)) return params; // a batch, which Yoga refuses
+    if ((params.query ?? undefined) === undefined)
       throw badRequest('The request has no query: send the document as "query", such as {"query":"{ __typename }"}.');
-    return params;
+    return withoutUnknown(params);
   };
+}
+
+/** Without the names that GraphQL over HTTP does not define, which are ignored, and without values that mean none. */
+function withoutUnknown(params: GraphQLParams): GraphQLParams {
+  const known: GraphQLParams = {};
+  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
+    const value: unknown = params[name];
+    const isNone = value === undefined || value === null || (name === 'operationName' && value === '');
+    if (!isNone) Object.assign(known, { [name]: value });
+  }
+  return known;
 }
 
 function fromBody(text: string): GraphQLParams {
@@ -53,7 +67,7 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
 
 function parseJson(text: string, what: string, example: string): unknown {
   try {
-    return parseLossless(text, depth, refuseRounded);
+    return parseLossless(text.startsWith(byteOrderMark) ? text.slice(1) : text, depth, refuseRounded);
   } catch {
     throw badRequest(`${what} is not JSON: send an object, such as ${example}.`);
   }
