@@ -99,10 +99,12 @@ export function createRouter(options: RouterOptions): RequestListener {
     dropUnreadBody(req, res);
     // Apollo Client reads the errors of a status such as 401 only from the type that GraphQL over HTTP defines for them.
     const contentType = responseTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
-    res.writeHead(rejection.status, { 'content-type': contentType, ...rejection.headers });
+    const body = rejectionBody(rejection, record.requestId);
+    const own = { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
+    res.writeHead(rejection.status, { ...own, ...rejection.headers });
     record.codes = [rejection.code];
     const isSent = !res.closed;
-    res.end(rejectionBody(rejection, record.requestId));
+    res.end(body);
     if (rejection !== notFound) endRequest(record, rejection.status, isSent); // otherwise it is no request for GraphQL
   }
 
