@@ -7,8 +7,8 @@ type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) =
 /** In the order of preference. Levels for text that is compressed once: docs/operations.md has what each costs. */
 const compressors = {
   zstd: (body, done) => zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 3 } }, done),
-  br: (body, done) => brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, done),
-  gzip: (body, done) => gzip(body, { level: 6 }, done),
+  br: (body, done) => brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }, done),
+  gzip: (body, done) => gzip(body, { level: 4 }, done),
 } as const satisfies Record<string, Compress>;
 
 const codings = Object.keys(compressors) as (keyof typeof compressors)[];

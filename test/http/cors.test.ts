@@ -118,7 +118,7 @@ describe('with CORS_ORIGINS', () => {
     "!#$%&'*+.^_`|~-9",
     'x-linq-explain',
   ])('pages of theirs may send whatever header the preflight asks for: %s', async (asked) => {
-    await using gateway = await startTestGateway({ ...env, GATEWAY_API_KEYS: 'key' });
+    await using gateway = await startTestGateway(env);
     const answer = await preflight(gateway, app, { 'access-control-request-headers': asked });
     expect(answer.status).toBe(204);
     expect(answer.headers['access-control-allow-headers']).toBe(asked);
