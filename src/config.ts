@@ -143,6 +143,8 @@ export const variables = {
   },
   /** Origins whose pages may read responses. */
   corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
+  /** Whether responses are compressed for clients that accept it. */
+  compression: variable('COMPRESSION', true, boolean),
   graphiql: variable('GRAPHIQL', true, boolean),
   introspection: variable('INTROSPECTION', true, boolean),
   /** A file with the only documents that are executed. */

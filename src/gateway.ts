@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { printSchema } from 'graphql';
 import type { Logger } from 'pino';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
@@ -15,7 +16,7 @@ import { type ErrorCode, errorCodes } from './errors/codes.ts';
 import { inOrder, publicError, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
-import { createEndpoint } from './graphql/endpoint.ts';
+import { createEndpoint, createSdlHandle } from './graphql/endpoint.ts';
 import { createFastPath } from './graphql/fast-path/fast-path.ts';
 import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
@@ -115,9 +116,11 @@ export function createGateway(
   return {
     handle: createRouter({
       graphql: createEndpoint({ authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes }),
+      sdl: introspection ? createSdlHandle(authenticate, `${printSchema(schema)}\n`) : undefined,
       graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,
       metrics,
       readiness,
+      compression: config.compression,
       cors: createCors(config.corsOrigins),
       guard: createGuard({ ...config, loopbackOnly: isOpen(config) }),
       log,

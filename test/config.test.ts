@@ -30,6 +30,7 @@ it('needs no variable at all', () => {
     allowAnonymous: false,
     callers: undefined,
     corsOrigins: [],
+    compression: true,
     graphiql: true,
     introspection: true,
     trustedDocuments: undefined,

@@ -10,6 +10,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
 import { errorCodes } from '../src/errors/codes.ts';
@@ -666,6 +667,17 @@ const oddTypes = [
   ...words('application/x-www-form-urlencoded multipart/form-data;boundary=x'),
   ...['application/json; charset=utf-8', 'application/json ; x', ''],
 ];
+const acceptEncodings = [
+  'gzip',
+  'br',
+  'zstd',
+  'gzip, deflate, br, zstd',
+  '*',
+  'br;q=0, *;q=0.5',
+  'identity',
+  '',
+  ';q=x,,',
+];
 const accepts = words('application/json application/graphql-response+json */* application/* APPLICATION/JSON');
 const oddAccepts = [
   ...words('application/json;q=0 text/html;q=0.1,*/* text/event-stream multipart/mixed , ;; x \xff text/html'),
@@ -738,6 +750,7 @@ function arbitraryRequest(random: Random, request: FuzzRequest): void {
       [0.5, () => ['Content-Type: text/plain', 'Content-Type: application/json']],
     ),
     ...random.weighted([20, none], [20, odd('Accept', accepts)], [3, odd('Accept', oddAccepts)]),
+    ...random.weighted([9, none], [1, odd('Accept-Encoding', acceptEncodings)]),
     ...random.weighted([24, none], [2, odd('Origin', origins)], [1, odd('Sec-Fetch-Site', sites)]),
     ...randomCredential(random, request),
     ...random.weighted(
@@ -954,7 +967,7 @@ function checkResponse(request: FuzzRequest, response: FuzzResponse): void {
     wrong('not the x-request-id that was sent');
   if (headers['x-content-type-options'] !== 'nosniff' || headers['cache-control'] !== 'no-store')
     wrong('a header is missing');
-  const text = body.toString();
+  const text = decode(body, headers['content-encoding']);
   if (text.includes(apiKey) || text.includes(ownToken)) wrong('a secret in the response');
   const isJson = /json/.test(`${headers['content-type']}`);
   const isGraphQL = /^\/graphql($|\?)/.test(request.path) && request.method !== 'HEAD';
@@ -980,6 +993,14 @@ function checkResponse(request: FuzzRequest, response: FuzzResponse): void {
 interface Result {
   readonly data?: unknown;
   readonly errors?: readonly { readonly extensions?: Record<string, unknown> }[];
+}
+
+function decode(body: Buffer, coding: unknown): string {
+  if (body.length === 0) return '';
+  if (coding === 'gzip') return gunzipSync(body).toString();
+  if (coding === 'br') return brotliDecompressSync(body).toString();
+  if (coding === 'zstd') return zstdDecompressSync(body).toString();
+  return body.toString();
 }
 
 function parse(text: string, wrong: (what: string) => void): Result {
@@ -1179,7 +1200,7 @@ async function measureResources() {
 
 async function countOperations() {
   const request = emptyRequest(0);
-  const response = await send({ ...request, method: 'GET', path: '/metrics' });
+  const response = await send({ ...request, method: 'GET', path: '/metrics', headers: ['Host: localhost'] });
   const of = (executor: string) =>
     Number(new RegExp(`graphql_operations_total{executor="${executor}"} (\\d+)`).exec(`${response?.body}`)?.[1]);
   return { compiled: of('compiled'), interpreted: of('interpreted') };

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
-import { acceptsEncoding } from '../http/accept.ts';
+import { codingFor } from '../http/accept.ts';
 import { pageHeaders } from '../http/headers.ts';
-import type { Handle } from '../http/router.ts';
+import { type Handle, notFound } from '../http/router.ts';
 import { codings, type GraphiQLFiles, openGraphiQLFiles } from './graphiql-files.ts';
 import { type FirstPage, graphiqlPage } from './graphiql-page.ts';
 
@@ -42,8 +42,8 @@ export function createGraphiQL(firstPage: FirstPage): { readonly page: Handle; r
       opened ??= open();
       const { files, names } = await opened;
       const name = path.slice('/graphql/assets/'.length);
-      if (names.has(name)) await sendFile(files, name, req, res);
-      else res.writeHead(404).end();
+      if (!names.has(name)) return notFound;
+      await sendFile(files, name, req, res);
       return undefined;
     },
   };
@@ -51,7 +51,7 @@ export function createGraphiQL(firstPage: FirstPage): { readonly page: Handle; r
 
 async function sendFile(files: GraphiQLFiles, name: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const accepted = req.headers['accept-encoding'];
-  const coding = codings.find((each) => acceptsEncoding(accepted?.toString(), each));
+  const coding = codingFor(accepted?.toString(), codings);
   const bytes = await files.read(name, coding);
   res.appendHeader('vary', 'Accept-Encoding');
   res.writeHead(200, {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
-import { dropUnreadBody, hasJsonBody, readBody } from '../http/body.ts';
+import { responseTypeFor } from '../http/accept.ts';
+import { dropUnreadBody, hasEncodedBody, hasJsonBody, readBody } from '../http/body.ts';
 import { setResponseHeaders } from '../http/headers.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { Handle } from '../http/router.ts';
@@ -13,11 +14,13 @@ import type { createYogaServer } from './yoga.ts';
 
 type Identity = ServerContext['identity'];
 
+type Authenticate = (
+  authorization: string | undefined,
+  ids: RequestIds,
+) => Identity | Rejection | Promise<Identity | Rejection>;
+
 interface EndpointOptions {
-  readonly authenticate: (
-    authorization: string | undefined,
-    ids: RequestIds,
-  ) => Identity | Rejection | Promise<Identity | Rejection>;
+  readonly authenticate: Authenticate;
   readonly answerFast: ReturnType<typeof createFastPath>;
   readonly yoga: ReturnType<typeof createYogaServer>;
   readonly tracing: Tracing | undefined;
@@ -38,6 +41,13 @@ const notJson: Rejection = {
   message: 'The body must be JSON: send it with the header "content-type: application/json".',
 };
 
+const encoded: Rejection = {
+  status: 415,
+  code: 'BAD_REQUEST',
+  message: 'The body must not be compressed: send it without content-encoding.',
+  headers: { 'accept-encoding': 'identity' },
+};
+
 /** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. Without a promise until a read is sent. */
 export function createEndpoint(options: EndpointOptions): Handle {
   const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes } = options;
@@ -47,6 +57,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
     const context = { record, identity };
     if (req.method !== 'POST') return executeWithYoga(req, res, context);
     if (!hasJsonBody(req)) return notJson;
+    if (hasEncodedBody(req)) return encoded;
     return new Promise<Rejection | undefined>((resolve, reject) => {
       readBody(req, maxBodyBytes, (body) => {
         if (typeof body === 'object') return resolve(body);
@@ -70,6 +81,8 @@ export function createEndpoint(options: EndpointOptions): Handle {
     const end = () => endRequest(record, res.statusCode, res.writableFinished);
     if (res.closed) end();
     else res.once('close', end);
+    // Yoga reads neither weights nor quotes: it is told the one type that is to be sent.
+    req.headers.accept = responseTypeFor(req.headers.accept) ?? 'application/json';
     yoga(req, res, context);
     return undefined;
   }
@@ -83,5 +96,16 @@ export function createEndpoint(options: EndpointOptions): Handle {
       return identity.then((known) => execute(req, res, record, known));
     };
     return record.trace === undefined ? start() : record.trace.run(start);
+  };
+}
+
+/** Handles `/schema.graphql`: the SDL, for whoever may send operations. */
+export function createSdlHandle(authenticate: Authenticate, sdl: string): Handle {
+  return async (req, res, record) => {
+    const identity = await authenticate(req.headers.authorization, record);
+    if ('code' in identity) return identity;
+    res.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(sdl) });
+    res.end(req.method === 'HEAD' ? undefined : sdl);
+    return undefined;
   };
 }

@@ -1,46 +1,63 @@
-/** The only readings of `Accept` and `Accept-Encoding`. */
+/** The only readings of `Accept` and `Accept-Encoding`: by weights and specificity, as RFC 9110 defines them. */
+import Negotiator from 'negotiator';
 
 const json = 'application/json; charset=utf-8';
 const graphqlResponse = 'application/graphql-response+json; charset=utf-8';
+const html = 'text/html; charset=utf-8';
 
 type ResponseType = typeof json | typeof graphqlResponse;
 
-/** The content type that Yoga chooses: the first JSON range, whatever its weight. Undefined where JSON is not accepted. */
-export function responseTypeFor(accept: string): ResponseType | undefined {
-  for (const [range] of rangesOf(accept)) {
-    if (range === 'application/json' || range === '*/*' || range === 'application/*') return json;
-    if (range === 'application/graphql-response+json') return graphqlResponse;
-  }
-  return undefined;
+/** Of several that a client accepts equally, the first that it names; of those that a wildcard covers, JSON. */
+const responseTypes: readonly ResponseType[] = [json, graphqlResponse];
+
+/** Headers of common clients, read once. */
+const common = new Map(
+  [
+    '*/*',
+    'application/json',
+    'application/json, */*',
+    'application/json, text/plain, */*', // axios
+    'application/json, text/plain',
+    'application/graphql-response+json',
+    'application/graphql-response+json, application/json',
+    'application/graphql-response+json,application/json',
+    'application/graphql-response+json,application/json;q=0.9', // Apollo Client 4
+    'application/graphql-response+json, application/json;q=0.9',
+    'application/graphql-response+json; charset=utf-8, application/json; charset=utf-8',
+    'application/json, application/graphql-response+json',
+    // urql
+    'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+    'text/event-stream, multipart/mixed, application/graphql-response+json, application/graphql+json, application/json',
+  ].map((accept) => [accept, read(accept)]),
+);
+
+/** The type of a response to `/graphql`; undefined where the client accepts none that there is. */
+export function responseTypeFor(accept: string | undefined): ResponseType | undefined {
+  return contentTypeFor(accept) ?? read(accept);
 }
 
-/** The same without a full parse, for the fast path; undefined also for an unusual header, which is left to Yoga. */
+/** The same for common headers, without reading them; undefined for any other, which the fast path leaves to Yoga. */
 export function contentTypeFor(accept: string | undefined): ResponseType | undefined {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return json;
-  for (const range of accept.split(',')) {
-    const type = range.trim();
-    if (type === 'application/json' || type === '*/*' || type === 'application/*') return json;
-    if (type === 'application/graphql-response+json') return graphqlResponse;
-    if (!/^[a-z/+-]+$/.test(type)) return undefined;
-  }
-  return undefined;
+  return accept === undefined ? json : common.get(accept);
 }
 
 /** Whether a browser opens a page rather than a program sends a request. */
 export function wantsHtml(accept: string | undefined): boolean {
-  return accept?.includes('text/html') === true;
+  return accept !== undefined && preferred(accept, [...responseTypes, html]) === html;
 }
 
-export function acceptsEncoding(acceptEncoding: string | undefined, coding: string): boolean {
-  return rangesOf(acceptEncoding ?? '').some(
-    ([range, weight = '']) => range === coding && !/^q=0(\.0*)?$/.test(weight),
-  );
+/** The coding to use of these, in the gateway's order of preference; undefined where the client prefers none. */
+export function codingFor<C extends string>(acceptEncoding: string | undefined, codings: readonly C[]): C | undefined {
+  const headers = { 'accept-encoding': acceptEncoding ?? '' };
+  const found = new Negotiator({ headers }).encoding([...codings, 'identity'], { preferred: codings });
+  return codings.find((coding) => coding === found);
 }
 
-/** Each range in lower case, followed by its parameters. */
-function rangesOf(header: string): string[][] {
-  return header
-    .toLowerCase()
-    .split(',')
-    .map((range) => range.split(';').map((part) => part.trim()));
+function read(accept = '*/*'): ResponseType | undefined {
+  return preferred(accept, responseTypes);
+}
+
+function preferred<T extends string>(accept: string, types: readonly T[]): T | undefined {
+  const found = new Negotiator({ headers: { accept } }).mediaType(types);
+  return types.find((type) => type === found);
 }

@@ -11,6 +11,12 @@ export function hasJsonBody({ method, headers }: IncomingMessage): boolean {
   );
 }
 
+/** Whether the body is sent compressed, which is not read: what it grows to could not be counted in advance. */
+export function hasEncodedBody({ headers }: IncomingMessage): boolean {
+  const codings = headers['content-encoding']?.split(',') ?? [];
+  return codings.some((coding) => !/^\s*(identity)?\s*$/i.test(coding));
+}
+
 /**
  * Calls back once, with the whole body as text or why it is refused. Reads the Node request itself: a web stream costs more
  * than the operation does. Bytes are counted as they arrive, whatever `Content-Length` says.

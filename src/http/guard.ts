@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Rejection } from '../errors/rejection.ts';
 import { responseTypeFor, wantsHtml } from './accept.ts';
-import { preflighted } from './cors.ts';
 import { isLoopback } from './loopback.ts';
 
 interface GuardOptions {
@@ -11,6 +10,19 @@ interface GuardOptions {
   /** Origins whose pages are treated as same-origin. */
   readonly corsOrigins: readonly string[];
 }
+
+/**
+ * Headers that the gateway reads, or that GraphQL clients add by themselves, and that a page of another origin cannot send
+ * without a preflight, which passes for pages of `corsOrigins` alone.
+ */
+const preflighted = [
+  'authorization',
+  'x-linq-integration-token',
+  'x-request-id',
+  'x-request-timeout-ms',
+  'apollo-require-preflight',
+  'graphql-preflight',
+];
 
 /** Returns why a request is refused before anything else is done with it. */
 export type Guard = (request: IncomingMessage) => Rejection | undefined;
@@ -22,7 +34,7 @@ export type Guard = (request: IncomingMessage) => Rejection | undefined;
  */
 export function createGuard(options: GuardOptions): Guard {
   const allowed = new Set(options.corsOrigins);
-  let knownHost = ''; // the last one that passed for `/graphql`: nearly always the same
+  let knownHost = 'localhost'; // the last one that passed for `/graphql`: nearly always the same
   return ({ headers, url = '', method }) => {
     const { host, accept } = headers;
     if (method === 'POST' && accept === undefined && url === '/graphql' && host === knownHost) return undefined;
@@ -45,7 +57,7 @@ export function createGuard(options: GuardOptions): Guard {
         'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
       );
     }
-    if (accept !== undefined && !isPage && /^\/graphql($|\?)/.test(url) && responseTypeFor(accept) === undefined)
+    if (accept !== undefined && !isPage && /^\/graphql\/?($|\?)/.test(url) && responseTypeFor(accept) === undefined)
       return reject(406, 'Responses are application/graphql-response+json or application/json: accept one.');
     if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;

@@ -6,11 +6,13 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type EndRequest, RequestRecord } from '../telemetry/request-record.ts';
 import { responseTypeFor, wantsHtml } from './accept.ts';
 import { dropUnreadBody } from './body.ts';
+import { compressResponse } from './compress.ts';
 import type { Cors } from './cors.ts';
 import type { Guard } from './guard.ts';
 import { setResponseHeaders } from './headers.ts';
 import type { Readiness } from './readiness.ts';
 import { requestIdOf } from './request-id.ts';
+import { readRequestTarget } from './request-target.ts';
 
 /** Sends the response, or returns why the request is refused. Anything it throws is an internal error. */
 export type Handle = (
@@ -29,33 +31,51 @@ interface Route {
 
 interface RouterOptions {
   readonly graphql: Handle;
+  /** Sends the SDL; undefined where the schema is hidden. */
+  readonly sdl: Handle | undefined;
   readonly graphiql: { readonly page: Handle; readonly asset: Handle } | undefined;
   readonly metrics: Pick<Metrics, 'print' | 'contentType'>;
   readonly readiness: Readiness;
+  /** Whether responses are compressed. */
+  readonly compression: boolean;
   readonly cors: Cors;
   readonly guard: Guard;
   readonly log: FailureLog;
   readonly endRequest: EndRequest;
 }
 
+export const notFound: Rejection = {
+  status: 404,
+  code: 'BAD_REQUEST',
+  message: 'There is nothing at this path. GraphQL is at /graphql.',
+};
+
 /** Handles every request of a `node:http` server: CORS, then the guard, then the first route that matches. */
 export function createRouter(options: RouterOptions): RequestListener {
-  const { graphql, graphiql, metrics, readiness, cors, guard, log, endRequest } = options;
+  const { graphql, sdl, graphiql, metrics, readiness, compression, cors, guard, log, endRequest } = options;
   const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD';
   const opensPage = ({ method, headers }: IncomingMessage) => method === 'GET' && wantsHtml(headers.accept);
   const pages: readonly Route[] = graphiql
     ? [
         { path: '/graphql', when: opensPage, handle: plain(graphiql.page) },
+        // The page loads its files by relative paths.
+        {
+          path: '/',
+          when: (req) => opensPage(req) && /^\/(graphql\/)?(\?|$)/.test(req.url ?? ''),
+          handle: plain(openPage),
+        },
         { path: '/graphql/assets/', when: isRead, handle: plain(graphiql.asset) },
       ]
     : [];
   const routes: readonly Route[] = [
     ...pages,
     { path: '/graphql', handle: graphql },
+    { path: '/graphql/', when: ({ url = '' }) => /^\/graphql\/(\?|$)/.test(url), handle: withoutSlash(graphql) },
+    ...(sdl ? [{ path: '/schema.graphql', when: isRead, handle: plain(sdl) }] : []),
     { path: '/metrics', handle: plain(printMetrics) },
     { path: '/livez', handle: plain((_req, res) => endWith(res, 200)) },
     { path: '/readyz', handle: plain((_req, res) => endWith(res, readiness.probe())) },
-    { path: '/', handle: plain((_req, res) => endWith(res, 404)) },
+    { path: '/', handle: () => notFound },
   ];
 
   async function printMetrics(_req: IncomingMessage, res: ServerResponse): Promise<undefined> {
@@ -78,12 +98,14 @@ export function createRouter(options: RouterOptions): RequestListener {
     setResponseHeaders(res, record.requestId);
     dropUnreadBody(req, res);
     // Apollo Client reads the errors of a status such as 401 only from the type that GraphQL over HTTP defines for them.
-    const contentType = responseTypeFor(req.headers.accept ?? '*/*') ?? 'application/json; charset=utf-8';
-    res.writeHead(rejection.status, { 'content-type': contentType, ...rejection.headers });
+    const contentType = responseTypeFor(req.headers.accept) ?? 'application/json; charset=utf-8';
+    const body = rejectionBody(rejection, record.requestId);
+    const own = { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
+    res.writeHead(rejection.status, { ...own, ...rejection.headers });
     record.codes = [rejection.code];
     const isSent = !res.closed;
-    res.end(rejectionBody(rejection, record.requestId));
-    endRequest(record, rejection.status, isSent);
+    res.end(body);
+    if (rejection !== notFound) endRequest(record, rejection.status, isSent); // otherwise it is no request for GraphQL
   }
 
   function fail(req: IncomingMessage, res: ServerResponse, record: RequestRecord, error: Error): void {
@@ -97,8 +119,9 @@ export function createRouter(options: RouterOptions): RequestListener {
   return (req, res) => {
     const record = new RequestRecord(requestIdOf(req), req);
     readiness.closeWhenDraining(res);
+    if (compression && req.headers['accept-encoding'] !== undefined) compressResponse(req, res);
     if (cors(req, res, record.requestId)) return;
-    const rejection = guard(req);
+    const rejection = readRequestTarget(req) ?? guard(req);
     try {
       if (rejection !== undefined) reject(req, res, record, rejection);
       else respond(req, res, record);
@@ -119,6 +142,19 @@ function plain(handle: Handle): Handle {
     dropUnreadBody(req, res);
     return handle(req, res, record, path);
   };
+}
+
+/** `/graphql/` is `/graphql`. */
+function withoutSlash(handle: Handle): Handle {
+  return (req, res, record) => {
+    req.url = req.url?.replace('/graphql/', '/graphql');
+    return handle(req, res, record, '/graphql');
+  };
+}
+
+function openPage({ url = '' }: IncomingMessage, res: ServerResponse): undefined {
+  const at = url.indexOf('?');
+  res.writeHead(302, { location: `/graphql${at === -1 ? '' : url.slice(at)}` }).end();
 }
 
 function endWith(res: ServerResponse, status: number): undefined {

@@ -24,7 +24,7 @@ const preflight = (gateway: TestGateway, origin: string, more: Record<string, st
     headers: {
       origin,
       'access-control-request-method': 'POST',
-      'access-control-request-headers': 'content-type, authorization',
+      'access-control-request-headers': 'content-type,authorization,x-linq-integration-token,cache-control',
       ...more,
     },
   });
@@ -107,6 +107,54 @@ describe('with CORS_ORIGINS', () => {
       expect(corsHeaders(answer)).toEqual({});
       expect(answer.headers['vary']).toMatch(/\bOrigin\b/i); // a cache must not give it to another origin
     }
+  });
+
+  it.each([
+    'apollographql-client-name,apollographql-client-version,content-type',
+    'baggage,content-type,sentry-trace', // Sentry
+    'traceparent, tracestate', // W3C Trace Context
+    'x-b3-traceid\t,  x-own',
+    'X-Apollo-Operation-Name',
+    "!#$%&'*+.^_`|~-9",
+    'x-linq-explain',
+  ])('pages of theirs may send whatever header the preflight asks for: %s', async (asked) => {
+    await using gateway = await startTestGateway(env);
+    const answer = await preflight(gateway, app, { 'access-control-request-headers': asked });
+    expect(answer.status).toBe(204);
+    expect(answer.headers['access-control-allow-headers']).toBe(asked);
+    expect(answer.headers['access-control-max-age']).toBe('600');
+    expect(answer.headers['vary']).toBe('Origin, Access-Control-Request-Headers');
+    const foreign = await preflight(gateway, 'https://evil.example', { 'access-control-request-headers': asked });
+    expect([foreign.status, corsHeaders(foreign)]).toEqual([405, {}]);
+    expect(foreign.headers['vary']).toBe('Origin');
+  });
+
+  it.each(['', ' ', ',', 'a,', ',a', 'a,,b', 'a b', 'a: b', 'a;b', '"a"', 'a/b', '(a)', 'ä', '[a]', 'a@b', '<a>'])(
+    'a preflight asks for no header with "%s", which is no list of names',
+    async (asked) => {
+      await using gateway = await startTestGateway(env);
+      const answer = await preflight(gateway, app, { 'access-control-request-headers': asked });
+      expect(answer.status).toBe(204);
+      expect(answer.headers).not.toHaveProperty('access-control-allow-headers');
+    },
+  );
+
+  it('a preflight that asks for no header gets none', async () => {
+    await using gateway = await startTestGateway(env);
+    const headers = { origin: app, 'access-control-request-method': 'POST' };
+    const answer = await gateway.send({ method: 'OPTIONS', headers });
+    expect(answer.status).toBe(204);
+    expect(answer.headers).not.toHaveProperty('access-control-allow-headers');
+  });
+
+  it('a header that any page may send proves nothing, whatever pages of theirs may send', async () => {
+    await using gateway = await startTestGateway(env);
+    await preflight(gateway, app, { 'access-control-request-headers': 'x-own, accept-language, baggage' });
+    const marks = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
+    for (const name of ['accept-language', 'content-language', 'content-type', 'range', 'baggage', 'x-own', 'dnt']) {
+      expect((await gateway.send({ path, headers: { ...marks, [name]: 'x' } })).status).toBe(403);
+    }
+    expect(gateway.calls).toEqual([]);
   });
 
   it('never lets a browser add credentials by itself', async () => {
@@ -245,8 +293,8 @@ it.each([
   expect(gateway.calls).toHaveLength(calls);
 });
 
-it.each(['\ufeff', '\ufeff\ufeff'])(
-  'a body that begins with a byte order mark is read as JSON or refused, never guessed at',
+it.each(['\ufeff\ufeff', ' \ufeff', '\ufffe', '\u200b'])(
+  'a body that begins with %j, which is more than a byte order mark, is refused, never guessed at',
   async (mark) => {
     await using gateway = await startTestGateway();
     const answer = await gateway.send({

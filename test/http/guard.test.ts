@@ -49,7 +49,8 @@ it.each([
   ['a b', path],
   ['localhost:99999', '/'],
   ['127.999.1.1', path],
-  ['localhost', `http://localhost${path}`],
+  ['localhost', `http://a@localhost${path}`],
+  ['localhost', `ftp://localhost${path}`],
   ['localhost', '*'],
   ['localhost?', path],
   ['localhost#', path],
@@ -67,22 +68,37 @@ it.each([
   });
 });
 
-it.each(['/nowhere', '/nowhere/graphql', '/nowhere?x=/graphql', '/graphql/x', '/', '/health'])(
-  'knows nothing at %s',
-  async (nowhere) => {
-    await using gateway = await startTestGateway();
-    const headers = { accept: 'text/html', 'content-type': 'application/json' };
-    for (const method of ['GET', 'POST']) {
-      const answer = await gateway.send({
-        path: nowhere,
-        method,
-        headers,
-        body: method === 'POST' ? '{"query":"{__typename}"}' : '',
-      });
-      expect([answer.status, answer.body]).toEqual([404, '']);
-    }
-  },
-);
+it.each([
+  '/nowhere',
+  '/nowhere/graphql',
+  '/nowhere?x=/graphql',
+  '/graphql/x',
+  '/graphql//',
+  '/',
+  '/health',
+  '/Schema.graphql',
+])('knows nothing at %s, and says where GraphQL is', async (nowhere) => {
+  await using gateway = await startTestGateway();
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  for (const method of ['GET', 'POST']) {
+    const answer = await gateway.send({
+      path: nowhere,
+      method,
+      headers,
+      body: method === 'POST' ? '{"query":"{__typename}"}' : '',
+    });
+    expect(answer.status).toBe(404);
+    expect(JSON.parse(answer.body)).toEqual({
+      errors: [
+        {
+          message: 'There is nothing at this path. GraphQL is at /graphql.',
+          extensions: { code: 'BAD_REQUEST', retryable: false, requestId: answer.headers['x-request-id'] },
+        },
+      ],
+    });
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+  }
+});
 
 it('refuses with 421 a request that names no host, before and after it has seen one that does', async () => {
   await using gateway = await startTestGateway();

@@ -60,7 +60,7 @@ export async function startTestGateway(
   const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_INTEGRATION_TOKEN: 'the-gateways-own', ...env });
   const gateway = createGateway(config, createLog(config.logLevel, linesInto(log)), { documents });
   await gateway.connect();
-  const server = createServer(gateway.handle);
+  const server = createServer({ requireHostHeader: false }, gateway.handle);
   const origin = await listen(server);
   gateway.open();
   const url = `${origin}/graphql`;
