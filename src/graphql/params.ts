@@ -6,6 +6,8 @@ import type { PersistedQueries } from './persisted-queries.ts';
 import type { ServerContext } from './server-context.ts';
 import { type TrustedDocuments, trusted } from './trusted-documents.ts';
 
+const byteOrderMark = '\ufeff';
+
 /** From the parameters down to the ids in a list of keys. Deeper values fit no type. */
 const depth = 5;
 
@@ -71,7 +73,7 @@ function fromQuery(search: URLSearchParams): GraphQLParams {
 
 function parseJson(text: string, what: string, example: string): unknown {
   try {
-    return parseLossless(text, depth, refuseRounded);
+    return parseLossless(text.startsWith(byteOrderMark) ? text.slice(1) : text, depth, refuseRounded);
   } catch {
     throw badRequest(`${what} is not JSON: send an object, such as ${example}.`);
   }
