@@ -15,24 +15,23 @@ import { Waiter } from './waiter.ts';
 export interface ReadsOptions {
   /** One for each call that may be in flight. */
   readonly connections: readonly Connection[];
-  /** All of one read, and the longest timeout a reader may ask for. In milliseconds. */
+  /** Total time for one read, and the longest timeout of a reader. In milliseconds. */
   readonly timeoutMs: number;
-  /** Reads that are queued; beyond it they fail with `overloaded`. */
+  /** Queue size; when the queue is full, reads fail with `overloaded`. */
   readonly maxQueue: number;
   readonly createBucket: CreateBucket;
-  /** Undefined keeps nothing. */
   readonly cache?: ReadCache | undefined;
   readonly metrics: UpstreamMetrics;
   readonly reportDrift: ReadEnvironment['reportDrift'];
   /** Undefined without tracing. */
   readonly traceCall?: TraceCall | undefined;
-  /** Called with each pause that a 429 causes, for other processes. In milliseconds. */
+  /** Called for each pause after a 429, so that other processes pause too. In milliseconds. */
   readonly onPause?: ((token: Token, ms: number) => void) | undefined;
 }
 
-/** On whose behalf a read is made, and how. */
+/** The caller and options of a read. */
 export interface Reader {
-  /** Without one a read fails with `no-token` and costs no call. */
+  /** Without one a read fails with `no-token` and no call is sent. */
   readonly token: Token | undefined;
   /** In milliseconds. */
   readonly timeoutMs: number;
@@ -87,12 +86,12 @@ export class Reads {
     });
   }
 
-  /** Holds back the calls of this token, as another process asked. */
+  /** Pauses the calls of this token, as another process announced. */
   pause(tokenDigest: TokenDigest, ms: number): void {
     this.#environment.limiter.pause(tokenDigest, ms);
   }
 
-  /** Rejects all reads, and every later one, with `cancelled`; ends the calls in flight and closes the connections. */
+  /** Rejects all current and later reads with `cancelled` and closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#environment.deadlines.cancelAll();
@@ -111,7 +110,7 @@ export class Reads {
     const lane = limiter.laneOf(token.digest);
     const path = route.path(key);
     const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
-    // An older one is stuck: it ends with the waiters that it has.
+    // An older read is stuck: it is no longer joined.
     if (current !== undefined && now - current.startedAt < timeoutMs) {
       metrics.sharedFlight(route.template);
       current.join(waiter, now);
