@@ -13,20 +13,20 @@ import type { RequestOutcome } from './request-record.ts';
 import { WordHistogram } from './word-histogram.ts';
 
 /**
- * What an operator sees of the gateway at `GET /metrics`; docs/operations.md lists it. Labels are words from closed sets: no
- * ids, no tokens, nothing that a caller chose. Each word is there from the start, so that its first time is seen as a change.
+ * The metrics at `GET /metrics`; docs/operations.md lists them. Label values come from closed sets: no ids, no tokens, nothing
+ * that a caller chose. Each value exists from the start, so that Prometheus sees its first increase.
  */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
-  /** Whether Redis is there; not shown before it was told once. */
+  /** Whether Redis is connected; the metric exists after the first call. */
   redis(isUp: boolean): void;
-  /** A request for GraphQL that is over, and the codes of the errors in its answer, each once. */
+  /** A completed GraphQL request, and the error codes in its response, each once. */
   request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
   /** An operation that was executed; `compiled` are those on the fast path. */
   operation(executor: 'compiled' | 'interpreted'): void;
-  /** Messages that one operation asked for together. */
+  /** Distinct messages in one batch of an operation. */
   batch(size: number): void;
-  /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
+  /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
   print(): Promise<string>;
   readonly contentType: string;
 }
@@ -56,66 +56,70 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   collectDefaultMetrics({ register });
   const requests = new WordHistogram({
     name: 'graphql_request_duration_seconds',
-    help: 'Requests for GraphQL from their arrival to their answer, by outcome.',
+    help: 'GraphQL requests from arrival to response, by outcome.',
     labels: { outcome: requestOutcomes },
     buckets: seconds,
     register,
   });
   const errors = countsOf(errorCodes);
-  counter('graphql_request_errors_total', 'Requests whose answer has an error of this code.', 'code', errors);
+  counter('graphql_request_errors_total', 'Requests whose response has an error with this code.', 'code', errors);
   const executed = countsOf(['compiled', 'interpreted']);
-  const seenBefore = 'Operations that were executed; those seen before are compiled.';
-  counter('graphql_operations_total', seenBefore, 'executor', executed);
+  counter('graphql_operations_total', 'Executed operations; compiled is the fast path.', 'executor', executed);
   const batches = new WordHistogram({
     name: 'graphql_loader_batch_size',
-    help: 'Distinct messages that one operation asked for together.',
+    help: 'Distinct messages in one batch of an operation.',
     buckets: [1, 2, 5, 10, 25, 50, 100, 250, 1_000],
     register,
   });
   const reads = new WordHistogram({
     name: 'linq_read_duration_seconds',
-    help: 'Reads of Linq as their callers saw them, by outcome.',
+    help: 'Reads of Linq as seen by callers, by outcome.',
     labels: { route: routes, outcome: outcomes },
     buckets: seconds,
     register,
   });
   const attempts = new WordHistogram({
     name: 'linq_attempt_duration_seconds',
-    help: 'Calls sent to Linq, by outcome; stale is one that found its connection dead.',
+    help: 'Requests to Linq, by outcome; stale found its connection closed.',
     labels: { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
     buckets: seconds,
     register,
   });
-  const retries = routeCounter('linq_retries_total', 'Calls sent again, by the reason.', 'reason', retryReasons);
+  const retries = routeCounter(
+    'linq_retries_total',
+    'Requests to Linq that were sent again, by reason.',
+    'reason',
+    retryReasons,
+  );
   const queueWait = new WordHistogram({
     name: 'linq_queue_wait_seconds',
-    help: 'How long calls to Linq waited for their turn: slot, rate and pause together.',
+    help: 'Queueing time of requests to Linq: connection, rate limit and pause together.',
     buckets: seconds,
     register,
   });
   const breaker = new Gauge({
     name: 'linq_breaker_state',
-    help: 'Circuit breaker towards Linq: 1 for the state that it is in; with workers, how many of them are in it.',
+    help: 'Circuit breaker: 1 for its current state; with workers, the number of workers in it.',
     labelNames: ['state'],
     registers,
   });
   const sharedFlights = new Counter({
     name: 'linq_shared_flights_total',
-    help: 'Reads that joined the call of another.',
+    help: 'Reads that joined a read under way.',
     labelNames: ['route'],
     registers,
   });
   for (const route of routes) sharedFlights.inc({ route }, 0);
   const cache = routeCounter(
     'linq_cache_total',
-    'Cache lookups of reads, by result; bypass is a read that wanted a fresh value.',
+    'Cache lookups, by outcome; bypass is a read with no-cache.',
     'outcome',
     ['hit', 'miss', 'bypass'],
   );
   let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
-    help: 'Places where an answer of Linq left its documentation, by path and kind.',
+    help: 'Linq responses that do not match its documentation, by path and kind.',
     labelNames: ['route', 'path', 'kind'],
     registers,
   });
@@ -124,7 +128,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   };
   enter('closed');
 
-  /** Of numbers that are counted elsewhere, at the cost of an addition, and copied when they are asked for. */
+  /** Exports numbers that are counted in plain objects, which is cheaper than a counter's `inc`. */
   function counter(name: string, help: string, label: string, counts: Record<string, number>): void {
     new Counter({
       name,
@@ -159,7 +163,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     redis: (isUp) => {
       redisUp ??= new Gauge({
         name: 'linq_redis_up',
-        help: 'Whether the Redis that replicas share is there; with 0 this one keeps to its own share.',
+        help: '1 while connected to Redis; 0 while this process keeps to its own share of the rates.',
         registers,
         aggregator: 'min',
       });
@@ -178,7 +182,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   };
 }
 
-/** The keys of a record that the compiler holds complete. */
+/** The keys of a record, whose completeness the compiler checks. */
 function words<Word extends string>(all: Record<Word, 0>): readonly Word[] {
   return Object.keys(all) as Word[];
 }
