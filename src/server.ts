@@ -120,7 +120,7 @@ function summaryOf({ linq, callers, graphiql, introspection, workers }: Config):
   return {
     linq: linq.origin,
     ownToken: linq.token !== undefined,
-    callers: callers === undefined ? 'anybody' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
+    callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
     trustedDocuments: documents?.size ?? 'off',
     graphiql,
     introspection,

@@ -31,6 +31,7 @@ export interface Metrics {
   readonly contentType: string;
 }
 
+const sizes = [1, 2, 5, 10, 25, 50, 100, 250, 1_000];
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const requestOutcomes = words<RequestOutcome>({ ok: 0, partial: 0, refused: 0, failed: 0, cancelled: 0 });
 const outcomes = words<Outcome>({
@@ -54,49 +55,32 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const requests = new WordHistogram({
-    name: 'graphql_request_duration_seconds',
-    help: 'GraphQL requests from arrival to response, by outcome.',
-    labels: { outcome: requestOutcomes },
-    buckets: seconds,
-    register,
-  });
+  const histogram = (name: string, help: string, labels: Record<string, readonly string[]> = {}, buckets = seconds) =>
+    new WordHistogram({ name, help, labels, buckets, register });
+  const requests = histogram(
+    'graphql_request_duration_seconds',
+    'GraphQL requests from arrival to response, by outcome.',
+    { outcome: requestOutcomes },
+  );
   const errors = countsOf(errorCodes);
   counter('graphql_request_errors_total', 'Requests whose response has an error with this code.', 'code', errors);
   const executed = countsOf(['compiled', 'interpreted']);
   counter('graphql_operations_total', 'Executed operations; compiled is the fast path.', 'executor', executed);
-  const batches = new WordHistogram({
-    name: 'graphql_loader_batch_size',
-    help: 'Distinct messages in one batch of an operation.',
-    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 1_000],
-    register,
+  const batches = histogram('graphql_loader_batch_size', 'Distinct messages in one batch of an operation.', {}, sizes);
+  const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
+    route: routes,
+    outcome: outcomes,
   });
-  const reads = new WordHistogram({
-    name: 'linq_read_duration_seconds',
-    help: 'Reads of Linq as seen by callers, by outcome.',
-    labels: { route: routes, outcome: outcomes },
-    buckets: seconds,
-    register,
-  });
-  const attempts = new WordHistogram({
-    name: 'linq_attempt_duration_seconds',
-    help: 'Requests to Linq, by outcome; stale found its connection closed.',
-    labels: { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
-    buckets: seconds,
-    register,
-  });
-  const retries = routeCounter(
-    'linq_retries_total',
-    'Requests to Linq that were sent again, by reason.',
-    'reason',
-    retryReasons,
+  const attempts = histogram(
+    'linq_attempt_duration_seconds',
+    'Requests to Linq, by outcome; stale found its connection closed.',
+    { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
   );
-  const queueWait = new WordHistogram({
-    name: 'linq_queue_wait_seconds',
-    help: 'Queueing time of requests to Linq: connection, rate limit and pause together.',
-    buckets: seconds,
-    register,
-  });
+  const retries = routeCounter('linq_retries_total', 'Requests to Linq sent again, by reason.', 'reason', retryReasons);
+  const queueWait = histogram(
+    'linq_queue_wait_seconds',
+    'Queueing time of requests to Linq: connection, rate limit and pause together.',
+  );
   const breaker = new Gauge({
     name: 'linq_breaker_state',
     help: 'Circuit breaker: 1 for its current state; with workers, the number of workers in it.',
@@ -110,12 +94,8 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     registers,
   });
   for (const route of routes) sharedFlights.inc({ route }, 0);
-  const cache = routeCounter(
-    'linq_cache_total',
-    'Cache lookups, by outcome; bypass is a read with no-cache.',
-    'outcome',
-    ['hit', 'miss', 'bypass'],
-  );
+  const lookups = 'Cache lookups, by outcome; bypass is a read with no-cache.';
+  const cache = routeCounter('linq_cache_total', lookups, 'outcome', ['hit', 'miss', 'bypass']);
   let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
