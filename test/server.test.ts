@@ -121,7 +121,7 @@ it('prints one line if its port is in use', async () => {
 
 describe('with WORKERS', () => {
   /** On a new connection each time, so that workers take turns. */
-  const readAnew = async (url: string, text = query) =>
+  const readOnce = async (url: string, text = query) =>
     (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
 
   it('responds from several processes, sums their metrics, replaces one that exits, and finishes requests before it stops', async () => {
@@ -136,7 +136,7 @@ describe('with WORKERS', () => {
     const url = String((await lines('listening'))['url']);
     const metrics = async () => (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
     for (let turn = 0; turn < 6; turn++)
-      expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+      expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     const text = await metrics();
     const valueAt = (name: string) =>
       Number(
@@ -156,10 +156,10 @@ describe('with WORKERS', () => {
     const { pid } = await lines('worker started');
     process.kill(Number(pid), 'SIGKILL');
     expect(await lines('worker exited')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
-    expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+    expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     await lines('worker started', 3);
 
-    const late = readAnew(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
+    const late = readOnce(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
     while (asked.length === 0) await setImmediate();
     server.kill('SIGTERM');
     await lines('stopping');

@@ -57,11 +57,8 @@ export class Limiter<Connection extends Carrier> {
 
   /** Admits the call when it is its turn, perhaps before this returns; refuses one call if the queue is full. */
   enter(call: QueuedCall<Connection>, lane: Lane<Connection>, now: number): void {
-    if (!this.#canStart(lane)) {
-      this.#enqueue(call, lane, now);
-      return;
-    }
-    this.#admit(call, this.#take(lane), now, 0);
+    if (this.#canStart(lane)) this.#admit(call, this.#take(lane), now, 0);
+    else this.#enqueue(call, lane, now);
   }
 
   /** For a queued call that no longer wants its turn. */
@@ -178,7 +175,9 @@ export class Limiter<Connection extends Carrier> {
     }
     const { bucket } = lane.token;
     if (bucket?.order !== undefined) {
-      bucket.order(this.#startable(lane), lane.token.pausedMs);
+      // For as many calls as there are slots, but at least for one, which then waits for a slot.
+      const slots = Math.min(lane.queue.size, this.#idle.length, this.#maxForOne - lane.inFlight);
+      bucket.order(Math.max(1, slots), lane.token.pausedMs);
       return;
     }
     lane.timer = setTimeout(() => {
@@ -186,11 +185,6 @@ export class Limiter<Connection extends Carrier> {
       this.#schedule(lane);
       this.#admitQueued();
     }, waitMs);
-  }
-
-  /** For how many calls of a lane there are slots: at least one, so that it can wait for the next. */
-  #startable(lane: Lane<Connection>): number {
-    return Math.max(1, Math.min(lane.queue.size, this.#idle.length, this.#maxForOne - lane.inFlight));
   }
 
   /** Refuses the last call of the longest queue: a token that overloads the queue loses its own calls. */

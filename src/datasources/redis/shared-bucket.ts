@@ -121,7 +121,7 @@ export class SharedBucket {
     this.#drawn = 0;
   }
 
-  /** Whether a new one would be the same. */
+  /** Whether it can be replaced by a new bucket. */
   get isFull(): boolean {
     return this.#drawn === 0 && !this.#isDrawing && this.#timer === undefined && this.#own?.isFull !== false;
   }

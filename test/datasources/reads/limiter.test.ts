@@ -36,8 +36,8 @@ it("lets tokens take turns: one token's many calls do not delay another's", asyn
   const limiter = createLimiter();
   const order: string[] = [];
   const call = (name: string) => async () => void order.push(name);
-  const flood = Array.from({ length: 100 }, () => run(limiter, a, patient, call('a')));
-  await Promise.all([...flood, run(limiter, b, patient, call('b')), run(limiter, b, patient, call('b'))]);
+  const many = Array.from({ length: 100 }, () => run(limiter, a, patient, call('a')));
+  await Promise.all([...many, run(limiter, b, patient, call('b')), run(limiter, b, patient, call('b'))]);
   expect(order.indexOf('b')).toBeLessThanOrEqual(2);
   expect(order.lastIndexOf('b')).toBeLessThanOrEqual(4);
 });
