@@ -72,17 +72,30 @@ export class Reads {
   /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. */
   get<Key, Value>(route: Route<Key, Value>, key: Key, reader: Reader): Promise<Value | null> {
     return new Promise((resolve, reject) => {
-      const { token, cancellation, timeoutMs } = reader;
+      const { token, cancellation, timeoutMs, freshness, requestId } = reader;
+      const environment = this.#environment;
+      const { metrics } = environment;
       if (token === undefined || this.#isClosed || cancellation.isCanceled) {
         const error = new UpstreamError(token === undefined ? 'no-token' : 'cancelled');
         error.route = route;
-        this.#environment.metrics.read(route.template, error.fault, 0);
+        metrics.read(route.template, error.fault, 0);
         return reject(error);
       }
       const now = performance.now();
       const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs);
-      this.#environment.deadlines.add(waiter, timeoutMs);
-      this.#join(waiter, route, key, token, reader, now);
+      environment.deadlines.add(waiter, timeoutMs);
+      const lane = environment.limiter.laneOf(token.digest);
+      const path = route.path(key);
+      const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
+      // An older read is stuck: it is no longer joined.
+      if (current !== undefined && now - current.startedAt < environment.timeoutMs) {
+        metrics.sharedFlight(route.template);
+        current.join(waiter, now);
+        return;
+      }
+      const read = new Read(environment, lane, { route, key, path, token, freshness, requestId }, now);
+      read.join(waiter, now);
+      read.start(now);
     });
   }
 
@@ -96,28 +109,5 @@ export class Reads {
     this.#isClosed = true;
     this.#environment.deadlines.cancelAll();
     await Promise.all(this.#connections.map((connection) => connection.close()));
-  }
-
-  #join<Key, Value>(
-    waiter: Waiter,
-    route: Route<Key, Value>,
-    key: Key,
-    token: Token,
-    { freshness, requestId }: Reader,
-    now: number,
-  ): void {
-    const { limiter, metrics, timeoutMs } = this.#environment;
-    const lane = limiter.laneOf(token.digest);
-    const path = route.path(key);
-    const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
-    // An older read is stuck: it is no longer joined.
-    if (current !== undefined && now - current.startedAt < timeoutMs) {
-      metrics.sharedFlight(route.template);
-      current.join(waiter, now);
-      return;
-    }
-    const read = new Read(this.#environment, lane, { route, key, path, token, freshness, requestId }, now);
-    read.join(waiter, now);
-    read.start(now);
   }
 }
