@@ -6,7 +6,7 @@ import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
 
-/** What a resolver gets: abilities, never the token. New for each request. */
+/** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
 }
@@ -22,11 +22,11 @@ interface ContextOptions {
   readonly cacheTtlMs: number;
   /** Distinct messages that one operation may read. */
   readonly maxMessages: number;
-  /** Called with the number of reads that an operation sends together. */
+  /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
 
-/** What is known of a request's caller, whatever the transport. */
+/** The caller of a request, independent of the transport. */
 export interface Caller {
   header(name: string): string | null | undefined;
   readonly requestId: string;
@@ -47,7 +47,7 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       if (sum > maxMessages) throw tooCostly(sum, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
     },
     listEntries(sum: number): void {
-      const max = 10 * maxMessages; // a response holds a message as often as it is listed
+      const max = 10 * maxMessages; // a response contains a message as often as it is listed
       if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_MESSAGES_PER_OPERATION');
     },
   };
@@ -66,15 +66,15 @@ export function createContextFactory(options: ContextOptions): CreateContext {
 
 const notReadable = Promise.resolve(null);
 
-/** The caller's own token. An empty header is none. */
+/** The caller's own token. An empty header counts as absent. */
 function tokenOf(secret: string | null | undefined): Token | undefined {
   return secret ? new Token(secret) : undefined;
 }
 
 /** The caller's timeout for one read, in milliseconds. */
-function timeoutOf(asked: string | null | undefined): number {
-  if (asked === null || asked === undefined) return Number.POSITIVE_INFINITY;
-  if (/^[1-9]\d{0,14}$/.test(asked)) return Number(asked);
+function timeoutOf(header: string | null | undefined): number {
+  if (header === null || header === undefined) return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,14}$/.test(header)) return Number(header);
   throw badRequest('The header x-request-timeout-ms must be a whole number of milliseconds, 1 or more.');
 }
 

@@ -11,19 +11,19 @@ import { sandboxPage } from './sandbox/graphiql-tabs.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
-import { onDrain, type Stop, superviseWorkers } from './workers.ts';
+import { onDrain, type Shutdown, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: a restart without a change will not help. */
 const configurationFault = 78;
-/** How long requests in flight may take to finish once no new ones are accepted. In milliseconds, as all of these. */
+/** Time for requests in flight to finish once no new ones are accepted. In milliseconds, as all of these. */
 const graceMs = 10_000;
-/** After that, how long their failure responses may take. */
+/** After that, time to send their failure responses. */
 const cutMs = 1_000;
 /** Grace period for whatever still holds the event loop after close, such as a trace exporter flushing. */
 const exitGraceMs = 5_000;
-/** A worker has stopped by then: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
+/** The longest stop of a worker: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
 const workerStopMs = 25_000;
-/** Longer than load balancers commonly keep an idle connection: if we closed it first, their next request on it would fail. */
+/** Longer than load balancers commonly keep an idle connection; if we closed it first, their next request on it would fail. */
 const keepAliveMs = 75_000;
 
 const sandbox = process.argv.includes('--sandbox') ? await startSandbox() : undefined;
@@ -55,9 +55,9 @@ if (cluster.isWorker) {
 }
 
 /** Starts listening; returns a function that stops it. */
-async function serve(onListening?: (address: AddressInfo) => void): Promise<Stop> {
+async function serve(onListening?: (address: AddressInfo) => void): Promise<Shutdown> {
   const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
-  // The gateway checks the Host header itself, with messages of its own.
+  // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
@@ -120,7 +120,7 @@ function summaryOf({ linq, callers, graphiql, introspection, workers }: Config):
   return {
     linq: linq.origin,
     ownToken: linq.token !== undefined,
-    callers: callers === undefined ? 'anybody' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
+    callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
     trustedDocuments: documents?.size ?? 'off',
     graphiql,
     introspection,

@@ -5,7 +5,7 @@ import { watchProbes } from './http/readiness.ts';
 import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
 
 /** Graceful stop. `isSiblingProbed`: a load balancer has probed a sibling process. */
-export type Stop = (isSiblingProbed?: boolean) => Promise<void>;
+export type Shutdown = (isSiblingProbed?: boolean) => Promise<void>;
 
 /** From the primary to its workers. */
 interface Order {
@@ -33,8 +33,8 @@ const longestDelayMs = 10_000;
 const youngMs = 10_000;
 
 /**
- * Runs this program in `count` processes that share the port; exits where not even the first can start. Returns a function
- * that stops them all at the same time, and resolves when the last has exited.
+ * Runs this program in `count` processes that share the port; exits if a worker exits before any has listened. Returns a
+ * function that stops them all at the same time, and resolves when the last has exited.
  */
 export function superviseWorkers({ count, stopMs, log, onListening }: SupervisorOptions): () => Promise<void> {
   const restarts = new Set<NodeJS.Timeout>();
@@ -56,7 +56,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
       if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'worker stopped');
       if (!listened) {
         for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
-        process.exit(code || 1); // the worker has reported why
+        process.exit(code || 1); // the worker has reported the reason
       }
       if (performance.now() - startedAt > youngMs) delayMs = firstDelayMs;
       log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'worker exited');
@@ -87,11 +87,11 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
 }
 
 /**
- * In a worker: stops and exits when the primary orders it; when the primary is gone, Node exits it at once. A terminal's
- * signal is for the primary only. Call it before anything is awaited: the primary may already have passed connections.
+ * In a worker: stops and exits when the primary orders it. (Node exits a worker whose primary has exited.) Signals from a
+ * terminal are for the primary only. Call it before anything is awaited, because the primary may already pass connections.
  * `exitGraceMs` is for whatever still holds the event loop after that.
  */
-export function onDrain(serving: Promise<Stop>, exitGraceMs: number): void {
+export function onDrain(serving: Promise<Shutdown>, exitGraceMs: number): void {
   let draining = false;
   const drain = async (isSiblingProbed: boolean) => {
     if (draining) return;

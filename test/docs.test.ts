@@ -32,11 +32,11 @@ const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, word = ''
 
 async function exposition() {
   await using gateway = await startTestGateway({ REDIS_URL: 'redis://127.0.0.1:1' });
-  await gateway.query('{ chatMessage(chatId: 602, id: 7) { id } }'); // a drift, which is counted from its first time on
+  await gateway.query('{ chatMessage(chatId: 602, id: 7) { id } }'); // a drift: its series exists only after the first one
   return readExposition((await gateway.send({ path: '/metrics' })).body);
 }
 
-it('lists the metrics that there are, and no others, with their types and labels', async () => {
+it('lists exactly the existing metrics, with their types and labels', async () => {
   const { types, series } = await exposition();
   const exist = [...types].filter(([name]) => /^(graphql|linq)_/.test(name));
   const listed = tableOf(operations, 'metric | type | labels | counts').map(([name, type, labels]) => [
@@ -52,7 +52,7 @@ it('lists the metrics that there are, and no others, with their types and labels
   expect(listed.toSorted()).toEqual(withLabels.toSorted());
 });
 
-it('names the metrics of Node and the process that there are, and no others', async () => {
+it('lists exactly the existing metrics of Node and the process', async () => {
   const { types } = await exposition();
   const exist = [...types.keys()].filter((name) => !/^(graphql|linq)_/.test(name));
   const [, paragraph = ''] = operations.split('as prom-client counts them by itself');
@@ -62,14 +62,14 @@ it('names the metrics of Node and the process that there are, and no others', as
   if (process.platform === 'linux') expect(others).toEqual([]); // elsewhere there are fewer
 });
 
-it('lists the outcomes of requests that there are, and no others', async () => {
+it('lists exactly the existing outcomes of requests', async () => {
   const { series } = await exposition();
   const outcomes = series.get('graphql_request_duration_seconds_count')?.get('outcome') ?? new Set();
   const [row] = tableOf(operations, 'metric | type | labels | counts');
   expect(quoted(row?.[3])).toEqual([...outcomes]);
 });
 
-it('speaks of no metric that does not exist', async () => {
+it('mentions no metric that does not exist', async () => {
   const { types, series } = await exposition();
   for (const page of pages) {
     const named = quoted(read(page)).flatMap((text) => text.match(/\b(graphql|linq|nodejs|process)_[a-z0-9_]+/g) ?? []);
@@ -78,14 +78,14 @@ it('speaks of no metric that does not exist', async () => {
   }
 });
 
-it('lists the fields of the log that there are, and no others', () => {
+it('lists exactly the existing log fields', () => {
   const listed = tableOf(operations, 'field | holds').flatMap(([fields]) => quoted(fields));
   expect(listed.toSorted()).toEqual(['level', 'time', 'msg', 'worker', ...logFields].toSorted());
 });
 
-it('lists the lines of the log that there are, and no others', () => {
+it('lists exactly the existing log lines', () => {
   const listed = tableOf(operations, 'line | level | when').flatMap(([lines]) => quoted(lines));
-  // A program that imports the package has a log of its own.
+  // A program that imports the package has its own log.
   const files = globSync('src/**/*.ts', { cwd: root }).filter((file) => !file.startsWith('src/embedded/'));
   const sources = files.map((file) => read(file));
   const written = sources.flatMap((source) =>
@@ -96,14 +96,14 @@ it('lists the lines of the log that there are, and no others', () => {
   expect(listed.toSorted()).toEqual([...new Set(written)].toSorted());
 });
 
-it('says what to do at each alert, and speaks of no others', () => {
+it('says what to do at each alert, and lists no others', () => {
   const listed = tableOf(operations, 'alert | what to do').flatMap(([alerts]) => quoted(alerts));
   const rules: { alert: string }[] = parse(read('deploy/alerts.yaml')).groups[0].rules;
   expect(listed.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
 });
 
-// That the README lists them all, and no others, is tested with them: test/config.test.ts and test/errors/public-error.test.ts.
-it('speaks of no variable and no error code that does not exist', () => {
+// test/config.test.ts and test/errors/public-error.test.ts test that the README lists exactly the existing ones.
+it('mentions no variable and no error code that does not exist', () => {
   const variables = new Set<unknown>();
   readConfig(new Proxy({}, { get: (_env, name) => void variables.add(name) }));
   for (const page of pages) {
@@ -115,10 +115,10 @@ it('speaks of no variable and no error code that does not exist', () => {
   }
 });
 
-it('shows what a failure looks like as it is', async () => {
+it('shows a real error response', async () => {
   const [, example = ''] = /```json\n([\s\S]*?)```/.exec(read('docs/explore.md')) ?? [];
   const tab = sandboxPage.tabs.find((text) => text.includes('query FailingAndMissing'));
   await using gateway = await startTestGateway();
-  const answer = await gateway.query(tab ?? '', {}, { 'x-request-id': 'shown' });
-  expect(answer).toEqual(JSON.parse(example.replace('…', 'shown')));
+  const response = await gateway.query(tab ?? '', {}, { 'x-request-id': 'shown' });
+  expect(response).toEqual(JSON.parse(example.replace('…', 'shown')));
 });

@@ -13,21 +13,21 @@ const gatewayToken = 'mark-of-the-gateways-token';
 const callerToken = 'mark-of-a-callers-token';
 const apiKey = 'mark-of-an-api-key';
 const wrongKey = 'mark-of-a-wrong-key';
-/** What callers write beside their credentials. */
+/** Data from callers other than credentials. */
 const variable = 'mark of a variable';
-/** What Linq writes: texts, people, files, and whatever it says of a failure. */
+/** Data from Linq: texts, people, files, and descriptions of failures. */
 const text = 'mark of a text';
 const phone = '+15550123987';
 const file = 'https://files.example/mark-of-a-file.pdf?signature=mark';
-const trouble = 'mark of a failure';
+const detail = 'mark of a failure';
 const issuer = 'https://issuer.example/mark-of-the-issuer';
 
-/** No reader of the log, of metrics or of traces, and no client, may see these; data is for the client alone. */
+/** May appear neither in the log, metrics and traces, nor in responses outside of `data`. */
 const secrets = (...credentials: string[]) => [
   text,
   phone,
   file,
-  trouble,
+  detail,
   issuer,
   ...[gatewayToken, callerToken, apiKey, wrongKey, ...credentials].flatMap((credential) => [
     credential,
@@ -37,26 +37,26 @@ const secrets = (...credentials: string[]) => [
   ]),
 ];
 
-/** Everything that was written for somebody: what each client got beside its data, and in which headers. */
-class Written {
-  readonly #answers: { headers: unknown; errors: unknown }[] = [];
+/** Responses without their `data`, with headers. */
+class Responses {
+  readonly #all: { headers: unknown; errors: unknown }[] = [];
   readonly codes = new Set<string>();
 
-  async ask(gateway: TestGateway, options: Parameters<TestGateway['send']>[0]): Promise<void> {
+  async send(gateway: TestGateway, options: Parameters<TestGateway['send']>[0]): Promise<void> {
     const { headers, body } = await gateway.send(options);
     const { data: _data, ...rest } = JSON.parse(body);
     for (const { extensions } of rest.errors ?? []) this.codes.add(extensions.code);
-    this.#answers.push({ headers, errors: rest });
+    this.#all.push({ headers, errors: rest });
   }
 
-  get answers(): string {
-    return JSON.stringify(this.#answers);
+  get text(): string {
+    return JSON.stringify(this.#all);
   }
 }
 
 const exporter = registerTracing();
 
-/** All that an exporter of traces could send. */
+/** Everything that a trace exporter could send. */
 function traces(): string {
   const spans = exporter.getFinishedSpans();
   expect(spans.length).toBeGreaterThan(100);
@@ -76,12 +76,12 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-async function expectSilence(gateway: TestGateway, written: Written, ...credentials: string[]) {
+async function expectSilence(gateway: TestGateway, responses: Responses, ...credentials: string[]) {
   const { body: metrics } = await gateway.send({ path: '/metrics' });
   const log = JSON.stringify(gateway.log);
   const spans = traces();
   for (const mark of secrets(...credentials)) {
-    expect(written.answers).not.toContain(mark);
+    expect(responses.text).not.toContain(mark);
     expect(log).not.toContain(mark);
     expect(metrics).not.toContain(mark);
     expect(spans).not.toContain(mark);
@@ -109,7 +109,7 @@ const asGet = (headers: Record<string, string>, query: string, variables: object
 });
 
 const send = (status: number, body: string | Buffer, headers: Record<string, string | number> = {}) => {
-  return (response: ServerResponse) => void response.writeHead(status, `OK ${trouble}`, headers).end(body);
+  return (response: ServerResponse) => void response.writeHead(status, `OK ${detail}`, headers).end(body);
 };
 const fields = {
   text,
@@ -121,10 +121,10 @@ const fields = {
 };
 const message = (id: string, more: object = {}) => JSON.stringify({ data: { id: Number(id), ...fields, ...more } });
 
-/** By the id of the message that is asked for. */
-const answers: ((response: ServerResponse, id: string) => void)[] = [
+/** How Linq responds, by the id of the requested message. */
+const behaviors: ((response: ServerResponse, id: string) => void)[] = [
   (response, id) => send(200, message(id))(response),
-  // Drift: marks where they do not belong, as values and as names.
+  // Drift: marks in the wrong fields, as values and as names.
   (response, id) =>
     send(200, message(id, { sent_at: text, is_read: phone, chat_handle_id: phone, attachments: text }))(response),
   (response, id) => send(200, message(id, { [text]: text, [phone]: 1, [file]: [file] }))(response),
@@ -143,25 +143,25 @@ const answers: ((response: ServerResponse, id: string) => void)[] = [
   (response) => send(200, text, { 'content-encoding': text })(response),
   (response, id) => send(200, gzipSync(message(id)).subarray(0, 40), { 'content-encoding': 'gzip' })(response),
   (response, id) => send(200, Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(message(id))]))(response),
-  // Failures that talk.
+  // Failures with details.
   ...[301, 400, 401, 403, 404, 418, 422, 500, 502, 503].map(
     (status) => (response: ServerResponse) => sendFailure(response, status),
   ),
   // Not HTTP.
-  (response) => void response.socket?.end(`HTTP/1.1 200 ${trouble}\r\n${text}\r\n\r\n`),
-  (response) => void response.socket?.end(`${trouble}\r\n\r\n`),
+  (response) => void response.socket?.end(`HTTP/1.1 200 ${detail}\r\n${text}\r\n\r\n`),
+  (response) => void response.socket?.end(`${detail}\r\n\r\n`),
   (response) => void response.socket?.end(`HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n${text}`),
   (response) => void response.socket?.resetAndDestroy(),
-  (response) => sendFailure(response, 429), // the last, since it holds back the reads that follow
+  (response) => sendFailure(response, 429), // the last, because it pauses later reads
 ];
 
 function sendFailure(response: ServerResponse, status: number): void {
-  send(status, JSON.stringify({ errors: [{ detail: trouble, title: phone, [file]: text }] }), {
+  send(status, JSON.stringify({ errors: [{ detail: detail, title: phone, [file]: text }] }), {
     location: file,
-    'retry-after': status === 429 ? trouble : 0,
-    'x-linq-integration-token': trouble,
-    'www-authenticate': trouble,
-    'set-cookie': trouble,
+    'retry-after': status === 429 ? detail : 0,
+    'x-linq-integration-token': detail,
+    'www-authenticate': detail,
+    'set-cookie': detail,
   })(response);
 }
 
@@ -169,9 +169,9 @@ it.each([
   ['alone', {}],
   ['with a cache and a lost Redis', { LINQ_CACHE_TTL_MS: '60000', REDIS_URL: `redis://:${apiKey}@127.0.0.1:1` }],
 ])(
-  'shows neither what Linq wrote nor any token to the log, to metrics, to traces or in errors, whatever Linq does: %s',
+  'shows neither data from Linq nor tokens in the log, metrics, traces or errors, however Linq responds: %s',
   async (_what, env) => {
-    await using upstream = await startUpstream((response, _request, id) => answers[Number(id) - 1]?.(response, id));
+    await using upstream = await startUpstream((response, _request, id) => behaviors[Number(id) - 1]?.(response, id));
     await using gateway = await startTestGateway({
       LINQ_API_URL: upstream.origin,
       LINQ_INTEGRATION_TOKEN: gatewayToken,
@@ -179,18 +179,18 @@ it.each([
       LOG_LEVEL: 'trace',
       ...env,
     });
-    const written = new Written();
-    const ids = answers.map((_answer, index) => `${index + 1}`);
+    const responses = new Responses();
+    const ids = behaviors.map((_behavior, index) => `${index + 1}`);
     for (const own of [undefined, callerToken]) {
       for (const id of ids) {
         const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
-        await written.ask(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
+        await responses.send(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
       }
       const keys = ids.map((id) => ({ chatId: '1', id }));
-      await written.ask(gateway, asPost({ 'x-request-timeout-ms': '300' }, { query: byKeys, variables: { keys } }));
-      await written.ask(gateway, asGet({ 'x-request-timeout-ms': '300' }, byKeys, { keys }));
+      await responses.send(gateway, asPost({ 'x-request-timeout-ms': '300' }, { query: byKeys, variables: { keys } }));
+      await responses.send(gateway, asGet({ 'x-request-timeout-ms': '300' }, byKeys, { keys }));
     }
-    expect([...written.codes]).toEqual(
+    expect([...responses.codes]).toEqual(
       expect.arrayContaining([
         'UPSTREAM_BAD_RESPONSE',
         'UNAUTHENTICATED',
@@ -205,14 +205,14 @@ it.each([
     ).toMatchObject({
       data: { chatMessage: { text, sentFrom: phone, attachments: [{ url: file }] } }, // where it belongs
     });
-    await expectSilence(gateway, written, upstream.origin);
+    await expectSilence(gateway, responses, upstream.origin);
   },
 );
 
-it('shows neither a credential nor a variable to the log, to metrics, to traces or in the errors of others', async () => {
+it('shows neither credentials nor variables in the log, metrics, traces or the errors of other callers', async () => {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' };
-  let published = text; // at first no keys at all: that is worth a line, which does not tell where they were looked for
+  let published = text; // at first no keys: this is logged, without their URL
   const jwks = createServer((_request, response) => response.end(published));
   const jwksOrigin = await listen(jwks);
   const sign = (claims: object) =>
@@ -233,7 +233,7 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
     GATEWAY_JWT_AUDIENCE: 'gateway',
     LOG_LEVEL: 'trace',
   });
-  const written = new Written();
+  const responses = new Responses();
   const key = { authorization: `Bearer ${apiKey}` };
   const credentials: Record<string, string>[] = [
     key,
@@ -247,28 +247,28 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
     { 'x-linq-integration-token': callerToken },
   ];
 
-  await written.ask(gateway, asPost({ authorization: `Bearer ${jwt}` }, { query: byId }));
-  expect([...written.codes]).toEqual(['UPSTREAM_UNAVAILABLE']);
-  written.codes.clear();
+  await responses.send(gateway, asPost({ authorization: `Bearer ${jwt}` }, { query: byId }));
+  expect([...responses.codes]).toEqual(['UPSTREAM_UNAVAILABLE']);
+  responses.codes.clear();
   published = JSON.stringify({ keys: [jwk] });
 
-  // Every magic chat that ends by itself, and those that a short deadline ends; at last the one that holds others back.
-  const magic = ['1', '2', '401', '403', '404', '500', '599', '600', '601', '602', '603', '502', '504', '598'];
-  for (const chatIds of [magic, ['4290']]) {
+  // Every scenario of the sandbox; last the one that pauses the token.
+  const chats = ['1', '2', '401', '403', '404', '500', '599', '600', '601', '602', '603', '502', '504', '598'];
+  for (const chatIds of [chats, ['4290']]) {
     for (const headers of credentials) {
       await Promise.all(
         chatIds.map(async (chatId) => {
           const short = { ...headers, 'x-request-timeout-ms': '100' };
           const variables = { chatId, id: '224', note: variable, [variable]: [variable] };
-          await written.ask(gateway, asPost(short, { query: byId, variables }));
-          await written.ask(gateway, asPost(short, { query: byId, variables, extensions: { note: variable } }));
-          await written.ask(gateway, asGet(short, byId, variables));
+          await responses.send(gateway, asPost(short, { query: byId, variables }));
+          await responses.send(gateway, asPost(short, { query: byId, variables, extensions: { note: variable } }));
+          await responses.send(gateway, asGet(short, byId, variables));
         }),
       );
     }
   }
 
-  // Whatever can be wrong with a request.
+  // Malformed requests of all kinds.
   const wrongBodies: unknown[] = [
     { query: byId, variables: { chatId: variable, id: '224' } },
     { query: byId, variables: { chatId: { [variable]: variable }, id: [variable] } },
@@ -286,7 +286,7 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
     { query: variable.repeat(10_000) },
   ];
   for (const body of wrongBodies) {
-    for (let turn = 0; turn < 3; turn++) await written.ask(gateway, asPost(key, body as object));
+    for (let turn = 0; turn < 3; turn++) await responses.send(gateway, asPost(key, body as object));
   }
   for (const headers of [
     { 'x-request-timeout-ms': variable },
@@ -296,39 +296,42 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
     { accept: `image/${callerToken}` },
     { cookie: `token=${callerToken}`, 'x-request-timeout-ms': 'soon' },
   ]) {
-    await written.ask(gateway, asPost({ ...key, ...headers }, { query: byId, variables: { chatId: '1', id: '224' } }));
+    await responses.send(
+      gateway,
+      asPost({ ...key, ...headers }, { query: byId, variables: { chatId: '1', id: '224' } }),
+    );
   }
   await gateway.send({ path: `/${callerToken}?${apiKey}` });
   await gateway.send({ method: 'PUT', path: `/graphql?token=${callerToken}`, headers: key });
 
-  // Callers who hang up: while they send, and while they wait.
+  // Callers that disconnect: while they send, and while they wait.
   const { port } = new URL(gateway.url);
   const head = `POST /graphql HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${apiKey}\r\nx-linq-integration-token: ${callerToken}\r\ncontent-type: application/json\r\n`;
   const body = JSON.stringify({ query: byId, variables: { chatId: '504', id: '1', note: variable } });
   for (const [length, then] of [
-    [body.length, 'asked'],
+    [body.length, 'received'],
     [body.length + 100, 'sent'],
   ] as const) {
     const socket = connect(Number(port), '127.0.0.1').on('error', () => {});
     socket.write(`${head}content-length: ${length}\r\n\r\n${body}`);
-    if (then === 'asked') {
-      const asked = () => gateway.calls.some(({ path }) => path.endsWith('/504/chat_messages/1'));
-      while (!asked()) await gateway.send({ path: '/livez' });
+    if (then === 'received') {
+      const isReceived = () => gateway.calls.some(({ path }) => path.endsWith('/504/chat_messages/1'));
+      while (!isReceived()) await gateway.send({ path: '/livez' });
     } else {
-      await gateway.query('{ __typename }', {}, key); // a round trip, by which it has arrived
+      await gateway.query('{ __typename }', {}, key); // a round trip, after which it has arrived
     }
     socket.destroy();
     await once(socket, 'close');
   }
-  const rude = connect(Number(port), '127.0.0.1').on('error', () => {});
-  rude.end(`GET /graphql?${variable} ${callerToken}\r\n${apiKey}\r\n\r\n`);
-  await once(rude.resume(), 'close');
+  const malformed = connect(Number(port), '127.0.0.1').on('error', () => {});
+  malformed.end(`GET /graphql?${variable} ${callerToken}\r\n${apiKey}\r\n\r\n`);
+  await once(malformed.resume(), 'close');
   await gateway.metric(
     'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="cancelled"}',
     1,
   );
 
-  expect([...written.codes].toSorted()).toEqual(
+  expect([...responses.codes].toSorted()).toEqual(
     expect.arrayContaining([
       'BAD_REQUEST',
       'BAD_USER_INPUT',
@@ -344,19 +347,19 @@ it('shows neither a credential nor a variable to the log, to metrics, to traces 
     ]),
   );
   expect(gateway.log.length).toBeGreaterThan(20);
-  await expectSilence(gateway, written, jwt, jwtWrong, jwtMalformed, jwksOrigin);
+  await expectSilence(gateway, responses, jwt, jwtWrong, jwtMalformed, jwksOrigin);
   await close(jwks);
 });
 
-it('quotes what a caller wrote to nobody but that caller, and only where it is what is wrong', async () => {
+it("quotes a caller's input only to that caller, and only if it is invalid", async () => {
   await using gateway = await startTestGateway({ LINQ_TIMEOUT_MS: '500', LOG_LEVEL: 'trace' });
-  const ask = (chatId: string, note: string) =>
+  const read = (chatId: string, note: string) =>
     gateway.query(byId, { chatId, id: '224', note, token: note }, { 'x-request-timeout-ms': '200' });
   const [wrong, ...others] = await Promise.all([
-    ask(variable, 'first note'),
-    ask('500', 'second note'),
-    ask('600', 'third note'),
-    ask('504', 'fourth note'),
+    read(variable, 'first note'),
+    read('500', 'second note'),
+    read('600', 'third note'),
+    read('504', 'fourth note'),
   ]);
   expect(wrong?.errors).toMatchObject([
     { message: expect.stringContaining(variable), extensions: { code: 'BAD_USER_INPUT' } },

@@ -11,7 +11,7 @@ const policy = read('SECURITY.md');
 const rows = policy.split('\n').filter((line) => line.startsWith('| ') && !/^\| (threat|---)/.test(line));
 
 describe('SECURITY.md', () => {
-  it.each(rows)('names a test that is there for: %s', (row) => {
+  it.each(rows)('names an existing test for: %s', (row) => {
     const tests = [...row.matchAll(/`((?:test|e2e)\/[^`]+)` "([^"]+)"/g)];
     expect(tests.length).toBeGreaterThan(0);
     for (const [, file = '', title = ''] of tests) {
@@ -19,7 +19,7 @@ describe('SECURITY.md', () => {
       const lines = read(file).split('\n');
       const named = lines.filter((line) => line.includes(title));
       expect(named, `${file} ${title}`).not.toEqual([]);
-      expect(named.filter((line) => /\b(fails|skip|todo)\(/.test(line))).toEqual([]); // a promise, not a hope
+      expect(named.filter((line) => /\b(fails|skip|todo)\(/.test(line))).toEqual([]); // it must pass
     }
   });
 
@@ -39,11 +39,11 @@ describe('SECURITY.md', () => {
 const query = '{ chatMessage(chatId: 1, id: 224) { id } }';
 const body = JSON.stringify({ query });
 
-/** What the gateway answers to bytes that no client library would send. */
+/** The response to bytes that no client library would send. */
 async function raw(gateway: TestGateway, headers: string, content = body): Promise<string> {
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   const head = 'POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n';
-  socket.write(`${head}${headers}\r\n\r\n${content}`, 'latin1'); // not end: a server takes that for hanging up
+  socket.write(`${head}${headers}\r\n\r\n${content}`, 'latin1'); // not end: a server would treat it as a disconnect
   let text = '';
   socket.on('data', (chunk) => {
     text += chunk;
@@ -59,18 +59,18 @@ it.each([
   ['a carriage return', 'a\rx-evil: 1'],
   ['a zero', 'a\0x-evil: 1'],
   ['letters beyond ASCII', 'a\u00e9\u0085x-evil: 1'],
-])('a token with %s in it smuggles no header to Linq', async (_what, token) => {
+])('a token with %s adds no header to the request to Linq', async (_what, token) => {
   await using gateway = await startTestGateway();
   for (let turn = 0; turn < 3; turn++) {
-    const answer = await raw(gateway, `content-length: ${body.length}\r\nx-linq-integration-token: ${token}`);
-    expect(answer).toMatch(/^HTTP\/1\.1 (200|400) /);
+    const response = await raw(gateway, `content-length: ${body.length}\r\nx-linq-integration-token: ${token}`);
+    expect(response).toMatch(/^HTTP\/1\.1 (200|400) /);
   }
   for (const { headers } of gateway.calls) {
     expect(Object.keys(headers).toSorted()).toEqual(['connection', 'host', 'x-linq-integration-token']);
   }
 });
 
-it('two tokens in one request are one that nobody has, not one of the two', async () => {
+it('two tokens in one request are treated as a single invalid token', async () => {
   await using gateway = await startTestGateway();
   for (let turn = 0; turn < 3; turn++) {
     const twice = 'x-linq-integration-token: a\r\nx-linq-integration-token: b';
@@ -79,7 +79,7 @@ it('two tokens in one request are one that nobody has, not one of the two', asyn
   expect(gateway.calls.map(({ headers }) => headers['x-linq-integration-token'])).toEqual(['a, b', 'a, b', 'a, b']);
 });
 
-it('a request whose end is told in two ways is refused: none can hide in the body of another', async () => {
+it('a request with contradicting lengths is refused, so that none can hide in the body of another', async () => {
   await using gateway = await startTestGateway();
   const hidden = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
   for (const framing of [
@@ -94,11 +94,11 @@ it('a request whose end is told in two ways is refused: none can hide in the bod
   expect(gateway.calls).toEqual([]);
 });
 
-it('every answer is to be kept by nobody, and to be taken for what it says it is', async () => {
+it('every response forbids storing and content sniffing', async () => {
   await using gateway = await startTestGateway({ CORS_ORIGINS: 'https://app.example' });
   await using closed = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
   const headers = { 'content-type': 'application/json' };
-  const answers = [
+  const responses = [
     await gateway.send({ path: `/graphql?query=${encodeURIComponent(query)}` }),
     await gateway.send({ headers: { accept: 'text/html' } }),
     await gateway.send({ headers: { 'sec-fetch-site': 'cross-site' } }),
@@ -111,8 +111,8 @@ it('every answer is to be kept by nobody, and to be taken for what it says it is
     await gateway.send({ path: '/nowhere' }),
     await closed.send({ method: 'POST', headers, body }),
   ];
-  for (let turn = 0; turn < 4; turn++) answers.push(await gateway.send({ method: 'POST', headers, body }));
-  for (const answer of answers) {
-    expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  for (let turn = 0; turn < 4; turn++) responses.push(await gateway.send({ method: 'POST', headers, body }));
+  for (const response of responses) {
+    expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
   }
 });

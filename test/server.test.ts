@@ -9,7 +9,7 @@ import { startUpstream } from './support/upstream.ts';
 const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const read = async (url: string, text = query) => (await fetch(`${url}?query=${encodeURIComponent(text)}`)).json();
 
-it('as sandbox first says that the data is made up, where to look and what to paste, all of which is true', async () => {
+it('as sandbox prints that the data is made up, which address to open and which query to paste, and all of it works', async () => {
   const server = start({}, ['--sandbox']);
   const [text, url = '', paste] = await written(server, /Open {3}(\S+)\n\s+Paste {2}(.+)\n/);
   expect(text).toBeDefined();
@@ -18,7 +18,7 @@ it('as sandbox first says that the data is made up, where to look and what to pa
   expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
 });
 
-it('as sandbox opens GraphiQL with tabs that show what there is to see', async () => {
+it('as sandbox opens GraphiQL with prepared tabs', async () => {
   const server = start({}, ['--sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   const page = await (await fetch(url, { headers: { accept: 'text/html' } })).text();
@@ -40,7 +40,7 @@ it('as sandbox never sends a real token anywhere', async () => {
   await outcomeOf(server);
 });
 
-it('serves Linq, with one line for its start: where it listens, and what it was told, save secrets', async () => {
+it('logs one line at startup, with its address and its configuration except secrets', async () => {
   await using upstream = await startUpstream((response) => response.end('{"data":{"id":224,"text":"real"}}'));
   const secrets = { LINQ_INTEGRATION_TOKEN: 'secret', GATEWAY_API_KEYS: 'secret-key' };
   const server = start({ LINQ_API_URL: upstream.origin, INTROSPECTION: 'false', ...secrets });
@@ -66,7 +66,7 @@ it('serves Linq, with one line for its start: where it listens, and what it was 
   await outcomeOf(server);
 });
 
-it('does not start with a wrong configuration: all faults, a line for each, and exit code 78', async () => {
+it('does not start with an invalid configuration: it prints all faults, one per line, and exits with 78', async () => {
   const { code, errors } = await outcomeOf(
     start({ PORT: 'http', LINQ_API_URL: 'nope', HOST: '0.0.0.0', LINQ_INTEGRATION_TOKEN: 'secret' }),
   );
@@ -79,7 +79,7 @@ it('does not start with a wrong configuration: all faults, a line for each, and 
   expect(errors).not.toContain('secret');
 });
 
-it('tells of a crash in one line, by its place and without its message, and exits with 1', async () => {
+it('logs a crash in one line, with its location but without its message, and exits with 1', async () => {
   const bug = `process.once('SIGUSR2', () => { throw new TypeError(process.env.PRIVATE) })`;
   const server = start({ PRIVATE: 'a text' }, [], ['--import', `data:text/javascript,${encodeURIComponent(bug)}`]);
   const lines = linesOf(server);
@@ -97,7 +97,7 @@ it('tells of a crash in one line, by its place and without its message, and exit
 
 const hasPty = spawnSync('script', ['--version']).stdout?.toString().includes('util-linux') === true;
 
-it.skipIf(!hasPty)('writes lines for people where they go to a terminal', async () => {
+it.skipIf(!hasPty)('writes readable lines to a terminal', async () => {
   const command = `exec ${process.execPath} src/server.ts`;
   const server = spawn('script', ['--quiet', '--flush', '--command', command, '/dev/null'], {
     cwd: new URL('..', import.meta.url),
@@ -109,7 +109,7 @@ it.skipIf(!hasPty)('writes lines for people where they go to a terminal', async 
   await outcomeOf(server);
 });
 
-it('says in one line that its port is taken', async () => {
+it('prints one line if its port is in use', async () => {
   const other = createServer();
   const { port } = new URL(await listen(other));
   expect(await outcomeOf(start({ PORT: port }))).toEqual({
@@ -120,11 +120,11 @@ it('says in one line that its port is taken', async () => {
 });
 
 describe('with WORKERS', () => {
-  /** On a connection of its own each time, so that workers take turns. */
-  const readAnew = async (url: string, text = query) =>
+  /** On a new connection each time, so that workers take turns. */
+  const readOnce = async (url: string, text = query) =>
     (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
 
-  it('answers from several processes, sums their metrics, replaces one that dies, and stops after what is in flight', async () => {
+  it('responds from several processes, sums their metrics, replaces one that exits, and finishes requests before it stops', async () => {
     const asked: (() => void)[] = [];
     await using upstream = await startUpstream((response, _request, id) => {
       const answer = () => response.end(`{"data":{"id":${id},"text":"read"}}`);
@@ -136,7 +136,7 @@ describe('with WORKERS', () => {
     const url = String((await lines('listening'))['url']);
     const metrics = async () => (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
     for (let turn = 0; turn < 6; turn++)
-      expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+      expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     const text = await metrics();
     const valueAt = (name: string) =>
       Number(
@@ -156,10 +156,10 @@ describe('with WORKERS', () => {
     const { pid } = await lines('worker started');
     process.kill(Number(pid), 'SIGKILL');
     expect(await lines('worker exited')).toMatchObject({ signal: 'SIGKILL', restartInMs: 100 });
-    expect(await readAnew(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
+    expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     await lines('worker started', 3);
 
-    const late = readAnew(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
+    const late = readOnce(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
     while (asked.length === 0) await setImmediate();
     server.kill('SIGTERM');
     await lines('stopping');
@@ -168,7 +168,7 @@ describe('with WORKERS', () => {
     expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
   });
 
-  it('ends at once when its port is taken', async () => {
+  it('exits at once if its port is in use', async () => {
     const other = createServer();
     const { port } = new URL(await listen(other));
     const { code, errors } = await outcomeOf(start({ PORT: port, WORKERS: '2' }));

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from './support/process.ts';
 import { startUpstream } from './support/upstream.ts';
 
-interface Answer {
+interface Response {
   readonly status: number | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
@@ -19,14 +19,14 @@ interface Stoppable extends AsyncDisposable {
   readonly server: ChildProcessWithoutNullStreams;
   readonly lines: ReturnType<typeof linesOf>;
   readonly outcome: ReturnType<typeof outcomeOf>;
-  get(path: string, agent?: Agent): Promise<Answer>;
+  get(path: string, agent?: Agent): Promise<Response>;
   /** Resolves when this many reads have reached Linq. */
-  asked(count: number): Promise<void>;
-  /** Lets Linq answer them. */
+  received(count: number): Promise<void>;
+  /** Makes Linq respond to them. */
   finish(): void;
 }
 
-/** The process in front of a Linq that answers when it is told to. */
+/** Starts the process in front of an upstream that responds when the test lets it. */
 async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
   const waiting: (() => void)[] = [];
   const upstream = await startUpstream((response, _request, id) => {
@@ -47,11 +47,11 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
       for await (const chunk of response) text += chunk;
       return { status, headers, text, socket };
     },
-    async asked(count) {
+    async received(count) {
       while (waiting.length < count) await setImmediate();
     },
     finish() {
-      for (const answer of waiting) answer();
+      for (const respond of waiting) respond();
     },
     async [Symbol.asyncDispose]() {
       server.kill('SIGKILL');
@@ -62,39 +62,39 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
 
 const read = (id = 224) => `/graphql?query=${encodeURIComponent(`{ chatMessage(chatId: 1, id: ${id}) { text } }`)}`;
 
-describe('told to stop', { timeout: 120_000 }, () => {
+describe('on a stop signal', { timeout: 120_000 }, () => {
   it.each([
     ['SIGTERM', '1'],
     ['SIGINT', '1'],
     ['SIGTERM', '2'],
   ] as const)(
-    'by %s with WORKERS=%s, it says so at /readyz while the door stays open, finishes what is in flight, and exits with 0',
+    '%s with WORKERS=%s, /readyz fails while connections are still accepted, requests in flight finish, and it exits with 0',
     async (signal, WORKERS) => {
       await using gateway = await startStoppable({ WORKERS, LINQ_TIMEOUT_MS: '60000' });
-      const { server, lines, outcome, get, finish, asked } = gateway;
-      // Idle from then on: it is cut by whoever answered it, in the moment in which that one closes its door.
+      const { server, lines, outcome, get, finish, received } = gateway;
+      // Idle from then on: its worker closes it when it stops accepting connections.
       const { status, socket: idle } = await get('/readyz', new Agent({ keepAlive: true }));
       expect(status).toBe(200);
       const closed = once(idle, 'close');
       const keepAlive = new Agent({ keepAlive: true });
       const early = get(read(1), keepAlive);
-      await asked(1);
+      await received(1);
 
       server.kill(signal);
       expect(await lines('stopping')).toMatchObject({ signal });
       let ready = await get('/readyz');
-      while (ready.status === 200) ready = await get('/readyz'); // the primary has yet to tell its workers
-      for (let turn = 0; turn < 6; turn++) expect((await get('/readyz')).status).toBe(503); // whichever worker it is
+      while (ready.status === 200) ready = await get('/readyz'); // until the primary has informed its workers
+      for (let turn = 0; turn < 6; turn++) expect((await get('/readyz')).status).toBe(503); // on every worker
       expect((await get('/livez')).status).toBe(200);
-      const late = get(read(2), keepAlive); // from a balancer that has not seen it yet
-      await asked(2);
+      const late = get(read(2), keepAlive); // from a load balancer that has not noticed yet
+      await received(2);
 
       await closed;
-      if (WORKERS === '1') await expect(get('/livez')).rejects.toThrow(); // else the others may lag behind
+      if (WORKERS === '1') await expect(get('/livez')).rejects.toThrow(); // other workers may be later
       finish();
-      for (const answer of [await early, await late]) {
-        expect(JSON.parse(answer.text)).toEqual({ data: { chatMessage: { text: 'late' } } });
-        expect(answer.headers.connection).toBe('close');
+      for (const response of [await early, await late]) {
+        expect(JSON.parse(response.text)).toEqual({ data: { chatMessage: { text: 'late' } } });
+        expect(response.headers.connection).toBe('close');
       }
       expect(await outcome).toEqual({ code: 0, errors: '' });
       keepAlive.destroy();
@@ -102,14 +102,14 @@ describe('told to stop', { timeout: 120_000 }, () => {
   );
 
   it.each(['1', '2'])(
-    'with WORKERS=%s, it ends reads that outlast the grace period with OVERLOADED, and exits with 0',
+    'with WORKERS=%s, reads that outlast the grace period fail with OVERLOADED, and it exits with 0',
     async (WORKERS) => {
       await using gateway = await startStoppable({ WORKERS, LINQ_TIMEOUT_MS: '60000' });
-      const { server, outcome, get, asked } = gateway;
-      const answer = get(read());
-      await asked(1);
+      const { server, outcome, get, received } = gateway;
+      const response = get(read());
+      await received(1);
       server.kill('SIGTERM');
-      const { status, text } = await answer;
+      const { status, text } = await response;
       expect(status).toBe(200);
       expect(JSON.parse(text)).toMatchObject({
         data: { chatMessage: null },
@@ -119,20 +119,20 @@ describe('told to stop', { timeout: 120_000 }, () => {
     },
   );
 
-  it('a second time, it ends at once', async () => {
+  it('received twice, it exits at once', async () => {
     await using gateway = await startStoppable({});
-    const { server, lines, outcome, get, asked } = gateway;
-    const answer = get(read());
-    await asked(1);
+    const { server, lines, outcome, get, received } = gateway;
+    const response = get(read());
+    await received(1);
     server.kill('SIGINT');
     await lines('stopping');
     server.kill('SIGINT');
-    await expect(answer).rejects.toThrow();
+    await expect(response).rejects.toThrow();
     expect(await outcome).toEqual({ code: 1, errors: '' });
   });
 
-  it('while it is still starting, it starts and then stops in good order', async () => {
-    await using redis = createServer().listen(0, '127.0.0.1'); // one that never says a word
+  it('during startup, it starts and then stops gracefully', async () => {
+    await using redis = createServer().listen(0, '127.0.0.1'); // never replies
     await once(redis, 'listening');
     const { port } = redis.address() as AddressInfo;
     const server = start({ LINQ_INTEGRATION_TOKEN: 'secret', REDIS_URL: `redis://127.0.0.1:${port}` });
@@ -146,10 +146,10 @@ describe('told to stop', { timeout: 120_000 }, () => {
     socket.destroy();
   });
 
-  it('with WORKERS, all keep the door open where any of them was asked whether it is ready, and none is killed', async () => {
+  it('with WORKERS, all keep accepting connections if any of them was probed, and none is killed', async () => {
     await using gateway = await startStoppable({ WORKERS: '2' });
     const { server, lines, outcome, get } = gateway;
-    await get('/readyz'); // one of them; the other may not even be up yet
+    await get('/readyz'); // one of them; the other may not have started yet
     server.kill('SIGTERM');
     const stopping = await lines('stopping');
     for (const nth of [1, 2]) {
@@ -160,7 +160,7 @@ describe('told to stop', { timeout: 120_000 }, () => {
     expect((await outcome).code).toBe(0);
   });
 
-  it('with WORKERS, it says of each when it starts and when it has stopped', async () => {
+  it('with WORKERS, it logs when each starts and when it has stopped', async () => {
     await using gateway = await startStoppable({ WORKERS: '2' });
     const { server, lines, outcome } = gateway;
     const started = [await lines('worker started', 1), await lines('worker started', 2)].map(({ pid }) => pid);

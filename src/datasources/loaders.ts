@@ -14,7 +14,7 @@ interface ChatKey {
 /** Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`. */
 export type ReadRoute = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) => Promise<Value | null>;
 
-/** What a resolver may request. New for each request, so that nothing one caller loaded can reach another. */
+/** The reads that resolvers can request. New for each request, so that nothing one caller loaded can reach another. */
 export interface Loaders {
   /** One read for each distinct key. */
   readonly message: (key: MessageKey) => Promise<ChatMessage | null>;
@@ -24,10 +24,10 @@ export interface Loaders {
   dispatch(): void;
 }
 
-/** Limits on what an operation may cost. Each gets the sum so far, and throws when it is too high: then nothing is read. */
+/** Limits on the cost of an operation. Each gets the sum so far and throws when it is too high; then nothing is read. */
 interface CostLimits {
   distinctReads(sum: number): void;
-  /** Entries of lists, whether or not they are the same resource. */
+  /** Entries of lists, including duplicates. */
   listEntries(sum: number): void;
 }
 
@@ -43,11 +43,11 @@ interface LoaderOptions {
 type Request = { readonly path: string; start(): Promise<unknown> } | { readonly entries: number };
 
 /**
- * All fields add to a batch before it is sent, so the sums are exactly what the operation wants, through fragments, aliases,
- * lists and conditions. One loader serves all routes: their reads are counted and sent together.
+ * All fields join a batch before it is sent, so the sums are exactly what the operation reads, through fragments, aliases,
+ * lists and conditions. One loader serves all routes, so that their reads are counted and sent together.
  */
 export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: LoaderOptions): Loaders {
-  // Of admitted batches: an operation that wanted too much may still load less.
+  // Of admitted batches: after a refused batch, an operation may still load a smaller one.
   let distinct = 0;
   let entries = 0;
   let dispatch = () => {};
@@ -66,7 +66,7 @@ export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: Lo
       try {
         limits.distinctReads(distinct + reads);
       } catch (error) {
-        // A list that is not too long stays, and each of its entries fails.
+        // The list itself is not too long: each of its entries fails.
         for (const request of batch) loader.clear(request);
         return batch.map((request) => ('entries' in request ? nothing : (error as Error)));
       }

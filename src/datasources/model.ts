@@ -1,10 +1,10 @@
-/** Our form of Linq's resources. Past the decoder nothing is snake_case, and nothing is optional by accident. */
+/** The gateway's model of Linq's resources: camelCase, with null for missing values. */
 
 declare const validated: unique symbol;
 
 /**
  * A decimal integer from 1 to 2^63-1 without sign or leading zero: safe to join a URL.
- * Linq's ids are integers; they stay text here, since a JavaScript number loses digits beyond 2^53.
+ * Linq's ids are integers; they are text here, because a JavaScript number loses digits beyond 2^53.
  */
 export type LinqId = string & { readonly [validated]: true };
 
@@ -23,8 +23,8 @@ export interface MessageKey {
 }
 
 /**
- * Holds the property fields of its GraphQL type in their order, as do `Attachment` and `Reaction`: a response that selects all
- * of them prints the object itself. A change of its form changes `cacheFormat` in linq/routes/chat-message.ts as well.
+ * Has the property fields of its GraphQL type in their order, like `Attachment` and `Reaction`, so that a response that selects
+ * all of them can serialize the object itself. When its shape changes, increase `cacheFormat` in linq/routes/chat-message.ts.
  */
 export interface ChatMessage {
   /** From the request: Linq's body does not carry it. */
@@ -45,7 +45,7 @@ export interface ChatMessage {
 
 export interface Attachment {
   readonly id: string;
-  /** No promise on how long it lives, nor on who may open it: kept no longer than LINQ_CACHE_TTL_MS, never logged. */
+  /** Linq does not document how long it is valid, nor who can open it: cached for LINQ_CACHE_TTL_MS at most, never logged. */
   readonly url: string | null;
   readonly filename: string | null;
   readonly mimeType: string | null;
@@ -64,8 +64,8 @@ export interface Reaction {
   readonly updatedAt: string | null;
 }
 
-/** The words that Linq documents, in two lists that disagree. The set is open: a new word is handed on as it is. */
+/** The values in Linq's documentation, in two lists that disagree. Other values are passed through unchanged. */
 export const knownDeliveryStatuses = ['pending', 'delivered', 'service_unavailable', 'paused', 'rate_limit_exceeded'];
 
-/** The words that Linq documents for V2; handed on as they are, a new one too. */
+/** The values that Linq documents for V2. Other values are passed through unchanged. */
 export const knownReactions = ['love', 'like', 'dislike', 'laugh', 'emphasize', 'question'];

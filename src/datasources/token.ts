@@ -3,8 +3,8 @@ import { createHmac, hash } from 'node:crypto';
 declare const digested: unique symbol;
 
 /**
- * Stands for a token wherever something is kept or shared between requests. Only `Token` makes one, so that a key with the
- * token itself does not compile. It leaves the process only in the names of Redis keys, where Redis is used.
+ * Identifies a token wherever data is stored or shared between requests. Only `Token` creates one, so that using the token
+ * itself as a key does not compile. It leaves the process only in the names of Redis keys.
  */
 export type TokenDigest = string & { readonly [digested]: true };
 
@@ -24,7 +24,7 @@ export class Token {
     return createHmac('sha512', this.#secret).update(purpose).digest();
   }
 
-  /** The one place it is sent to: the header of a call to Linq, as name and value. */
+  /** The header of a call to Linq, as name and value. The secret is sent nowhere else. */
   get headers(): string[] {
     this.#headers ??= ['X-LINQ-INTEGRATION-TOKEN', this.#secret];
     return this.#headers;

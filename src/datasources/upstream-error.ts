@@ -6,7 +6,7 @@ export type UpstreamFault =
   | 'rate-limited' // wait, then retry
   | 'timeout' // retry
   | 'unavailable' // retry later
-  | 'bad-response' // the contract broke: a human must look at it
+  | 'bad-response' // Linq broke its contract: a human must look at it
   | 'overloaded' // too many reads are queued here: retry
   | 'cancelled'; // every caller has disconnected, or the gateway is shutting down
 
@@ -18,7 +18,7 @@ interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The only error that leaves the data sources. Of its cause only an error code reaches the log, and nothing reaches a client. */
+/** The only error that the data sources throw. Its cause is not shown to clients, and only its error code is logged. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly fault: UpstreamFault;
@@ -34,7 +34,7 @@ export class UpstreamError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** The same fault, with the time that is left to wait. */
+  /** The same error with another `retryAfterMs`. */
   after(waitMs: number): UpstreamError {
     return new UpstreamError(this.fault, { status: this.status, retryAfterMs: Math.ceil(waitMs), cause: this.cause });
   }

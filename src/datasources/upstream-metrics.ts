@@ -20,12 +20,12 @@ export type DriftKind =
   | 'range'; // an integer that does not fit
 
 /**
- * Receives everything the data sources do, so that an operator can see it. `route` is the template of the route, such as
- * `/chats/{chat_id}`. All words come from closed sets, except the path of a drift, whose number is bounded; nothing here
- * identifies a caller, a message or a token. Durations are in milliseconds.
+ * Receives the events of the data sources. `route` is the template of the route, such as `/chats/{chat_id}`. All values come
+ * from closed sets, except the path of a drift, whose number is limited; nothing here identifies a caller, a message or a
+ * token. Durations are in milliseconds.
  */
 export interface UpstreamMetrics {
-  /** A read as its caller saw it, from the request to the result. */
+  /** A read, from the view of one waiter. */
   read(route: string, outcome: Outcome, durationMs: number): void;
   /** A call that was sent to Linq, from the time it got its slot to its end. */
   attempt(route: string, outcome: CallOutcome, durationMs: number): void;
@@ -35,9 +35,9 @@ export interface UpstreamMetrics {
   breaker(state: BreakerState): void;
   /** A read that joined the call of another. */
   sharedFlight(route: string): void;
-  /** What a read found in the cache, if there is one; `bypass` is a read that skipped it. */
+  /** A cache lookup; `bypass` is a read that skipped the cache. */
   cache(route: string, outcome: 'hit' | 'miss' | 'bypass'): void;
-  /** `path` is the place of the field without indices, such as `data.attachments[].url`. */
+  /** `path` is that of the field, without indices, such as `data.attachments[].url`. */
   drift(route: string, path: string, kind: DriftKind): void;
 }
 

@@ -3,17 +3,17 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gunzip, gzip } from 'node:zlib';
 
-/** The files that GraphiQL's page loads. Workers have the labels by which Monaco, its editor, requests them. */
+/** The files that GraphiQL's page loads. Workers are named by the labels with which its editor, Monaco, requests them. */
 export type Piece = 'script' | 'style' | 'favicon' | 'editorWorkerService' | 'graphql' | 'json';
 
-/** The content encodings of each file, the better one first. */
+/** The content encodings of each file, the preferred one first. */
 export const codings = ['br', 'gzip'] as const;
 type Coding = (typeof codings)[number];
 
 export interface GraphiQLFiles {
   /** The name of each file. It changes with the content, so that browsers may cache it forever. */
   readonly names: Readonly<Record<Piece, string>>;
-  /** The bytes of the file with one of these names; without an encoding they are decompressed first, which takes time. */
+  /** The bytes of the file with one of these names; without an encoding they are decompressed for each call. */
   read(name: string, coding?: Coding): Promise<Buffer>;
 }
 
@@ -22,33 +22,18 @@ const prepared = new URL('../../dist/graphiql-assets/', import.meta.url);
 const manifest = 'manifest.json';
 
 /**
- * The files that `npm ci` prepared. Where it ran no scripts, they are made now, which takes a second or two, and kept in
+ * The files that `npm ci` prepared. If it ran no scripts, they are created now, which takes a second or two, and kept in
  * memory (4 MB).
  */
 export async function openGraphiQLFiles(folder = prepared): Promise<GraphiQLFiles> {
-  const { names, readKept } = (await openPrepared(folder)) ?? (await makeKept());
+  const names = await readFile(new URL(manifest, folder), 'utf8').catch(() => undefined);
+  const made = names === undefined ? await makeFiles() : { names: JSON.parse(names), files: undefined };
+  const readEncoded = async (file: string) => made.files?.get(file) ?? readFile(new URL(file, folder));
   return {
-    names,
+    names: made.names,
     read: async (name, coding) =>
-      coding === undefined ? promisify(gunzip)(await readKept(`${name}.gz`)) : readKept(name + suffixes[coding]),
+      coding === undefined ? promisify(gunzip)(await readEncoded(`${name}.gz`)) : readEncoded(name + suffixes[coding]),
   };
-}
-
-interface Kept {
-  readonly names: GraphiQLFiles['names'];
-  /** The bytes of a file by its name and suffix. */
-  readKept(file: string): Promise<Buffer>;
-}
-
-async function openPrepared(folder: URL): Promise<Kept | undefined> {
-  const text = await readFile(new URL(manifest, folder), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  return { names: JSON.parse(text), readKept: (file) => readFile(new URL(file, folder)) };
-}
-
-async function makeKept(): Promise<Kept> {
-  const { names, files } = await makeFiles();
-  return { names, readKept: async (file) => files.get(file) as Buffer };
 }
 
 /** Rewrites the files; the manifest last, since it marks the others as complete. */

@@ -1,16 +1,16 @@
 import type { Piece } from './graphiql-files.ts';
 
-/** What GraphiQL shows in a browser that never opened it before. */
+/** The initial content of GraphiQL in a new browser. */
 export interface FirstPage {
   /** Pages with different titles share no browser storage. */
   readonly title: string;
-  /** The content of the headers pane, in every tab and at every visit. */
+  /** The content of the headers pane, in every tab and at each visit. */
   readonly headers: Readonly<Record<string, string>>;
   /** The queries of the tabs, which GraphiQL names after their operations. */
   readonly tabs: readonly string[];
 }
 
-/** In front of Linq; only the token's header can be prepared. */
+/** For the real Linq API: only the header of the token can be prepared. */
 export const linqPage: FirstPage = {
   title: 'Linq GraphQL gateway',
   headers: { 'X-LINQ-INTEGRATION-TOKEN': '' },
@@ -41,7 +41,7 @@ query Message {
 /** Where the page loads its files from: relative, so that a proxy may add a path prefix. */
 const folder = 'graphql/assets';
 
-/** GraphiQL moves a tab when it is first pressed, away from the pointer: the click would be lost. */
+/** Otherwise GraphiQL moves a tab away from the pointer when it is first pressed, and the click is lost. */
 const ownStyle = '.graphiql-tab { transform: none !important; }';
 
 /**
@@ -51,7 +51,7 @@ const ownStyle = '.graphiql-tab { transform: none !important; }';
 const boot = `
 const kept = ['tabState', 'query', 'variables', 'visiblePlugin', 'theme', 'docExplorerFlex', 'editorFlex', 'secondaryEditorFlex'];
 const own = (key) => title + ':' + key;
-// A browser may deny its storage, or it may be full: then nothing is stored, and the page still works.
+// Storage may be denied or full: then nothing is stored, and the page still works.
 const attempt = (use) => {
   try {
     return use() ?? null;

@@ -1,7 +1,7 @@
 /** The response of Get Chat Message, as Linq's reference documents it. The id is a string because some exceed 2^53. */
 export interface LinqMessage {
   id: string;
-  text?: string | null;
+  text?: string | null | undefined;
   sent_at: string | null;
   delivered_at: string | null;
   delivery_status: string;
@@ -10,7 +10,7 @@ export interface LinqMessage {
   sent_from: string;
   chat_handle_id: number | null;
   attachments?: object[];
-  reactions?: object[];
+  reactions?: object[] | undefined;
 }
 
 /** Serializes the message with its id as a JSON number of any size. */
@@ -18,7 +18,7 @@ export function messageJson(message: LinqMessage): string {
   return `{"data":${JSON.stringify(message).replace(/^\{"id":"(\d+)"/, '{"id":$1')}}`;
 }
 
-/** Null when the sandbox has no such message. */
+/** Null if there is no such message. */
 export function findMessage(chatId: string, id: string): LinqMessage | null {
   if (chatId === '1') return chatOne.get(id) ?? null;
   if (chatId === '2') return /^[1-9]\d{0,5}$|^1000000$/.test(id) ? generatedMessage(Number(id)) : null;
@@ -33,7 +33,7 @@ const pdf = {
   file_size: 12345,
 };
 
-/** The example of the reference, value for value. It does combine `pending` with a `delivered_at`. */
+/** The unchanged example of the reference. It combines `pending` with a `delivered_at`. */
 export const documentedMessage: LinqMessage = {
   id: '224',
   text: 'Hello, how are you?',
@@ -113,7 +113,7 @@ const chatOne = new Map(
     plainMessage,
     { ...plainMessage, id: '228', text: 'See you at one', edited_at: '2025-05-21T15:40:00.250-05:00' },
     { ...attachmentOnly, id: '229', text: '' },
-    without({ ...attachmentOnly, id: '230' }, 'text', 'reactions'),
+    { ...attachmentOnly, id: '230', text: undefined, reactions: undefined },
     {
       ...plainMessage,
       id: '67890',
@@ -138,12 +138,6 @@ const chatOne = new Map(
     { ...plainMessage, id: '9007199254740993', text: 'An id beyond 2^53, which a JavaScript number cannot hold' },
   ].map((message) => [message.id, message]),
 );
-
-function without(message: LinqMessage, ...names: ('text' | 'reactions')[]): LinqMessage {
-  const rest = { ...message };
-  for (const name of names) delete rest[name];
-  return rest;
-}
 
 /** Derived from the id alone, so that every call returns the same message. */
 function generatedMessage(id: number): LinqMessage {

@@ -7,7 +7,7 @@ type Scenario = (response: ServerResponse, id: string, attempt: number) => void;
 const html =
   '<!DOCTYPE html>\n<html><head><title>Something went wrong</title></head><body>Please try again.</body></html>\n';
 
-/** By chat id: each of these chats shows one failure for any message id, like test card numbers for payments. */
+/** By chat id: each of these chats shows one failure for any message id, like test card numbers of payment APIs. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario>([
   ['401', (response) => sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized')],
   ['403', (response) => sendError(response, 403, 'forbidden', 'Forbidden', 'Forbidden')],

@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 
-/** Between a worker that serves /metrics and the primary, which can collect from all workers. */
+/** A worker's request for the metrics of all workers, and the response of the primary, with `text`. */
 interface Message {
   readonly type: 'metrics';
   readonly id: string;

@@ -13,26 +13,27 @@ import type { PersistedQueryOutcome, RequestOutcome } from './request-record.ts'
 import { WordHistogram } from './word-histogram.ts';
 
 /**
- * What an operator sees of the gateway at `GET /metrics`; docs/operations.md lists it. Labels are words from closed sets: no
- * ids, no tokens, nothing that a caller chose. Each word is there from the start, so that its first time is seen as a change.
+ * The metrics at `GET /metrics`; docs/operations.md lists them. Label values come from closed sets: no ids, no tokens, nothing
+ * that a caller chose. Each value exists from the start, so that Prometheus sees its first increase.
  */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
-  /** Whether Redis is there; not shown before it was told once. */
+  /** Whether Redis is connected; the metric exists after the first call. */
   redis(isUp: boolean): void;
-  /** A request for GraphQL that is over, and the codes of the errors in its answer, each once. */
+  /** A completed GraphQL request, and the error codes in its response, each once. */
   request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
   /** An operation that was executed; `compiled` are those on the fast path. */
   operation(executor: 'compiled' | 'interpreted'): void;
   /** A request with the hash of a persisted query. */
   persistedQuery(outcome: PersistedQueryOutcome): void;
-  /** Messages that one operation asked for together. */
+  /** Distinct messages in one batch of an operation. */
   batch(size: number): void;
-  /** In Prometheus' text format, summed over all workers; rejects when one of them does not answer. */
+  /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
   print(): Promise<string>;
   readonly contentType: string;
 }
 
+const sizes = [1, 2, 5, 10, 25, 50, 100, 250, 1_000];
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const requestOutcomes = words<RequestOutcome>({ ok: 0, partial: 0, refused: 0, failed: 0, cancelled: 0 });
 const outcomes = words<Outcome>({
@@ -56,71 +57,54 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   const register = new Registry();
   const registers = [register];
   collectDefaultMetrics({ register });
-  const requests = new WordHistogram({
-    name: 'graphql_request_duration_seconds',
-    help: 'Requests for GraphQL from their arrival to their answer, by outcome.',
-    labels: { outcome: requestOutcomes },
-    buckets: seconds,
-    register,
-  });
+  const histogram = (name: string, help: string, labels: Record<string, readonly string[]> = {}, buckets = seconds) =>
+    new WordHistogram({ name, help, labels, buckets, register });
+  const requests = histogram(
+    'graphql_request_duration_seconds',
+    'GraphQL requests from arrival to response, by outcome.',
+    { outcome: requestOutcomes },
+  );
   const errors = countsOf(errorCodes);
-  counter('graphql_request_errors_total', 'Requests whose answer has an error of this code.', 'code', errors);
+  counter('graphql_request_errors_total', 'Requests whose response has an error with this code.', 'code', errors);
   const executed = countsOf(['compiled', 'interpreted']);
-  const seenBefore = 'Operations that were executed; those seen before are compiled.';
-  counter('graphql_operations_total', seenBefore, 'executor', executed);
+  counter('graphql_operations_total', 'Executed operations; compiled is the fast path.', 'executor', executed);
   const persisted = countsOf(words<PersistedQueryOutcome>({ hit: 0, miss: 0, registered: 0 }));
-  const byHash = 'Requests with the hash of a persisted query, by what became of it.';
+  const byHash = 'Requests with the hash of a persisted query, by result.';
   counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
-  const batches = new WordHistogram({
-    name: 'graphql_loader_batch_size',
-    help: 'Distinct messages that one operation asked for together.',
-    buckets: [1, 2, 5, 10, 25, 50, 100, 250, 1_000],
-    register,
+  const batches = histogram('graphql_loader_batch_size', 'Distinct messages in one batch of an operation.', {}, sizes);
+  const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
+    route: routes,
+    outcome: outcomes,
   });
-  const reads = new WordHistogram({
-    name: 'linq_read_duration_seconds',
-    help: 'Reads of Linq as their callers saw them, by outcome.',
-    labels: { route: routes, outcome: outcomes },
-    buckets: seconds,
-    register,
-  });
-  const attempts = new WordHistogram({
-    name: 'linq_attempt_duration_seconds',
-    help: 'Calls sent to Linq, by outcome; stale is one that found its connection dead.',
-    labels: { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
-    buckets: seconds,
-    register,
-  });
-  const retries = routeCounter('linq_retries_total', 'Calls sent again, by the reason.', 'reason', retryReasons);
-  const queueWait = new WordHistogram({
-    name: 'linq_queue_wait_seconds',
-    help: 'How long calls to Linq waited for their turn: slot, rate and pause together.',
-    buckets: seconds,
-    register,
-  });
+  const attempts = histogram(
+    'linq_attempt_duration_seconds',
+    'Requests to Linq, by outcome; stale found its connection closed.',
+    { route: routes, outcome: [...outcomes, 'stale' satisfies CallOutcome] },
+  );
+  const retries = routeCounter('linq_retries_total', 'Requests to Linq sent again, by reason.', 'reason', retryReasons);
+  const queueWait = histogram(
+    'linq_queue_wait_seconds',
+    'Queueing time of requests to Linq: connection, rate limit and pause together.',
+  );
   const breaker = new Gauge({
     name: 'linq_breaker_state',
-    help: 'Circuit breaker towards Linq: 1 for the state that it is in; with workers, how many of them are in it.',
+    help: 'Circuit breaker: 1 for its current state; with workers, the number of workers in it.',
     labelNames: ['state'],
     registers,
   });
   const sharedFlights = new Counter({
     name: 'linq_shared_flights_total',
-    help: 'Reads that joined the call of another.',
+    help: 'Reads that joined a read under way.',
     labelNames: ['route'],
     registers,
   });
   for (const route of routes) sharedFlights.inc({ route }, 0);
-  const cache = routeCounter(
-    'linq_cache_total',
-    'Cache lookups of reads, by result; bypass is a read that wanted a fresh value.',
-    'outcome',
-    ['hit', 'miss', 'bypass'],
-  );
+  const lookups = 'Cache lookups, by outcome; bypass is a read with no-cache.';
+  const cache = routeCounter('linq_cache_total', lookups, 'outcome', ['hit', 'miss', 'bypass']);
   let redisUp: Gauge | undefined;
   const drift = new Counter({
     name: 'linq_drift_total',
-    help: 'Places where an answer of Linq left its documentation, by path and kind.',
+    help: 'Linq responses that do not match its documentation, by path and kind.',
     labelNames: ['route', 'path', 'kind'],
     registers,
   });
@@ -129,7 +113,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   };
   enter('closed');
 
-  /** Of numbers that are counted elsewhere, at the cost of an addition, and copied when they are asked for. */
+  /** Exports numbers that are counted in plain objects, which is cheaper than a counter's `inc`. */
   function counter(name: string, help: string, label: string, counts: Record<string, number>): void {
     new Counter({
       name,
@@ -164,7 +148,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     redis: (isUp) => {
       redisUp ??= new Gauge({
         name: 'linq_redis_up',
-        help: 'Whether the Redis that replicas share is there; with 0 this one keeps to its own share.',
+        help: '1 while connected to Redis; 0 while this process keeps to its own share of the rates.',
         registers,
         aggregator: 'min',
       });
@@ -186,7 +170,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   };
 }
 
-/** The keys of a record that the compiler holds complete. */
+/** The keys of a record, whose completeness the compiler checks. */
 function words<Word extends string>(all: Record<Word, 0>): readonly Word[] {
   return Object.keys(all) as Word[];
 }

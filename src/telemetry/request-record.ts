@@ -14,7 +14,7 @@ export type PersistedQueryOutcome = 'hit' | 'miss' | 'registered';
 
 const none: readonly ErrorCode[] = [];
 
-/** One request as log, metrics and traces see it; filled in while it is handled. */
+/** Data about one request for log, metrics and traces; collected while it is handled. */
 export class RequestRecord {
   readonly requestId: string;
   readonly arrivedAt = performance.now();
@@ -25,7 +25,7 @@ export class RequestRecord {
   /** Of the errors in its response, each once. */
   codes = none;
   isOver = false;
-  /** Its spans, where an SDK is registered. */
+  /** Its spans, if an SDK is registered. */
   trace: RequestTrace | undefined;
   readonly #headers: IncomingMessage['headers'];
 
@@ -34,12 +34,12 @@ export class RequestRecord {
     this.#headers = headers;
   }
 
-  /** From the caller's `traceparent`, or the gateway's own where it traces. */
+  /** That of the request's own trace, otherwise that in the caller's `traceparent`. */
   get traceId(): string | undefined {
     return this.trace?.traceId ?? traceIdOf(this.#headers['traceparent']);
   }
 
-  /** Notes the result of its operation; of a stream, each result. */
+  /** Records the result of its operation; for a stream, each result. */
   note(hasData: boolean, errors: readonly { readonly extensions: Record<string, unknown> }[]): void {
     this.hasData = hasData;
     if (errors.length > 0) {

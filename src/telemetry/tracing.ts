@@ -16,17 +16,17 @@ import type { ErrorCode } from '../errors/codes.ts';
 
 /**
  * Spans for an OpenTelemetry SDK that the operator registered: of a request, of its operation, and of each call to Linq,
- * named by the semantic conventions for HTTP and GraphQL. They contain no document, variable, id, header or name that a
- * caller chose; in place of URLs they have the template of the route.
+ * named by the semantic conventions for HTTP and GraphQL. They contain no document, variable, id, header or name from a
+ * caller, and the template of the route instead of a URL.
  */
 export interface Tracing {
-  /** Starts the span of a request, in the caller's trace where its headers name one. */
+  /** Starts the span of a request, in the caller's trace if its headers name one. */
   begin(req: IncomingMessage): RequestTrace;
   /** A call that several operations share belongs to the first of them. No trace context is sent to Linq. */
   readonly traceCall: TraceCall;
 }
 
-/** Those that the conventions define. */
+/** The methods that the conventions define. */
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
 
 /** Whether an SDK is registered: without one, spans have no valid id. The span started here never ends, so it is not exported. */
@@ -34,7 +34,7 @@ export function isTraced(): boolean {
   return isSpanContextValid(tracer().startSpan('probe', {}, ROOT_CONTEXT).spanContext());
 }
 
-/** Undefined where no SDK is registered yet: then spans cost nothing. `linq` is the origin of Linq. */
+/** Undefined if no SDK is registered yet. `linq` is the origin of Linq. */
 export function createTracing(linq: string): Tracing | undefined {
   if (!isTraced()) return undefined;
   const { hostname, port, protocol } = new URL(linq);
@@ -82,26 +82,26 @@ export class RequestTrace {
     return this.#span.spanContext().traceId;
   }
 
-  /** Everything that `handle` does, now or later, is part of the request. */
+  /** Runs `handle` as part of the request, including what it starts. */
   run<T>(handle: () => T): T {
     return context.with(this.#context, handle);
   }
 
-  /** Everything that `execute` does is part of the operation: a query, the only type in the schema. */
+  /** Runs `execute` as part of the operation: a query, the only type in the schema. */
   operation<T>(execute: () => T): T {
     const attributes = { 'graphql.operation.type': 'query' };
     this.#operation ??= tracer().startSpan('query', { kind: SpanKind.SERVER, attributes }, this.#context);
     return context.with(trace.setSpan(this.#context, this.#operation), execute);
   }
 
-  /** The operation is over, with errors of these codes. */
+  /** Ends the span of the operation, with these error codes. */
   executed([code]: readonly ErrorCode[]): void {
     if (code !== undefined && this.#operation !== undefined) fail(this.#operation, code);
     this.#operation?.end();
     this.#operation = undefined;
   }
 
-  /** `status` is that of the response; undefined where the client disconnected before it. */
+  /** Ends the span of the request. `status` is undefined if the client disconnected before the response. */
   end(status: number | undefined): void {
     this.executed([]);
     if (status !== undefined) this.#span.setAttribute('http.response.status_code', status);

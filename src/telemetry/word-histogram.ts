@@ -3,7 +3,7 @@ import type { Histogram, Registry } from 'prom-client';
 interface HistogramOptions {
   readonly name: string;
   readonly help: string;
-  /** Up to two labels with all of their words: every combination is there from the start, as zero. */
+  /** Up to two labels with all of their values: every combination exists from the start, as zero. */
   readonly labels?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds, ascending. */
   readonly buckets: readonly number[];
@@ -11,15 +11,15 @@ interface HistogramOptions {
 }
 
 /**
- * A histogram in prom-client's registry whose labels have known words. An observation is a few additions; prom-client's own
- * creates objects and hashes the labels, which takes ten times as long, five times in each request.
+ * A histogram in prom-client's registry whose label values are known. An observation is a few additions; prom-client's own
+ * histogram creates objects and hashes the labels, which takes ten times as long, five times in each request.
  */
 export class WordHistogram {
   readonly name: string;
   readonly #help: string;
   readonly #labelNames: readonly string[];
   readonly #buckets: readonly number[];
-  /** By the words of both labels; an absent label has the word ''. */
+  /** By the values of both labels; an absent label has the value ''. */
   readonly #series: Readonly<Record<string, Readonly<Record<string, Series>>>>;
 
   constructor({ name, help, labels = {}, buckets, register }: HistogramOptions) {
@@ -37,13 +37,13 @@ export class WordHistogram {
     const series = this.#series[first]?.[second];
     if (series === undefined) return;
     const buckets = this.#buckets;
-    let place = 0;
-    while (place < buckets.length && value > (buckets[place] as number)) place++;
-    series.counts[place] = (series.counts[place] as number) + 1;
+    let index = 0;
+    while (index < buckets.length && value > (buckets[index] as number)) index++;
+    series.counts[index] = (series.counts[index] as number) + 1;
     series.sum += value;
   }
 
-  /** In the form of prom-client's histograms: for this process, and to be summed over workers. */
+  /** In the format of prom-client's histograms, so that it can be printed and summed over workers. */
   async get() {
     const values = Object.entries(this.#series).flatMap(([first, all]) =>
       Object.entries(all).flatMap(([second, series]) => this.#valuesOf([first, second], series)),
@@ -54,10 +54,10 @@ export class WordHistogram {
   #valuesOf(words: readonly string[], { counts, sum }: Series) {
     const labels = Object.fromEntries(this.#labelNames.map((name, index) => [name, words[index]]));
     let count = 0;
-    const buckets = Array.from(counts, (more, place) => {
+    const buckets = Array.from(counts, (more, index) => {
       count += more;
       const metricName = `${this.name}_bucket`;
-      return { metricName, labels: { le: this.#buckets[place] ?? '+Inf', ...labels }, value: count };
+      return { metricName, labels: { le: this.#buckets[index] ?? '+Inf', ...labels }, value: count };
     });
     return [
       ...buckets,
@@ -68,7 +68,7 @@ export class WordHistogram {
 }
 
 class Series {
-  /** Of each bucket alone; the last is for values above all bounds. */
+  /** Counts for each bucket alone; the last is for values above all bounds. */
   readonly counts: Float64Array;
   sum = 0;
 

@@ -15,7 +15,7 @@ function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | 
   return createLoaders(read, { limits, onBatch: () => {}, batching: 'tick' });
 }
 
-it('resolves a fast message while a slow one of the same batch is still under way', async () => {
+it('resolves a fast message while a slow one of the same batch is still loading', async () => {
   const slow = Promise.withResolvers<ChatMessage | null>();
   const loaders = loadersWith(async (wanted) => (wanted.id === '1' ? slow.promise : message(wanted)));
   const [first, second] = [loaders.message(key('1')), loaders.message(key('2'))];
@@ -24,7 +24,7 @@ it('resolves a fast message while a slow one of the same batch is still under wa
   expect(await first).toBeNull();
 });
 
-it('fails the failing message of a batch and no other', async () => {
+it('fails only the failing message of a batch', async () => {
   const loaders = loadersWith(async (wanted) => {
     if (wanted.id === '1') throw new UpstreamError('unavailable');
     return message(wanted);

@@ -116,16 +116,16 @@ it('the dashboard can be imported: each panel has its own id and place, and asks
 });
 
 it('every promise that metrics can show is watched by an alert', () => {
-  const [table = ''] = read('docs/reliability.md').split('Limits of this');
+  const [table = ''] = read('docs/reliability.md').split('**Limits.**');
   const promises = [...table.matchAll(/^\| ([A-Z][^|]+?) \|/gm)].map(([, promise]) => promise);
   const watched = new Set(rules.flatMap(({ annotations: { promise = [] } }) => promise));
   expect([...watched].filter((promise) => !promises.includes(promise))).toEqual([]);
   expect(promises.filter((promise) => promise !== undefined && !watched.has(promise))).toEqual([
-    'A caller may shorten its deadline, never lengthen it', // watched with the deadline itself
-    'Identical reads with the same token share one call', // a saving, which the dashboard shows
-    'No answer ever reaches another token', // in no metric, as the rest: tests alone can tell
-    'Redis is never waited for, and no read fails for it',
-    "A kept message is never another token's, nor older than `LINQ_CACHE_TTL_MS` and one read, nor an error",
+    'A caller can shorten its deadline but never extend it', // watched with the deadline itself
+    'Identical reads with the same token share one request to Linq', // a saving, which the dashboard shows
+    'A response never reaches another token', // this and the rest are in no metric: only tests can tell
+    'A Redis outage fails no read',
+    'A cached message never reaches another token, and is never older than `LINQ_CACHE_TTL_MS` plus one read',
   ]);
 });
 

@@ -1,8 +1,8 @@
-/** What Prometheus' text format says. */
+/** Content of Prometheus' text format. */
 export interface Exposition {
-  /** Type by name, as TYPE lines tell. */
+  /** Type by name, from TYPE lines. */
   readonly types: ReadonlyMap<string, string>;
-  /** By the name of each series, `_bucket`, `_sum` and `_count` included: its labels, and the words that they have. */
+  /** By the name of each series, `_bucket`, `_sum` and `_count` included: its labels and their values. */
   readonly series: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 }
 

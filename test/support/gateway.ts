@@ -8,8 +8,8 @@ import type { TrustedDocuments } from '../../src/graphql/trusted-documents.ts';
 import { type SandboxCall, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
-interface GraphQLAnswer {
-  // biome-ignore lint/suspicious/noExplicitAny: an answer has whatever shape the test asked for
+interface GraphQLResponse {
+  // biome-ignore lint/suspicious/noExplicitAny: the shape depends on the query
   readonly data?: any;
   readonly errors?: readonly {
     readonly message: string;
@@ -18,7 +18,7 @@ interface GraphQLAnswer {
   }[];
 }
 
-interface HttpAnswer {
+interface HttpResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -26,29 +26,29 @@ interface HttpAnswer {
 
 export interface TestGateway extends AsyncDisposable {
   readonly url: string;
-  /** The origin of the Linq that it asks. */
+  /** The origin of Linq. */
   readonly linq: string;
   /** The calls that reached the sandbox, in order. */
   readonly calls: SandboxCall[];
   /** The lines of the log so far. */
   readonly log: Record<string, unknown>[];
-  query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLAnswer>;
-  /** Resolves as soon as this line of /metrics has this value. */
+  query(query: string, variables?: object, headers?: Record<string, string>): Promise<GraphQLResponse>;
+  /** Resolves as soon as this series in /metrics has this value. */
   metric(name: string, value: number): Promise<void>;
-  /** Tells it that it will be closed, as a shutdown does first. */
+  /** Begins a shutdown. */
   drain(): Promise<void>;
-  /** Closes the gateway but not its server, as a shutdown does when the grace period is over. */
+  /** Closes the gateway but not its server, like a shutdown after the grace period. */
   close(): Promise<void>;
-  /** For what `fetch` refuses to send, such as a `Host` header. */
+  /** For requests that `fetch` refuses to send, such as with a `Host` header. */
   send(options: {
     path?: string;
     method?: string;
     headers?: Record<string, string>;
     body?: string;
-  }): Promise<HttpAnswer>;
+  }): Promise<HttpResponse>;
 }
 
-/** The whole gateway on a port of its own, in front of a sandbox of its own unless `LINQ_API_URL` says otherwise. */
+/** Starts the complete gateway on a free port, in front of its own sandbox unless `LINQ_API_URL` is set. */
 export async function startTestGateway(
   env: Record<string, string> = {},
   sandboxOptions: SandboxOptions = {},
@@ -75,7 +75,7 @@ export async function startTestGateway(
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ query, variables }),
       });
-      return (await response.json()) as GraphQLAnswer;
+      return (await response.json()) as GraphQLResponse;
     },
     async metric(name, value) {
       const line = `${name} ${value}\n`;
@@ -95,7 +95,7 @@ export async function startTestGateway(
   };
 }
 
-/** Listens on a free loopback port; the answer is the origin. */
+/** Listens on a free loopback port; returns the origin. */
 export async function listen(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -124,7 +124,7 @@ async function sendRaw(
   method: string,
   headers: Record<string, string>,
   body: string | undefined,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const outgoing = request(`${origin}/`, { path, method, headers });
   outgoing.end(body);
   const [response] = await once(outgoing, 'response');

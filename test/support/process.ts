@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** The process as an operator starts it, on a free port; `--` arguments that Node takes stand before those of the gateway. */
+/** Starts the process like an operator, on a free port. `node` are arguments of Node itself. */
 export function start(env: Record<string, string>, args: string[] = [], node: string[] = []) {
   return spawn(process.execPath, [...node, 'src/server.ts', ...args], {
     cwd: new URL('../..', import.meta.url),
@@ -9,7 +9,7 @@ export function start(env: Record<string, string>, args: string[] = [], node: st
   });
 }
 
-/** What the process writes until `pattern` matches it. */
+/** Resolves when the output of the process matches `pattern`. */
 export async function written(server: ChildProcessWithoutNullStreams, pattern: RegExp): Promise<RegExpExecArray> {
   let text = '';
   for await (const chunk of server.stdout.iterator({ destroyOnReturn: false })) {
@@ -31,7 +31,7 @@ export async function outcomeOf(
   return { code, errors };
 }
 
-/** Resolves with the nth line of the log that says `msg`, whether it is there already or comes. */
+/** Returns a function that resolves with the nth log line `msg`, past or future. */
 export function linesOf(server: ChildProcessWithoutNullStreams) {
   const lines: Record<string, unknown>[] = [];
   let partial = '';

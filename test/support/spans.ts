@@ -3,7 +3,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 
-/** Registers an SDK as an operator does, for gateways that start after this; it keeps what has ended in memory. */
+/** Registers an SDK like an operator, for gateways that start later; it keeps ended spans in memory. */
 export function registerTracing(): InMemorySpanExporter {
   const exporter = new InMemorySpanExporter();
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

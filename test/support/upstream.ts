@@ -3,25 +3,25 @@ import { close, listen } from './gateway.ts';
 
 export interface Upstream extends AsyncDisposable {
   readonly origin: string;
-  /** The paths that were asked for, in order. */
+  /** The requested paths, in order. */
   readonly paths: string[];
 }
 
-/** A real HTTP server in the place of Linq, for what the sandbox does not do. */
+/** Starts an HTTP server that stands in for Linq, for behavior that the sandbox does not have. */
 export async function startUpstream(
-  answer: (response: ServerResponse, request: IncomingMessage, id: string) => void,
+  respond: (response: ServerResponse, request: IncomingMessage, id: string) => void,
 ): Promise<Upstream> {
   const paths: string[] = [];
   const server = createServer((request, response) => {
     const path = request.url ?? '';
     paths.push(path);
-    answer(response, request, path.slice(path.lastIndexOf('/') + 1));
+    respond(response, request, path.slice(path.lastIndexOf('/') + 1));
   });
   const origin = await listen(server);
   return { origin, paths, [Symbol.asyncDispose]: () => close(server) };
 }
 
-/** Answers every call with this body. */
+/** Responds to every call with this body. */
 export function startUpstreamWith(body: string | ((id: string) => string)): Promise<Upstream> {
   return startUpstream((response, _request, id) => {
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });

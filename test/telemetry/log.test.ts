@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { createLog, readableLines } from '../../src/telemetry/log.ts';
 
-it('leaves out of a line whatever is not on its list', () => {
+it('omits fields that are not on the allow-list', () => {
   const lines: string[] = [];
   const log = createLog('info', { write: (line) => void lines.push(line) });
   log.warn(
@@ -20,7 +20,7 @@ it('leaves out of a line whatever is not on its list', () => {
   expect(lines.join('')).not.toContain('SECRET');
 });
 
-it('writes the same lines for people, where they are for people', async () => {
+it('writes the same lines in a readable form for terminals', async () => {
   const lines: string[] = [];
   const destination = new Writable({
     write(line, _encoding, done) {

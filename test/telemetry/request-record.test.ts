@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 
 const read = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id } }';
-/** Sends a request on its way past the fast path. */
+/** Makes a request bypass the fast path. */
 const yoga = { accept: 'application/json;q=1' };
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
-/** The lines of the log that tell of a request. */
+/** The log lines about requests. */
 const access = (gateway: TestGateway) => gateway.log.filter(({ msg }) => msg === 'request');
 
 const outcomes = async (gateway: TestGateway) => {
@@ -28,7 +28,7 @@ describe.each([
     return gateway;
   }
 
-  it('is counted by its outcome, and by each code in its answer once', async () => {
+  it('is counted by its outcome, and once for each error code in its response', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '1', id: '224' }, headers);
     await gateway.query(read, { chatId: '401', id: '1' }, headers);
@@ -50,7 +50,7 @@ describe.each([
     await gateway.metric('graphql_request_errors_total{code="INTERNAL_SERVER_ERROR"}', 0);
   });
 
-  it('is a line at debug, and none above', async () => {
+  it('is logged at debug, and not above', async () => {
     await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
     await using quiet = await startWarm({ LOG_LEVEL: 'info' });
     for (const each of [gateway, quiet]) {
@@ -75,7 +75,7 @@ describe.each([
     expect(quiet.log).toEqual([]);
   });
 
-  it("has its caller's trace id in each of its lines, if it is one", async () => {
+  it("has its caller's trace id in each of its log lines, if it is well-formed", async () => {
     await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
     const ask = async (traceparent: string) => {
       gateway.log.length = 0;
@@ -100,7 +100,7 @@ describe.each([
     }
   });
 
-  it('is cancelled when its caller hangs up before the answer', async () => {
+  it('is cancelled when its caller disconnects before the response', async () => {
     await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
     gateway.log.length = 0;
     const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
@@ -118,11 +118,11 @@ describe.each([
     while ((await outcomes(gateway))['cancelled'] === 0);
     expect(access(gateway)).toMatchObject([{ outcome: 'cancelled', codes: [] }]);
     expect(access(gateway)[0]).not.toHaveProperty('status');
-    await gateway.metric('graphql_request_errors_total{code="OVERLOADED"}', 0); // nobody got that answer
+    await gateway.metric('graphql_request_errors_total{code="OVERLOADED"}', 0); // no caller got this response
   });
 });
 
-it('counts and logs what is refused before it is executed, and by whom it failed', async () => {
+it('counts and logs requests that are refused before execution, and whether the client or the gateway is at fault', async () => {
   await using gateway = await startTestGateway({
     LOG_LEVEL: 'debug',
     GATEWAY_API_KEYS: 'key',
@@ -144,19 +144,19 @@ it('counts and logs what is refused before it is executed, and by whom it failed
   expect(await outcomes(gateway)).toMatchObject({ ok: 0, refused: 3, failed: 1 });
 });
 
-it('counts a caller who hangs up while sending as cancelled', async () => {
+it('counts a caller that disconnects while sending as cancelled', async () => {
   await using gateway = await startTestGateway();
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   socket.write(
     'POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
   );
-  await gateway.query('{ __typename }'); // a round trip, by which the request has arrived
+  await gateway.query('{ __typename }'); // a round trip, after which the request has arrived
   socket.destroy();
   await once(socket, 'close');
   while ((await outcomes(gateway))['cancelled'] !== 1);
 });
 
-it('counts neither the page of GraphiQL, nor probes, nor metrics as requests', async () => {
+it('does not count GraphiQL, probes and metrics as requests', async () => {
   await using gateway = await startTestGateway({ LOG_LEVEL: 'debug' });
   await gateway.send({ headers: { accept: 'text/html' } });
   for (const path of ['/livez', '/readyz', '/metrics', '/nowhere']) await gateway.send({ path });
@@ -164,7 +164,7 @@ it('counts neither the page of GraphiQL, nor probes, nor metrics as requests', a
   expect(gateway.log).toEqual([]);
 });
 
-it('counts how many messages operations ask for together, before any of them is read', async () => {
+it('counts the messages that an operation requests together, before any of them is read', async () => {
   await using gateway = await startTestGateway();
   const three =
     '{ a: chatMessage(chatId: 2, id: 1) { id } b: chatMessage(chatId: 2, id: 2) { id text } c: chatMessage(chatId: 2, id: 2) { id } d: chatMessage(chatId: 2, id: 3) { id } }';

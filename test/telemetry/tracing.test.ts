@@ -17,7 +17,7 @@ const messageRoute = '/api/partner/v2/chats/{chat_id}/chat_messages/{id}';
 const ok = { code: SpanStatusCode.UNSET };
 const error = { code: SpanStatusCode.ERROR };
 
-/** The spans so far, when there are `count` of them; a span ends a moment after its answer has arrived. */
+/** The spans, as soon as there are `count` of them: a span ends shortly after its response has arrived. */
 async function spans(count: number): Promise<ReadableSpan[]> {
   while (exporter.getFinishedSpans().length < count) await setImmediate();
   return exporter
@@ -42,7 +42,7 @@ describe.each([
     return gateway;
   }
 
-  it('is a span, its operation one within it, and each call to Linq one within that', async () => {
+  it('has a span, which contains that of its operation, which contains those of its calls to Linq', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '1', id: '224' }, headers);
     const [request, operation, call, ...others] = await spans(3);
@@ -83,7 +83,7 @@ describe.each([
     expect(tracesOf(all)).toEqual(new Set([traceId]));
   });
 
-  it('has the id of its trace in each of its lines of the log', async () => {
+  it('has its trace id in each of its log lines', async () => {
     await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
     gateway.log.length = 0;
     await gateway.query(read, { chatId: '600', id: '1' }, headers);
@@ -94,7 +94,7 @@ describe.each([
     ]);
   });
 
-  it('counts calls that are made again, and says of each how it failed', async () => {
+  it('numbers retried calls, and has the fault of each', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '502', id: '7' }, headers);
     const [, operation, ...calls] = await spans(5);
@@ -109,7 +109,7 @@ describe.each([
     expect(new Set(calls.map(parentOf))).toEqual(new Set([idOf(operation)]));
   });
 
-  it('that fails for one field fails its operation, by the code of its error, and not itself', async () => {
+  it('that fails for one field marks its operation as failed with the error code, but not itself', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '403', id: '7' }, headers);
     const [request, operation, call] = await spans(3);
@@ -118,7 +118,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'forbidden' } });
   });
 
-  it('that finds nothing fails nowhere', async () => {
+  it('for a missing message marks no span as failed', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
     const all = await spans(3);
@@ -126,7 +126,7 @@ describe.each([
     expect(all[2]?.attributes).toMatchObject({ 'http.response.status_code': 404 });
   });
 
-  it('that does not fit the schema has no operation', async () => {
+  it('that is invalid has no operation', async () => {
     await using gateway = await startWarm();
     await gateway.query('{ nope }', {}, headers);
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
@@ -134,7 +134,7 @@ describe.each([
     expect(all.map(({ name }) => name)).toEqual(['POST /graphql', 'POST /graphql', 'query', `GET ${messageRoute}`]);
   });
 
-  it('that is cancelled by its caller says so, and ends all its spans', async () => {
+  it('that is cancelled by its caller is marked as such, and ends all its spans', async () => {
     await using gateway = await startWarm();
     const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
     const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -149,7 +149,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'cancelled' } });
   });
 
-  it('that shares the call of another leaves it in the trace of the first', async () => {
+  it('that shares the call of another has no span for it: the call is in the trace of the first', async () => {
     const asked = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((response, _request, id) => {
       if (id === '1') response.writeHead(404).end();
@@ -175,7 +175,7 @@ describe.each([
   });
 });
 
-it('says of a request that is refused before its operation how, and fails only what is our fault', async () => {
+it('has the status of a request that is refused before its operation, and marks only gateway errors as failed', async () => {
   await using gateway = await startTestGateway({
     GATEWAY_API_KEYS: 'key',
     GATEWAY_JWKS_URL: 'http://127.0.0.1:1/',
@@ -198,14 +198,14 @@ it('says of a request that is refused before its operation how, and fails only w
   ]);
 });
 
-it('has no spans for probes, metrics and the page of GraphiQL', async () => {
+it('has no spans for probes, metrics and GraphiQL', async () => {
   await using gateway = await startTestGateway();
   for (const path of ['/livez', '/readyz', '/metrics', '/nowhere']) await gateway.send({ path });
   await gateway.send({ headers: { accept: 'text/html' } });
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
 
-it('tells Linq nothing of traces', async () => {
+it('sends no trace headers to Linq', async () => {
   const seen: IncomingHttpHeaders[] = [];
   await using upstream = await startUpstream((response, { headers }, id) => {
     seen.push(headers);
@@ -223,7 +223,7 @@ it('tells Linq nothing of traces', async () => {
   ]);
 });
 
-it('uses the words of the semantic conventions', async () => {
+it('uses the names of the semantic conventions', async () => {
   await using gateway = await startTestGateway();
   for (const chatId of ['1', '403', '502']) await gateway.query(read, { chatId, id: '7' });
   const words = new Set<unknown>(Object.values(conventions));

@@ -7,8 +7,8 @@ const buckets = [0.1, 0.5, 1, 10];
 const routes = ['/a/{id}', '/b/{id}'] as const;
 const words = ['one', 'two'] as const;
 
-// Its only reason to be is speed, so all that it prints must be what prom-client prints.
-it('prints what a histogram of prom-client prints, in one process and for the sum over several', async () => {
+// It exists only for speed, so it must print the same as prom-client.
+it('prints the same as a histogram of prom-client, for one process and for the sum of several', async () => {
   const value = fc.oneof(
     fc.constantFrom(0, ...buckets),
     fc.integer({ min: 0, max: 40 }).map((n) => n / 4),

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Store } from './read-cache.ts';
 
-/** What an entry takes beside its name and its text. In bytes. */
+/** Size of an entry without its name and text. In bytes. */
 const overhead = 300;
 
-/** Keeps texts in this process, the ones last used, in about so many bytes. */
+/** Keeps the most recently used texts in this process, up to about `maxBytes`. */
 export function createMemoryStore(ttlMs: number, maxBytes = 64 * 1_048_576): Store {
   const texts = new LRUCache<string, string>({
     maxSize: maxBytes,

@@ -2,17 +2,17 @@ import type { ReadCache } from '../reads/read.ts';
 import type { Route } from '../reads/route.ts';
 import type { Token } from '../token.ts';
 
-/** A longer text is not kept: it would evict many others. In UTF-16 units. */
+/** Longer texts are not cached, because they would evict many others. In UTF-16 units. */
 const maxLength = 65_536;
 
-/** Keeps texts for a while, each for the token that it was read with; may lose any at any time. Never rejects. */
+/** Stores texts for a while, each for the token that it was read with; may lose any at any time. Never rejects. */
 export interface Store {
   read(token: Token, name: string): string | undefined | Promise<string | undefined>;
   write(token: Token, name: string, text: string): void;
   remove(token: Token, name: string): void;
 }
 
-/** Keeps values as JSON. That Linq knows no such resource is not kept: it may exist a moment later. */
+/** Caches values as JSON. A missing resource is not cached, because it may exist a moment later. */
 export function createReadCache(store: Store): ReadCache {
   return {
     async get(route, key, token) {

@@ -21,14 +21,14 @@ export function decodeEnvelope<Value>(
     return decode(dataOf(text, JSON.parse), collect);
   } catch (error) {
     if (error !== lostDigits) throw error;
-    drifts = []; // they are found again
+    drifts = []; // they are reported again
     return decode(dataOf(text, parseLarge), collect);
   } finally {
     for (const [path, kind] of drifts) report(path, kind);
   }
 }
 
-/** Integers as BigInt. Throws, as for a body that is not JSON, where it is nested too deeply for that. */
+/** Parses large integers as BigInt. Throws when the body is nested too deeply for that. */
 function parseLarge(text: string): unknown {
   return reviveLarge(text, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
 }

@@ -42,14 +42,14 @@ export function reference(value: unknown, at: string, report: ReportDrift): stri
   return value >= 1 && value <= 9223372036854775807n ? String(value) : drift(value, at, 'range', report);
 }
 
-/** The record's own id. Digits in a string are reported and still identify it; without an id the record is lost. */
+/** The record's own id. Digits in a string are reported but accepted; null makes the caller drop the record. */
 export function ownId(value: unknown, at: string, report: ReportDrift): string | null {
   if (value === null) return drift(value, at, 'missing', report);
   const digits = reference(value, at, report);
   return typeof value === 'string' && isLinqId(value) ? value : digits;
 }
 
-/** The record's own id. Any text that is not empty identifies it; a form other than a UUID's is reported. */
+/** The record's own id. Any text that is not empty is accepted; a text that is not a UUID is reported. */
 export function uuid(value: unknown, at: string, report: ReportDrift): string | null {
   if (typeof value !== 'string') return drift(value, at, value === null ? 'missing' : 'type', report);
   if (isUuid(value)) return value;
@@ -96,7 +96,7 @@ function drift(value: unknown, at: string, kind: DriftKind, report: ReportDrift)
   return null;
 }
 
-/** Thrown at an integer that may have lost digits when it was parsed. Never with integers parsed as BigInt. */
+/** Thrown for an integer that may have lost digits when it was parsed. */
 export const lostDigits = new Error('an integer may have lost digits');
 
 function isInteger(value: unknown): value is number | bigint {
@@ -146,7 +146,7 @@ function isTime(text: string, index: number): boolean {
   return hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59;
 }
 
-/** Below 0 where there are none. */
+/** Negative if there are none. */
 function twoDigits(text: string, index: number): number {
   const tens = text.charCodeAt(index);
   const ones = text.charCodeAt(index + 1);

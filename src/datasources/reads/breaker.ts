@@ -3,16 +3,16 @@ import type { BreakerState } from '../upstream-metrics.ts';
 import { RollingCount } from './rolling-count.ts';
 
 const windowSeconds = 10;
-/** Fewer calls than this in the window prove nothing. */
+/** With fewer calls in the window it stays closed. */
 const minCalls = 20;
 const failureShare = 0.5;
-/** In how many different seconds calls must have failed: a burst of failing calls, however large, is no outage. */
+/** Calls must have failed in this many different seconds: a single burst of failures is not an outage. */
 const minFailingSeconds = 3;
 /** How long it stays open, doubled each time the probe fails. In milliseconds. */
 const firstOpenMs = 2_000;
 const maxOpenMs = 30_000;
 
-/** A call that was not sent. A retry before the probe would be refused as well. */
+/** A call that was not sent. It is not retried, because a retry before the probe would be refused as well. */
 export class BreakerOpenError extends UpstreamError {
   constructor(retryAfterMs: number) {
     super('unavailable', { retryAfterMs });
@@ -33,9 +33,9 @@ export function verdictOn(fault: UpstreamFault, elapsedMs: number, timeoutMs: nu
 }
 
 /**
- * Spares an upstream that fails most of its calls, and callers the wait: while it is open, calls are refused at once; then a
- * single probe decides whether it closes. (cockatiel's breaker was tried: there a probe whose caller disconnects closes the
- * circuit, calls beside the probe wait instead of being refused, and an idle window keeps old failures.)
+ * Stops calls to an upstream that fails most of them: while it is open, calls are refused at once; then a single probe decides
+ * whether it closes. (In cockatiel's breaker a probe whose caller disconnects closes the circuit, calls wait for the probe
+ * instead of being refused, and old failures count after an idle time.)
  */
 export class Breaker {
   readonly #calls = new RollingCount(windowSeconds);
@@ -43,7 +43,7 @@ export class Breaker {
   readonly #onChange: (state: BreakerState) => void;
   #state: BreakerState = 'closed';
   #openMs = firstOpenMs;
-  /** Counts the changes of state: a call that began in an earlier state proves nothing about this one. Never 0. */
+  /** Counts the changes of state: a call that began in an earlier state does not count in this one. Never 0. */
   #period = 1;
   #probeAt = 0;
 
@@ -62,7 +62,7 @@ export class Breaker {
   /** For a call that `refusal` permits. The returned period is for `leave`; it is negative for the probe. */
   enter(now: number): number {
     if (this.#state !== 'open') return this.#period;
-    this.#probeAt = now + this.#openMs; // announced to calls beside the probe
+    this.#probeAt = now + this.#openMs; // announced to calls that are refused meanwhile
     this.#enterState('half-open');
     return -this.#period;
   }
@@ -80,7 +80,7 @@ export class Breaker {
       this.#enterState('closed');
     } else {
       if (verdict === 'failure') this.#openMs = Math.min(maxOpenMs, this.#openMs * 2);
-      this.#open(verdict === 'failure' ? this.#openMs : 0, now); // a probe that proves nothing is followed by another
+      this.#open(verdict === 'failure' ? this.#openMs : 0, now); // after a probe without a verdict, the next call is a probe
     }
   }
 

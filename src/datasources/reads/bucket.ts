@@ -4,9 +4,9 @@ import type { TokenDigest } from '../token.ts';
 export interface Bucket {
   /** Milliseconds until `count` more calls may start, 0 if they may now; none starts within the next `pausedMs`. */
   waitFor(count: number, pausedMs: number): number;
-  /** For a call that starts. */
+  /** Uses the permit of a call that starts. */
   take(): void;
-  /** Whether a new bucket would be the same. */
+  /** Whether it can be replaced by a new bucket. */
   readonly isFull: boolean;
   /**
    * A bucket that is shared with other processes obtains permits itself, for `count` queued calls, none before `pausedMs`
@@ -17,7 +17,7 @@ export interface Bucket {
   release?(): void;
 }
 
-/** A call may start, or it is time to order again; `isLater`: queued calls wait longer than was announced. */
+/** Called when a call may start or `order` must be called again. `isLater`: queued calls wait longer than was announced. */
 type OnBucketChange = (isLater: boolean) => void;
 
 /** Undefined for a token without a rate. */

@@ -28,7 +28,7 @@ export class Cancellation {
     this.#added.push(one);
   }
 
-  /** To be called once for each that was added, when it has settled. */
+  /** Call it once for each that was added, when it has settled. */
   settle(): void {
     if (--this.#pending > 0) return;
     this.#signal.removeEventListener('abort', this.#cancel);
@@ -36,7 +36,7 @@ export class Cancellation {
   }
 
   readonly #cancel = (): void => {
-    // Last come, first canceled: a read in flight gives up its slot when no read of the same caller waits for it.
+    // The last one first, so that queued reads are canceled before a read in flight frees a slot for them.
     for (const one of this.#added.toReversed()) one.cancel();
   };
 }

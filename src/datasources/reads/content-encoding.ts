@@ -8,8 +8,8 @@ const decoders = new Map([
 ]);
 
 /**
- * Undoes a `Content-Encoding` that nobody asked for: we send no `Accept-Encoding`, which allows any (RFC 9110, 12.5.3).
- * Throws when the encoding is unknown, the body is not of that encoding, or it unpacks to more than `maxBytes`.
+ * Decodes a body with a `Content-Encoding`: we send no `Accept-Encoding`, which allows any (RFC 9110, 12.5.3). Throws when the
+ * encoding is unknown, the body does not have it, or it decompresses to more than `maxBytes`.
  */
 export function decodeContent(body: Buffer, encoding: string, maxBytes: number): Buffer {
   const decode = decoders.get(encoding.trim().toLowerCase());

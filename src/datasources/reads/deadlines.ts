@@ -3,7 +3,7 @@ import { LinkedQueue, type QueueNode } from './linked-queue.ts';
 export interface Expirable extends QueueNode {
   /** In milliseconds of `performance.now()`. */
   readonly deadline: number;
-  /** The queue it is in; set here alone. */
+  /** The queue it is in; set only here. */
   timeouts?: Timeouts | undefined;
   expire(): void;
   cancel(): void;

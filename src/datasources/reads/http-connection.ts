@@ -12,7 +12,7 @@ interface ConnectionOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** How much of a failure's body is read, so that its connection can be used again; a longer or slower body closes it. */
+/** Limits on the body of a failure, which is read so that the connection can be reused. A larger or slower body closes it. */
 const maxFailureBytes = 65_536;
 const maxFailureMs = 100;
 
@@ -25,18 +25,18 @@ export function createHttpConnections(options: ConnectionOptions): HttpConnectio
       pipelining: 1,
       allowH2: false,
       connect,
-      headersTimeout: 0, // the deadline of the read is the only clock
+      headersTimeout: 0, // only the deadlines of the read apply
       bodyTimeout: 0,
-      keepAliveTimeout: 20_000, // below the idle timeout of common load balancers: a socket they closed fails a read
+      keepAliveTimeout: 20_000, // shorter than the idle timeout of common load balancers, which would close the socket
       keepAliveMaxTimeout: 20_000,
     });
   return Array.from({ length: count }, () => new HttpConnection(createClient, maxResponseBytes));
 }
 
 /**
- * One undici `Client`, and the handler of its responses, so that a call allocates nothing. (With undici's `Pool`, a slot that
- * is freed while a response ends finds no free client, and the next call waits in the pool's own queue.) It is taken until
- * its socket can be used again: also while the body of a failure is read, and while a dropped call still connects.
+ * One undici `Client`, and the handler of its responses, so that a call allocates nothing. (In undici's `Pool`, no client is
+ * free yet when a slot is freed at the end of a response, and the next call waits in the pool's own queue.) It is occupied
+ * until its socket can be used again: also while the body of a failure is read, and while a dropped call still connects.
  */
 class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   onFree: () => void = () => {};
@@ -47,7 +47,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   /** Responses on the current socket: only a socket that has carried one may be stale. */
   #responses = 0;
   #isReused = false;
-  /** Undefined when the connection is free, when the call was dropped, and when it has been told its end. */
+  /** Undefined when the connection is free, when the call was dropped, and when its end was reported. */
   #call: Call | undefined;
   /** Undefined while the socket is being opened. */
   #controller: Dispatcher.DispatchController | undefined;
@@ -72,7 +72,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   drop(): void {
     if (this.#call === undefined) return;
     this.#call = undefined;
-    // While it connects there is nothing to abort: `onRequestStart` then gives up the call and keeps the socket.
+    // While it connects there is nothing to abort: `onRequestStart` then drops the call and keeps the socket.
     this.#controller?.abort(dropped);
   }
 
@@ -95,7 +95,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
-    this.#isReused = false; // it is alive
+    this.#isReused = false; // not stale
     if (status < 200) return;
     this.#status = status;
     const { 'retry-after': retryAfter, 'content-encoding': encoding } = headers;
@@ -132,7 +132,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
       call.fail(new UpstreamError('bad-response', { status: 200, cause: error }));
       return;
     }
-    this.#free(); // first, so that the next call leaves before this body is decoded
+    this.#free(); // first, so that the next call is sent before this body is decoded
     call.respond(200, undefined, body);
   }
 
@@ -147,7 +147,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
       call?.fail(isStale ? new StaleConnectionError('', { cause: error }) : fault);
     };
     if (controller) end();
-    else queueMicrotask(end); // it did not start: undici first asserts that its queue is empty, so no call may follow yet
+    else queueMicrotask(end); // not started: undici then asserts that its queue is empty, so the next call must not be sent yet
   }
 
   #text(): string {
@@ -175,7 +175,7 @@ const empty = Buffer.alloc(0);
 const dropped = new Error('dropped');
 const tooLarge = new Error('the body is larger than the limit');
 
-/** Not HTTP that we can read: a retry would not help. */
+/** The response is not valid HTTP: a retry would not help. */
 function isProtocolError(error: Error): boolean {
   return error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError;
 }

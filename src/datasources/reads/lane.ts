@@ -7,14 +7,14 @@ export interface QueuedCall<Slot> extends QueueNode {
   readonly isOver: boolean;
   /** The slot belongs to the call until the slot reports that it is free. */
   admit(slot: Slot, now: number): void;
-  /** The queue is full. */
+  /** Called when the queue is full. */
   refuse(error: UpstreamError): void;
-  /** `admit` has thrown. */
+  /** Called when `admit` has thrown. */
   fail(error: Error): void;
-  /** It is in the queue now. */
+  /** Called when it was added to the queue. */
   enqueued(now: number): void;
   readonly queuedAt: number;
-  /** Nothing will happen for `waitMs`: rejects the waiters whose deadline is earlier. */
+  /** It will not start within `waitMs`: rejects the waiters whose deadline is earlier. */
   announceDelay(waitMs: number, error: UpstreamError): void;
 }
 
@@ -32,7 +32,7 @@ export class Lane<Slot = unknown> {
     this.token = token;
   }
 
-  /** Whether a new one would be the same. */
+  /** Whether it can be replaced by a new one. */
   get isIdle(): boolean {
     return this.queue.size === 0 && this.inFlight === 0 && this.token.isIdle;
   }

@@ -4,7 +4,7 @@ import type { CreateBucket } from './bucket.ts';
 import { Lane, type QueuedCall } from './lane.ts';
 import { TokenState } from './token-state.ts';
 
-/** What carries one call at a time. */
+/** Carries one call at a time. */
 interface Carrier {
   /** Set by the limiter; to be called when it can carry another call. */
   onFree: () => void;
@@ -20,7 +20,7 @@ interface LimiterOptions<Connection extends Carrier> {
   readonly onAdmit: (queuedMs: number) => void;
 }
 
-/** A token that was not used for this long no longer counts as another one. In milliseconds. */
+/** A token that was not used for this long is forgotten. In milliseconds. */
 const forgetAfterMs = 60_000;
 const maxLanes = 10_000;
 
@@ -30,8 +30,8 @@ interface Slot<Connection> {
 }
 
 /**
- * Decides which call goes next. Each token has a lane of its own; lanes take turns, so that overload of one token delays no
- * other: not in the queue, not by filling it, and not by holding every slot with calls that hang.
+ * Decides which call is sent next. Each token has its own lane, and lanes take turns, so that one token cannot delay others:
+ * not by queueing many calls, not by filling the queue, and not by holding every slot with calls that hang.
  */
 export class Limiter<Connection extends Carrier> {
   readonly #options: LimiterOptions<Connection>;
@@ -39,7 +39,7 @@ export class Limiter<Connection extends Carrier> {
   readonly #lanes = new Map<TokenDigest, Lane<Connection>>();
   /** Lanes with queued calls. */
   readonly #queued = new Set<Lane<Connection>>();
-  /** Of these, the lanes that wait for nothing but a slot, in the order of their turns. */
+  /** Lanes with queued calls that wait only for a slot, in the order of their turns. */
   readonly #turns = new Set<Lane<Connection>>();
   readonly #idle: Slot<Connection>[];
   #newest: Lane<Connection> | undefined;
@@ -57,11 +57,8 @@ export class Limiter<Connection extends Carrier> {
 
   /** Admits the call when it is its turn, perhaps before this returns; refuses one call if the queue is full. */
   enter(call: QueuedCall<Connection>, lane: Lane<Connection>, now: number): void {
-    if (!this.#canStart(lane)) {
-      this.#enqueue(call, lane, now);
-      return;
-    }
-    this.#admit(call, this.#take(lane), now, 0);
+    if (this.#canStart(lane)) this.#admit(call, this.#take(lane), now, 0);
+    else this.#enqueue(call, lane, now);
   }
 
   /** For a queued call that no longer wants its turn. */
@@ -82,7 +79,7 @@ export class Limiter<Connection extends Carrier> {
     this.#announceDelays(lane);
   }
 
-  /** The lane of this token. A lane that is idle for a while is forgotten. */
+  /** The lane of this token; idle lanes are forgotten after a while. */
   laneOf(tokenDigest: TokenDigest): Lane<Connection> {
     const known = this.#lanes.get(tokenDigest);
     if (known !== undefined && this.#lanes.size === 1) return known;
@@ -116,7 +113,7 @@ export class Limiter<Connection extends Carrier> {
     if (this.#queueSize > this.#options.maxQueue) this.#refuseOne();
   }
 
-  /** A slot and a permit for a call of this lane. */
+  /** Takes a slot and a permit for a call of this lane. */
   #take(lane: Lane<Connection>): Slot<Connection> {
     const slot = this.#idle.pop() as Slot<Connection>;
     slot.lane = lane;
@@ -125,7 +122,7 @@ export class Limiter<Connection extends Carrier> {
     return slot;
   }
 
-  /** A call that throws was not sent. It fails itself, not the call whose end freed the slot. */
+  /** A call that throws was not sent. Its error must not reach the call whose end freed the slot. */
   #admit(call: QueuedCall<Connection>, slot: Slot<Connection>, now: number, queuedMs: number): void {
     try {
       this.#options.onAdmit(queuedMs);
@@ -147,7 +144,7 @@ export class Limiter<Connection extends Carrier> {
     this.#admitQueued();
   }
 
-  /** Gives idle slots to the lanes whose turn it is. Calls that end at once lead back here: the loop goes on with them. */
+  /** Gives idle slots to the lanes whose turn it is. Not reentrant: calls that end at once free slots for the running loop. */
   #admitQueued(): void {
     if (this.#isAdmitting) return;
     this.#isAdmitting = true;
@@ -158,7 +155,7 @@ export class Limiter<Connection extends Carrier> {
       const call = lane.queue.first;
       // Since it got its turn it may have been paused, or its callers may have disconnected.
       if (call !== undefined && lane.token.waitFor(1) === 0) {
-        const slot = this.#take(lane); // and its permit, before `leave` returns those that are left over
+        const slot = this.#take(lane); // takes a permit, before `leave` returns unused ones
         this.leave(call, lane);
         const now = performance.now();
         this.#admit(call, slot, now, now - call.queuedAt);
@@ -168,7 +165,7 @@ export class Limiter<Connection extends Carrier> {
     this.#isAdmitting = false;
   }
 
-  /** Gives the lane its turn if its next call may start, or sets the time when it may. */
+  /** Gives the lane its turn if its next call may start, otherwise schedules it. */
   #schedule(lane: Lane<Connection>): void {
     if (lane.queue.size === 0 || lane.timer !== undefined || lane.inFlight >= this.#maxForOne) return;
     const waitMs = lane.token.waitFor(1);
@@ -178,7 +175,9 @@ export class Limiter<Connection extends Carrier> {
     }
     const { bucket } = lane.token;
     if (bucket?.order !== undefined) {
-      bucket.order(this.#startable(lane), lane.token.pausedMs);
+      // For as many calls as there are slots, but at least for one, which then waits for a slot.
+      const slots = Math.min(lane.queue.size, this.#idle.length, this.#maxForOne - lane.inFlight);
+      bucket.order(Math.max(1, slots), lane.token.pausedMs);
       return;
     }
     lane.timer = setTimeout(() => {
@@ -188,16 +187,11 @@ export class Limiter<Connection extends Carrier> {
     }, waitMs);
   }
 
-  /** For how many calls of a lane there are slots: at least one, so that it can wait for the next. */
-  #startable(lane: Lane<Connection>): number {
-    return Math.max(1, Math.min(lane.queue.size, this.#idle.length, this.#maxForOne - lane.inFlight));
-  }
-
-  /** The last call of the longest queue: a token that overloads the queue loses its own calls. */
+  /** Refuses the last call of the longest queue: a token that overloads the queue loses its own calls. */
   #refuseOne(): void {
     let longest: Lane<Connection> | undefined;
     for (const lane of this.#queued) {
-      // Of two equally long queues the one that formed later: that is the newcomer's.
+      // Of two equally long queues, the newer one.
       if (longest === undefined || lane.queue.size >= longest.queue.size) longest = lane;
     }
     const last = longest?.queue.last;
@@ -206,16 +200,16 @@ export class Limiter<Connection extends Carrier> {
     last.refuse(new UpstreamError('overloaded'));
   }
 
-  /** Announces to the queued calls when their turn is. */
+  /** Announces the expected delay to each queued call. */
   #announceDelays(lane: Lane<Connection>): void {
-    let place = 1;
+    let position = 1;
     for (const call of lane.queue) {
-      call.announceDelay(lane.token.waitFor(place), new UpstreamError('rate-limited'));
-      if (!call.isOver) place++;
+      call.announceDelay(lane.token.waitFor(position), new UpstreamError('rate-limited'));
+      if (!call.isOver) position++;
     }
   }
 
-  /** While several tokens are in use, none may hold every slot: calls that hang would lock out the others. */
+  /** While several tokens are in use, none may hold every slot, because calls that hang would lock out the others. */
   get #maxForOne(): number {
     const { length } = this.#options.connections;
     if (this.#lanes.size <= 1 || length === 1) return length;
@@ -232,7 +226,7 @@ export class Limiter<Connection extends Carrier> {
     return lane;
   }
 
-  /** Each change looks at one lane, so that idle ones are forgotten in time. A busy one counts as used. */
+  /** Evicts at most one idle lane per change; a busy one moves to the end. */
   #forgetOne(now: number): void {
     const [[tokenDigest, oldest] = []] = this.#lanes;
     if (tokenDigest === undefined || oldest === undefined || oldest === this.#newest) return;

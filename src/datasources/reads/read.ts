@@ -14,7 +14,7 @@ import type { Waiter } from './waiter.ts';
 
 /**
  * `shared`: a cached value will do, and so will the response to a call that is already under way.
- * `fresh`: a call that starts now. It ignores the cache, renews it, and is shared with nobody.
+ * `fresh`: a call that starts now. It ignores the cache, renews its entry, and is not shared.
  */
 export type Freshness = 'shared' | 'fresh';
 
@@ -55,17 +55,17 @@ export interface ReadTarget<Key, Value> {
 const maxAttempts = 3;
 /** Full jitter: a delay is drawn evenly from 0 to this, doubled with each attempt, on top of `Retry-After`. In milliseconds. */
 const firstDelayMs = 100;
-/** A 429 pauses its token for as long as it says, but no longer than this. In milliseconds. */
+/** The longest pause of a token after a 429, whatever `Retry-After` says. In milliseconds. */
 export const maxPauseMs = 1_000;
-/** Failures that pass by themselves: no response, or one of these statuses. A body that was cut off has status 200. */
-const passingStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
+/** Transient failures: no response, or one of these statuses. A truncated body has status 200. */
+const transientStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
 
 /** `starting` covers the cache lookup; `delayed` is the time between two attempts. */
 type State = 'starting' | 'queued' | 'sent' | 'delayed' | 'over';
 
 /**
- * One upstream read for everyone who waits for it with the same token. A call that succeeds at once goes through `start`,
- * `#attempt`, `admit`, `respond` and `#endCall`, synchronously up to undici's `dispatch`; the rest handles what goes wrong.
+ * One upstream read for all waiters with the same token. A call that succeeds at once goes through `start`, `#attempt`,
+ * `admit`, `respond` and `#endCall`, synchronously up to undici's `dispatch`; the rest handles failures.
  */
 export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   // Links of the lane's queue.
@@ -78,13 +78,13 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   readonly #target: ReadTarget<Key, Value>;
   readonly #lane: Lane<Connection>;
   readonly #waiters: Waiter[] = [];
-  /** Where the calls of this read are traced; undefined without tracing. */
+  /** Runs a function in the trace context of the first waiter; undefined without tracing. */
   readonly #runInContext: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
   #state: State = 'starting';
   #attempts = 0;
   #staleRetriesLeft = 1;
   #delayTimer: NodeJS.Timeout | undefined;
-  /** The delay that was announced last, for those who join later. */
+  /** The end of the last announced delay, for waiters that join later. */
   #delayedUntil = 0;
   #delayReason: UpstreamError | undefined;
   // Of the call in flight.
@@ -120,18 +120,14 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     waiter.read = this;
     waiter.index = this.#waiters.length;
     this.#waiters.push(waiter);
-    if (this.#delayReason !== undefined) this.#rejectImpatient(now);
+    this.#rejectLate(now);
   }
 
   start(now: number): void {
     const { cache, metrics } = this.#environment;
     const { route, key, token, freshness } = this.#target;
-    if (cache === undefined) {
-      this.#begin(now);
-      return;
-    }
-    if (freshness === 'fresh') {
-      metrics.cache(route.template, 'bypass');
+    if (cache === undefined || freshness === 'fresh') {
+      if (cache !== undefined) metrics.cache(route.template, 'bypass');
       this.#begin(now);
       return;
     }
@@ -154,7 +150,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #attempt(now: number): void {
     this.#attempts++;
-    const refusal = this.#environment.breaker.refusal(now); // before it is queued
+    const refusal = this.#environment.breaker.refusal(now); // checked before it is queued
     if (refusal === undefined) this.#environment.limiter.enter(this, this.#lane, now);
     else this.#reject(refusal, now);
   }
@@ -173,9 +169,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#state = 'starting';
     this.#delayReason = undefined;
     const refusal = breaker.refusal(now);
-    if (refusal === undefined)
-      this.#rejectUntil(now, now); // their timers may not have run yet
-    else this.#reject(refusal, now);
+    if (refusal !== undefined) this.#reject(refusal, now);
+    else this.#rejectUntil(now, now); // their timer may not have run yet
     if (this.isOver) {
       connection.onFree();
       return;
@@ -191,7 +186,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     connection.send(this);
   }
 
-  /** The connection may carry another call by now, so nothing may be thrown into it. */
+  /** Must not throw, because the connection may carry another call by now. */
   respond(status: number, retryAfter: string | undefined, body: string): void {
     const now = performance.now();
     try {
@@ -211,7 +206,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
       return;
     }
     if (!(error instanceof StaleConnectionError)) {
-      // A bug of ours: it proves nothing about the upstream.
+      // A bug in the gateway, which proves nothing about the upstream.
       if (this.#state === 'sent') this.#endCall('bad-response', 'neither', undefined, now);
       this.#reject(error, now);
       return;
@@ -230,10 +225,10 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     const now = performance.now();
     this.#delayedUntil = now + waitMs;
     this.#delayReason = error;
-    this.#rejectImpatient(now);
+    this.#rejectLate(now);
   }
 
-  /** The last waiter to be rejected ends the call. */
+  /** The read ends with its last waiter. */
   rejectOne(waiter: Waiter, error: UpstreamError, now = performance.now()): void {
     const last = this.#waiters.pop() as Waiter;
     if (last !== waiter) {
@@ -252,7 +247,10 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #succeed(value: Value | null, status: number, now: number): void {
     this.#endCall(value === null ? 'missing' : 'found', 'success', status, now);
-    this.#store(value);
+    const { cache } = this.#environment;
+    const { route, key, token, freshness } = this.#target;
+    if (value !== null) cache?.set(route, key, token, value);
+    else if (freshness === 'fresh') cache?.delete(route, key, token);
     this.#resolve(value, now);
   }
 
@@ -265,7 +263,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#retry(error, now);
   }
 
-  /** The call is over, and its connection is no longer ours; the read may go on. */
+  /** The call has ended and its connection may be in use again; the read may go on. */
   #endCall(outcome: CallOutcome, verdict: Verdict, status: number | undefined, now: number): void {
     this.#state = 'starting';
     this.#connection = undefined;
@@ -276,28 +274,28 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     endTrace?.(outcome, status);
   }
 
-  /** Waits at least as long as the upstream asked for; waiters that cannot wait so long are rejected at once. */
+  /** Waits at least for `Retry-After`; waiters whose deadline is earlier are rejected at once. */
   #retry(error: UpstreamError, now: number): void {
     const { budget, metrics } = this.#environment;
-    if (this.#attempts >= maxAttempts || !isPassing(error)) {
+    if (this.#attempts >= maxAttempts || !isTransient(error)) {
       this.#reject(error, now);
       return;
     }
     const delayMs = (error.retryAfterMs ?? 0) + Math.random() * firstDelayMs * 2 ** (this.#attempts - 1);
     this.announceDelay(delayMs, error);
     if (this.isOver) return;
+    // Only if a waiter remains: a retry that is not made uses no budget.
     if (!budget.take(now)) {
-      // not before a waiter remains for the retry
       this.#reject(error, now);
       return;
     }
-    const reason = error.fault === 'rate-limited' ? 'rate-limited' : 'unavailable';
-    metrics.retry(this.#target.route.template, reason);
+    metrics.retry(this.#target.route.template, error.fault === 'rate-limited' ? 'rate-limited' : 'unavailable');
     this.#state = 'delayed';
     this.#delayTimer = setTimeout(() => this.#attempt(performance.now()), delayMs);
   }
 
-  #rejectImpatient(now: number): void {
+  /** Rejects the waiters whose deadline is before the end of the announced delay. */
+  #rejectLate(now: number): void {
     const waitMs = this.#delayedUntil - now;
     if (this.#delayReason === undefined || waitMs <= 0) return;
     this.#rejectUntil(this.#delayedUntil, now, this.#delayReason.after(waitMs));
@@ -311,7 +309,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     }
   }
 
-  /** No waiter is left. */
+  /** Ends the read when no waiter is left. */
   #abandon(error: UpstreamError, now: number): void {
     if (this.isOver) return;
     const state = this.#state;
@@ -323,14 +321,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#end();
     if (state === 'queued') this.#environment.limiter.leave(this, this.#lane);
     else if (state === 'delayed') clearTimeout(this.#delayTimer);
-    else connection?.drop(); // last: it may free the slot, and so start another read
-  }
-
-  #store(value: Value | null): void {
-    const { cache } = this.#environment;
-    const { route, key, token, freshness } = this.#target;
-    if (value !== null) cache?.set(route, key, token, value);
-    else if (freshness === 'fresh') cache?.delete(route, key, token);
+    else connection?.drop(); // last, because it may free the slot and start another read
   }
 
   #resolve(value: Value | null, now: number): void {
@@ -373,7 +364,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   }
 }
 
-function isPassing(error: UpstreamError): boolean {
+function isTransient(error: UpstreamError): boolean {
   if (error instanceof BreakerOpenError) return false;
-  return (error.fault === 'rate-limited' || error.fault === 'unavailable') && passingStatuses.has(error.status);
+  return (error.fault === 'rate-limited' || error.fault === 'unavailable') && transientStatuses.has(error.status);
 }

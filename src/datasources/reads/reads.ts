@@ -15,24 +15,23 @@ import { Waiter } from './waiter.ts';
 export interface ReadsOptions {
   /** One for each call that may be in flight. */
   readonly connections: readonly Connection[];
-  /** All of one read, and the longest timeout a reader may ask for. In milliseconds. */
+  /** Total time for one read, and the longest timeout of a reader. In milliseconds. */
   readonly timeoutMs: number;
-  /** Reads that are queued; beyond it they fail with `overloaded`. */
+  /** Queue size; when the queue is full, reads fail with `overloaded`. */
   readonly maxQueue: number;
   readonly createBucket: CreateBucket;
-  /** Undefined keeps nothing. */
   readonly cache?: ReadCache | undefined;
   readonly metrics: UpstreamMetrics;
   readonly reportDrift: ReadEnvironment['reportDrift'];
   /** Undefined without tracing. */
   readonly traceCall?: TraceCall | undefined;
-  /** Called with each pause that a 429 causes, for other processes. In milliseconds. */
+  /** Called for each pause after a 429, so that other processes pause too. In milliseconds. */
   readonly onPause?: ((token: Token, ms: number) => void) | undefined;
 }
 
-/** On whose behalf a read is made, and how. */
+/** The caller and options of a read. */
 export interface Reader {
-  /** Without one a read fails with `no-token` and costs no call. */
+  /** Without one a read fails with `no-token` and no call is sent. */
   readonly token: Token | undefined;
   /** In milliseconds. */
   readonly timeoutMs: number;
@@ -73,52 +72,42 @@ export class Reads {
   /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. */
   get<Key, Value>(route: Route<Key, Value>, key: Key, reader: Reader): Promise<Value | null> {
     return new Promise((resolve, reject) => {
-      const { token, cancellation, timeoutMs } = reader;
+      const { token, cancellation, timeoutMs, freshness, requestId } = reader;
+      const environment = this.#environment;
+      const { metrics } = environment;
       if (token === undefined || this.#isClosed || cancellation.isCanceled) {
         const error = new UpstreamError(token === undefined ? 'no-token' : 'cancelled');
         error.route = route;
-        this.#environment.metrics.read(route.template, error.fault, 0);
+        metrics.read(route.template, error.fault, 0);
         return reject(error);
       }
       const now = performance.now();
       const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs);
-      this.#environment.deadlines.add(waiter, timeoutMs);
-      this.#join(waiter, route, key, token, reader, now);
+      environment.deadlines.add(waiter, timeoutMs);
+      const lane = environment.limiter.laneOf(token.digest);
+      const path = route.path(key);
+      const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
+      // An older read is stuck: it is no longer joined.
+      if (current !== undefined && now - current.startedAt < environment.timeoutMs) {
+        metrics.sharedFlight(route.template);
+        current.join(waiter, now);
+        return;
+      }
+      const read = new Read(environment, lane, { route, key, path, token, freshness, requestId }, now);
+      read.join(waiter, now);
+      read.start(now);
     });
   }
 
-  /** Holds back the calls of this token, as another process asked. */
+  /** Pauses the calls of this token, as another process announced. */
   pause(tokenDigest: TokenDigest, ms: number): void {
     this.#environment.limiter.pause(tokenDigest, ms);
   }
 
-  /** Rejects all reads, and every later one, with `cancelled`; ends the calls in flight and closes the connections. */
+  /** Rejects all current and later reads with `cancelled` and closes the connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#environment.deadlines.cancelAll();
     await Promise.all(this.#connections.map((connection) => connection.close()));
-  }
-
-  #join<Key, Value>(
-    waiter: Waiter,
-    route: Route<Key, Value>,
-    key: Key,
-    token: Token,
-    { freshness, requestId }: Reader,
-    now: number,
-  ): void {
-    const { limiter, metrics, timeoutMs } = this.#environment;
-    const lane = limiter.laneOf(token.digest);
-    const path = route.path(key);
-    const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
-    // An older one is stuck: it ends with the waiters that it has.
-    if (current !== undefined && now - current.startedAt < timeoutMs) {
-      metrics.sharedFlight(route.template);
-      current.join(waiter, now);
-      return;
-    }
-    const read = new Read(this.#environment, lane, { route, key, path, token, freshness, requestId }, now);
-    read.join(waiter, now);
-    read.start(now);
   }
 }

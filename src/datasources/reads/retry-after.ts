@@ -1,11 +1,11 @@
-/** Some thirty years: longer is no longer. */
+/** Upper bound: some thirty years. */
 const longestSeconds = 999_999_999;
-/** The form of a date that HTTP has inherited from C; it means GMT. */
+/** The obsolete date format of C's `asctime`, which HTTP still allows; it means GMT. */
 const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/;
 
 /**
  * The `Retry-After` header (RFC 9110: whole seconds or an HTTP date) as milliseconds from now, never negative.
- * Undefined when it is absent or says nothing that can be read.
+ * Undefined when it is absent or malformed.
  */
 export function parseRetryAfter(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { RollingCount } from './rolling-count.ts';
 
-/** Keeps an outage from being multiplied: retries are at most a tenth of the reads of the last ten seconds, or ten. */
+/** Keeps retries from multiplying an outage: at most a tenth of the reads of the last ten seconds, or ten. */
 export class RetryBudget {
   readonly #reads = new RollingCount(10);
   readonly #retries = new RollingCount(10);
@@ -9,7 +9,7 @@ export class RetryBudget {
     this.#reads.add(now);
   }
 
-  /** Whether the budget allows one more retry, which this then uses up. */
+  /** Uses up one retry; false when the budget is exhausted. */
   take(now: number): boolean {
     if (this.#retries.total(now) >= Math.max(10, this.#reads.total(now) / 10)) return false;
     this.#retries.add(now);

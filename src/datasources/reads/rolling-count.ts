@@ -1,4 +1,4 @@
-/** Counts events of the last `seconds`, to the second. `now` is in milliseconds, of a clock that never goes back. */
+/** Counts events of the last `seconds`, to the second. `now` is in milliseconds of a monotonic clock. */
 export class RollingCount {
   readonly #counts: number[];
   #second = 0;

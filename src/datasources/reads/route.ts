@@ -1,6 +1,6 @@
 import type { DriftKind } from '../upstream-metrics.ts';
 
-/** Reports one difference between a body and its documentation; never a value. */
+/** Reports one difference between a body and its documentation, without its value. */
 export type ReportDrift = (path: string, kind: DriftKind) => void;
 
 /** Everything that is specific to one route of the upstream. A plain object without state. */
@@ -9,7 +9,7 @@ export interface Route<Key, Value> {
   readonly template: string;
   /** What is read, as error messages call it, such as `the message`. */
   readonly subject: string;
-  /** To be raised with every change of the form of `Value`: replicas of two versions may share a cache. */
+  /** Increase it with every change of `Value`'s shape, because replicas of two versions may share a cache. */
   readonly cacheFormat: number;
   /** The path for one key. Reads with the same path and token share one call and one cache entry. */
   path(key: Key): string;

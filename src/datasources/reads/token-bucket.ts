@@ -1,18 +1,18 @@
-/** A rate: `perSecond` permits a second, of which one second's worth (at least one) may be saved up. */
+/** Adds `perSecond` permits a second, and holds one second's worth (at least one). */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #burst: number;
   #permits: number;
   #at = performance.now();
 
-  /** `filled` is how much of its burst it has saved up at first, from 0 to 1. */
+  /** `filled` is the initial share of permits, from 0 to 1. */
   constructor(perSecond: number, filled = 1) {
     this.#perSecond = perSecond;
     this.#burst = Math.max(1, perSecond);
     this.#permits = this.#burst * filled;
   }
 
-  /** Milliseconds until `count` permits have come in, 0 if they are there; none is taken in the next `pausedMs`. */
+  /** Milliseconds until `count` permits are available, if none is taken in the next `pausedMs`. */
   waitFor(count: number, pausedMs = 0): number {
     this.#refill();
     const permits = this.#permitsIn(pausedMs);

@@ -8,8 +8,8 @@ interface Joinable {
 }
 
 /**
- * Everything that is kept for one upstream token. Reads under way are found through it alone, so that no read is ever
- * shared across tokens.
+ * The state of one upstream token. Reads under way are found only through it, so that no read is ever shared across
+ * tokens.
  */
 export class TokenState {
   readonly bucket: Bucket | undefined;
@@ -37,7 +37,7 @@ export class TokenState {
     return this.pausedUntil === 0 ? 0 : Math.max(0, this.pausedUntil - performance.now());
   }
 
-  /** Whether a new one would be the same. */
+  /** Whether it can be replaced by a new one. */
   get isIdle(): boolean {
     return this.readCount === 0 && this.pausedMs === 0 && this.bucket?.isFull !== false;
   }

@@ -2,13 +2,13 @@ import { UpstreamError } from '../upstream-error.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { Expirable } from './deadlines.ts';
 
-/** What a waiter waits for. */
+/** The read that a waiter waits for. */
 interface Awaited {
   /** Rejects this waiter alone. */
   rejectOne(waiter: Waiter, error: UpstreamError): void;
 }
 
-/** Methods, so that a waiter for a value of one route is a `Waiter` like any other: a path is never shared by two routes. */
+/** Methods, whose parameters are bivariant, so that waiters of all routes have one type: a path belongs to one route. */
 interface Callbacks {
   /** Null when the upstream knows no such resource. */
   resolve(value: unknown): void;
@@ -21,7 +21,7 @@ export class Waiter implements Expirable {
   previous?: this | undefined;
   next?: this | undefined;
   timeouts?: Expirable['timeouts'];
-  /** Place in the list of the read. */
+  /** Index in the read's list. */
   index = 0;
   /** Undefined before it joined and after it settled. */
   read: Awaited | undefined;

@@ -2,34 +2,34 @@ import type { createClient } from '@redis/client';
 
 /** Values and numbers with decimals come as bytes. */
 type TypeMapping = { 36: typeof Buffer }; // RESP_TYPES.BLOB_STRING
-// biome-ignore lint/complexity/noBannedTypes: what the client's own types call none
+// biome-ignore lint/complexity/noBannedTypes: the client's types use it for no modules
 export type RedisClient = ReturnType<typeof createClient<{}, {}, {}, 3, TypeMapping>>;
 
-/** How long a reply may take: a read waits for Redis no longer. In milliseconds. */
-const patienceMs = 100;
-/** Opening a connection may take longer: nobody waits for it but the start. */
+/** The longest that a read waits for a reply of Redis. In milliseconds, as all of these. */
+const replyTimeoutMs = 100;
+/** Longer, because only startup waits for a connection. */
 const connectMs = 1_000;
 const retryMs = 250;
-/** A Redis that is there but refuses a command does so again: it is left alone for so long. In milliseconds. */
+/** Delay before the next attempt when Redis refused a command, since it would refuse it again. */
 const refusedMs = 30_000;
 
 interface ConnectionOptions {
   readonly url: string;
-  /** Speaks first on each new connection, which counts as up when that succeeded. */
-  readonly greet: (client: RedisClient) => Promise<void>;
-  /** Told once of each change: an error's code where Redis went away, or was not there at first. */
+  /** Sends the first commands of each new connection, which is up when they have succeeded. */
+  readonly onConnect: (client: RedisClient) => Promise<void>;
+  /** Called once for each change; `reason` is the code of the error that closed or prevented the connection. */
   readonly onChange: (isUp: boolean, reason?: string) => void;
 }
 
 /**
- * One connection to Redis or Valkey that may be lost at any time: then it is opened anew, four times a second, and meanwhile
- * nobody waits. Whatever goes wrong with an essential command, its timeout included, counts as the loss of the connection.
+ * One connection to Redis or Valkey that may be lost at any time. It is then reopened, four times a second, and commands
+ * return at once meanwhile. Any failure of an essential command, a timeout included, counts as the loss of the connection.
  */
 export class RedisConnection {
   readonly #options: ConnectionOptions;
   /** Open, or being opened. */
   #client: RedisClient | undefined;
-  #state: 'unknown' | 'up' | 'away' | 'closed' = 'unknown';
+  #state: 'unknown' | 'up' | 'down' | 'closed' = 'unknown';
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -40,17 +40,17 @@ export class RedisConnection {
     return this.#state === 'up';
   }
 
-  /** Resolves, and never rejects, when the first attempt has ended; the others are made by themselves. */
+  /** Resolves when the first attempt has ended; later attempts run in the background. Never rejects. */
   async open(): Promise<void> {
-    const { createClient, RESP_TYPES } = await import('@redis/client'); // where Redis is not used, it is not loaded
+    const { createClient, RESP_TYPES } = await import('@redis/client'); // not loaded unless Redis is used
     if (this.#state === 'closed') return;
     const client: RedisClient = createClient({
       url: this.#options.url,
       name: 'linq-graphql-gateway',
       disableOfflineQueue: true,
-      maintNotifications: 'disabled', // a command that Redis Enterprise alone knows
+      maintNotifications: 'disabled', // a command of Redis Enterprise only
       commandOptions: {
-        timeout: 0, // ours covers the wait for the reply as well
+        timeout: 0, // it would not cover the wait for the reply; `within` does
         typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer },
       },
       socket: { reconnectStrategy: false, connectTimeout: connectMs },
@@ -59,19 +59,19 @@ export class RedisConnection {
     client.on('error', (error) => this.#lose(client, error));
     try {
       await within(connectMs, client.connect());
-      await within(patienceMs, this.#options.greet(client));
+      await within(replyTimeoutMs, this.#options.onConnect(client));
       if (this.#client === client) this.#enter('up');
     } catch (error) {
       this.#lose(client, error);
     }
   }
 
-  /** The command's reply; undefined when Redis is away, and when it refuses what is not essential. Never rejects. */
-  async ask<T>(command: (client: RedisClient) => Promise<T>, isEssential = true): Promise<T | undefined> {
+  /** The command's reply; undefined while Redis is down, and when a command that is not essential fails. Never rejects. */
+  async run<T>(command: (client: RedisClient) => Promise<T>, isEssential = true): Promise<T | undefined> {
     const client = this.#client;
     if (client === undefined || this.#state !== 'up') return undefined;
     try {
-      return await within(patienceMs, command(client));
+      return await within(replyTimeoutMs, command(client));
     } catch (error) {
       if (isEssential || !isRefusal(error)) this.#lose(client, error);
       return undefined;
@@ -86,14 +86,14 @@ export class RedisConnection {
   }
 
   #lose(client: RedisClient, error: unknown): void {
-    if (client !== this.#client) return; // it was lost already
+    if (client !== this.#client) return; // already replaced
     this.#client = undefined;
     if (client.isOpen) client.destroy();
     this.#retry = setTimeout(() => void this.open(), isRefusal(error) ? refusedMs : retryMs).unref();
-    this.#enter('away', reasonOf(error));
+    this.#enter('down', reasonOf(error));
   }
 
-  #enter(state: 'up' | 'away', reason?: string): void {
+  #enter(state: 'up' | 'down', reason?: string): void {
     if (state === this.#state) return;
     this.#state = state;
     this.#options.onChange(state === 'up', reason);
@@ -102,19 +102,19 @@ export class RedisConnection {
 
 class NoReplyError extends Error {}
 
-/** Whether Redis answered, with an error such as WRONGTYPE or NOPERM; while it starts, it is as good as away. */
+/** Whether Redis replied with an error such as WRONGTYPE or NOPERM. A Redis that is starting counts as down. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && /^(?!LOADING|MASTERDOWN|READONLY)[A-Z]{2,20} /.test(error.message);
 }
 
-/** In so many parts the time is waited for: one in which this process is too busy to look at its sockets counts once. */
+/** The timeout is measured in parts, so that a moment in which this process is too busy to read its sockets counts for one part only. */
 const parts = 5;
 
 function within<T>(ms: number, reply: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     let left = parts;
     const waitOn = () => {
-      // After the last part one more look at the sockets: timers come first.
+      // After the last part the sockets are read once more: timers run before them.
       if (left-- > 0) timer = setTimeout(waitOn, ms / parts);
       else setImmediate(() => reject(new NoReplyError()));
     };
@@ -133,7 +133,7 @@ function within<T>(ms: number, reply: Promise<T>): Promise<T> {
   });
 }
 
-/** A word that is safe to log: Node's code of an error, the one that Redis begins its errors with, or the error's class. */
+/** A word that is safe to log: Node's error code, the first word of an error of Redis, or the name of the error class. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   if ('code' in error && typeof error.code === 'string') return error.code;

@@ -28,12 +28,12 @@ export function createEncryptedStore(backend: Backend, ttlMs: number): Store {
       backend.write(storageKey, seal(text, key), ttlMs);
     },
     remove(token, name) {
-      backend.write(derive(token, name).storageKey, Buffer.alloc(0), 1); // spares the backend a command, and its user a right
+      backend.write(derive(token, name).storageKey, Buffer.alloc(0), 1); // so the Redis user needs no permission for DEL
     },
   };
 }
 
-/** A key for each entry: none is used often enough for two of its random nonces to meet. */
+/** Each entry has its own key, so none is used often enough for two random nonces to collide. */
 function derive(token: Token, name: string) {
   const secret = token.derive(`linq-gateway cache ${name}`);
   return { storageKey: `cache:${secret.toString('base64url', 0, 32)}`, key: secret.subarray(32) };

@@ -3,15 +3,15 @@ import type { TokenDigest } from '../token.ts';
 import { type RedisClient, RedisConnection } from './connection.ts';
 import type { Draw, Drawn, SharedPermits } from './shared-bucket.ts';
 
-/** How often a replica says that it is there. In milliseconds. */
-const beatMs = 1_000;
-/** One that is silent for so long no longer counts. In milliseconds. */
+/** Interval of the heartbeat. In milliseconds, as all of these. */
+const heartbeatMs = 1_000;
+/** A replica without a heartbeat for this long is no longer counted. */
 const silentMs = 5_000;
-/** A count of replicas that shrinks is believed when the connection is as old as this: after a restart all come back one by one. */
+/** A lower count of replicas is accepted when the connection is this old: after a restart of Redis they reconnect one by one. */
 const settledMs = 10_000;
 
-/** Counts the replicas that were heard of lately, this one included. */
-const beat = `
+/** Counts the replicas with a recent heartbeat, including this one. */
+const heartbeat = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -20,9 +20,9 @@ redis.call('PEXPIRE', KEYS[1], ${2 * silentMs})
 return redis.call('ZCARD', KEYS[1])`;
 
 /**
- * The token bucket of \`TokenBucket\`, in Redis and by its clock. Where several replicas wait for permits each gets a fair
- * part of what is there. (Ours, since rate-limiter-flexible counts in fixed windows, which let through twice the rate at
- * their edges, and neither its queue nor its burst limiter says when a call will have its turn.)
+ * The bucket of `TokenBucket`, in Redis and by its clock. When several replicas wait for permits, each gets a fair part of
+ * them. (rate-limiter-flexible counts in fixed windows, which allow twice the rate at their edges, and neither its queue nor
+ * its burst limiter reports how long a call will wait.)
  */
 const draw = `
 local time = redis.call('TIME')
@@ -50,9 +50,9 @@ return {granted, tostring(permits), waiting}`;
 
 interface ReplicasOptions {
   readonly url: string;
-  /** Of Linq: gateways of another have nothing to share. */
+  /** Of Linq: only gateways with the same one share. */
   readonly origin: string;
-  /** How many to reckon with as long as Redis was never there. */
+  /** Assumed number of replicas until Redis is reachable for the first time. */
   readonly atLeast: number;
   readonly onChange: (
     isUp: boolean,
@@ -61,8 +61,8 @@ interface ReplicasOptions {
 }
 
 /**
- * What all gateways with the same Redis share: the permits of each token, its pauses, and room for values. Keys hold
- * digests of tokens, never tokens. While Redis is away nothing here waits, and nothing fails.
+ * What all gateways with the same Redis share: the permits and pauses of each token, and cached values. Keys contain
+ * digests of tokens, never tokens. While Redis is down nothing here waits or fails.
  */
 export class Replicas implements SharedPermits {
   readonly #id = randomUUID();
@@ -70,7 +70,7 @@ export class Replicas implements SharedPermits {
   readonly #connection: RedisConnection;
   #count: number;
   #upSince = 0;
-  #beats: NodeJS.Timeout | undefined;
+  #heartbeats: NodeJS.Timeout | undefined;
   #onPause: (token: TokenDigest, ms: number) => void = () => {};
 
   constructor({ url, origin, atLeast, onChange }: ReplicasOptions) {
@@ -78,9 +78,9 @@ export class Replicas implements SharedPermits {
     this.#count = atLeast;
     this.#connection = new RedisConnection({
       url,
-      greet: async (client) => {
+      onConnect: async (client) => {
         this.#upSince = performance.now();
-        await Promise.all([this.#beat(client), this.#listen(client)]);
+        await Promise.all([this.#heartbeat(client), this.#listen(client)]);
       },
       onChange: (isUp, reason) => onChange(isUp, { replicas: this.#count, reason }),
     });
@@ -90,25 +90,28 @@ export class Replicas implements SharedPermits {
     return this.#connection.isUp;
   }
 
-  /** How many share; while Redis is away, the last that was known. */
+  /** The number of replicas; while Redis is down, the last known one. */
   get count(): number {
     return this.#count;
   }
 
-  /** Resolves, and never rejects, when Redis is there or was not to be had. */
+  /** Resolves when the first attempt to connect has ended. Never rejects. */
   async open(): Promise<void> {
-    this.#beats = setInterval(() => void this.#connection.ask((client) => this.#beat(client)), beatMs).unref();
+    this.#heartbeats = setInterval(
+      () => void this.#connection.run((client) => this.#heartbeat(client)),
+      heartbeatMs,
+    ).unref();
     await this.#connection.open();
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#beats);
-    await this.#connection.ask((client) => client.zRem(`${this.#prefix}replicas`, this.#id));
+    clearInterval(this.#heartbeats);
+    await this.#connection.run((client) => client.zRem(`${this.#prefix}replicas`, this.#id));
     this.#connection.close();
   }
 
   async draw(token: TokenDigest, { perSecond, burst, wanted, most, returned }: Draw): Promise<Drawn | undefined> {
-    const reply = await this.#connection.ask((client) =>
+    const reply = await this.#connection.run((client) =>
       client.eval(draw, {
         keys: [`${this.#prefix}permits:${token}`, `${this.#prefix}waiting:${token}`],
         arguments: [perSecond, burst, wanted, most, returned, this.#id].map(String),
@@ -119,32 +122,32 @@ export class Replicas implements SharedPermits {
     return { granted: granted ?? 0, left: left ?? 0, waiting: waiting ?? 1 };
   }
 
-  /** Holds the token's calls back in the other replicas. */
+  /** Pauses the token's calls in the other replicas. */
   announcePause(token: TokenDigest, ms: number): void {
     const message = `${this.#id} ${token} ${Math.ceil(ms)}`;
-    void this.#connection.ask((client) => client.publish(`${this.#prefix}pauses`, message));
+    void this.#connection.run((client) => client.publish(`${this.#prefix}pauses`, message));
   }
 
-  /** What to do when another replica announces a pause. */
+  /** Sets the listener for pauses that other replicas announce. */
   onPause(listener: (token: TokenDigest, ms: number) => void): void {
     this.#onPause = listener;
   }
 
-  /** Undefined when there is none, or Redis is away. */
+  /** Undefined when there is none, or while Redis is down. */
   async read(name: string): Promise<Buffer | undefined> {
-    const value = await this.#connection.ask((client) => client.get(`${this.#prefix}${name}`), false);
+    const value = await this.#connection.run((client) => client.get(`${this.#prefix}${name}`), false);
     return value ?? undefined;
   }
 
-  /** Kept for as long as this, in milliseconds, or less. */
+  /** Stores a value for at most `ms` milliseconds. */
   write(name: string, value: Buffer, ms: number): void {
     const key = `${this.#prefix}${name}`;
     const expiration = { type: 'PX', value: ms } as const;
-    void this.#connection.ask((client) => client.set(key, value, { expiration }), false);
+    void this.#connection.run((client) => client.set(key, value, { expiration }), false);
   }
 
-  async #beat(client: RedisClient): Promise<void> {
-    const count = Number(await client.eval(beat, { keys: [`${this.#prefix}replicas`], arguments: [this.#id] }));
+  async #heartbeat(client: RedisClient): Promise<void> {
+    const count = Number(await client.eval(heartbeat, { keys: [`${this.#prefix}replicas`], arguments: [this.#id] }));
     const hasSettled = performance.now() - this.#upSince > settledMs;
     this.#count = hasSettled ? count : Math.max(count, this.#count);
   }

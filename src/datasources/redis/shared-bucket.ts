@@ -1,46 +1,46 @@
 import { TokenBucket } from '../reads/token-bucket.ts';
 import type { TokenDigest } from '../token.ts';
 
-/** What one process asks of the bucket that it shares with others. */
+/** A request of one process to the shared bucket. */
 export interface Draw {
   readonly perSecond: number;
-  /** The most that may be saved up. */
+  /** The largest number of permits that the bucket holds. */
   readonly burst: number;
-  /** Permits for calls that wait; 0 asks for none. */
+  /** Permits for queued calls; may be 0. */
   readonly wanted: number;
-  /** What the bucket can hold at the most, as far as the one who asks knows. */
+  /** An upper bound of the permits in the bucket now, as far as this process knows. */
   readonly most: number;
-  /** Permits that were drawn and not used. */
+  /** Permits that were drawn but not used. */
   readonly returned: number;
 }
 
 export interface Drawn {
   readonly granted: number;
-  /** Permits in the bucket after that, a fraction included. */
+  /** Permits in the bucket afterwards; may be fractional. */
   readonly left: number;
-  /** How many processes wait for permits, the one who asks included. */
+  /** The number of processes that wait for permits, including this one. */
   readonly waiting: number;
 }
 
-/** Where the bucket is. */
+/** Access to the shared bucket. */
 export interface SharedPermits {
-  /** Whether it can be asked. */
+  /** Whether the bucket is reachable. */
   readonly isUp: boolean;
-  /** How many processes share it, as far as is known. */
+  /** The known number of processes that share it. */
   readonly count: number;
-  /** Undefined when it could not be asked. Never rejects. */
+  /** Undefined when the bucket was not reachable. Never rejects. */
   draw(token: TokenDigest, order: Draw): Promise<Drawn | undefined>;
 }
 
-/** Where calls wait it is asked again no sooner, and no later: that also tells the others that somebody waits. In milliseconds. */
+/** Bounds on the delay between draws while calls are queued: each draw also shows the other processes that this one waits. In milliseconds. */
 const soonestMs = 10;
 const latestMs = 1_000;
-/** What others draw meanwhile is noticed with each answer; telling all who wait is worth it from this on. In seconds. */
+/** Announces new wait times only when the estimate is off by more than this. In seconds. */
 const slack = 0.1;
 
 /**
- * A rate that several processes keep together: permits are drawn from one bucket, as many as calls wait, when they may
- * start. While that cannot be asked, each process keeps to its own share of the rate.
+ * A rate that several processes share: permits for queued calls are drawn from one bucket when the calls may start. While
+ * that bucket is unreachable, each process keeps to its own share of the rate.
  */
 export class SharedBucket {
   readonly #token: TokenDigest;
@@ -48,21 +48,20 @@ export class SharedBucket {
   readonly #burst: number;
   readonly #permits: SharedPermits;
   readonly #onChange: (isLater: boolean) => void;
-  /** Drawn, and not used yet. */
-  #inHand = 0;
+  /** Permits drawn but not used yet. */
+  #drawn = 0;
   #wanted = 0;
-  /** What was left of the shared bucket, and who waited for it, at the time of the last answer. */
+  /** Permits left in the shared bucket, and processes waiting for it, at the time `#at` of the last reply. */
   #left: number;
   #waiting = 1;
   #at = performance.now();
   #againAt = 0;
   #isDrawing = false;
   #timer: NodeJS.Timeout | undefined;
-  /** While the shared one cannot be asked. */
+  /** Used while the shared bucket is unreachable. */
   #own: TokenBucket | undefined;
   #most: number;
 
-  /** `onChange` is told when a call may start or it is time to order again; `isLater` is that calls wait longer than they were told. */
   constructor(token: TokenDigest, perSecond: number, permits: SharedPermits, onChange: (isLater: boolean) => void) {
     this.#token = token;
     this.#perSecond = perSecond;
@@ -74,11 +73,11 @@ export class SharedBucket {
   }
 
   /**
-   * Milliseconds until the call at this place in line may start, if none starts in the next `pausedMs`: 0 when its permit
-   * is there, an estimate otherwise, which is above 0 since the shared bucket has to be asked.
+   * Milliseconds until `count` more calls may start, if none starts in the next `pausedMs`: 0 if their permits were drawn,
+   * otherwise an estimate, which is above 0 because a draw takes time.
    */
   waitFor(count: number, pausedMs = 0): number {
-    const missing = count - this.#inHand;
+    const missing = count - this.#drawn;
     if (missing <= 0) return pausedMs;
     const own = this.#ownShare();
     if (own !== undefined) return own.waitFor(missing, pausedMs);
@@ -87,18 +86,18 @@ export class SharedBucket {
   }
 
   take(): void {
-    if (this.#inHand > 0) this.#inHand--;
+    if (this.#drawn > 0) this.#drawn--;
     else this.#own?.take();
   }
 
-  /** Sees to it that so many calls get permits, none before `pausedMs` have passed. To be called again with each change. */
+  /** Obtains permits for `count` calls, none before `pausedMs` have passed. To be called again after each change. */
   order(count: number, pausedMs: number): void {
     this.#wanted = count;
     if (this.#isDrawing || this.#timer !== undefined) return;
     const own = this.#ownShare();
     let waitMs = pausedMs;
-    if (this.#inHand === 0) {
-      // Not for long in its own share: the shared bucket may be back.
+    if (this.#drawn === 0) {
+      // With its own share the wait is limited, because the shared bucket may become reachable.
       if (own !== undefined) waitMs = Math.min(latestMs, own.waitFor(1, pausedMs));
       else waitMs = Math.max(pausedMs, this.#againAt - performance.now());
       if (own === undefined && waitMs <= 0) {
@@ -112,24 +111,24 @@ export class SharedBucket {
     }, waitMs);
   }
 
-  /** Nobody waits any more: what was drawn is for others. */
+  /** No call is queued anymore: returns the permits that were drawn. */
   release(): void {
     this.#wanted = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#inHand === 0) return;
-    void this.#permits.draw(this.#token, this.#orderFor(0, this.#inHand));
-    this.#inHand = 0;
+    if (this.#drawn === 0) return;
+    void this.#permits.draw(this.#token, this.#orderFor(0, this.#drawn));
+    this.#drawn = 0;
   }
 
-  /** Whether a new one would be the same. */
+  /** Whether it can be replaced by a new bucket. */
   get isFull(): boolean {
-    return this.#inHand === 0 && !this.#isDrawing && this.#timer === undefined && this.#own?.isFull !== false;
+    return this.#drawn === 0 && !this.#isDrawing && this.#timer === undefined && this.#own?.isFull !== false;
   }
 
   async #draw(): Promise<void> {
     this.#isDrawing = true;
-    await undefined; // until the other calls of the same operation are in line
+    await undefined; // until the other calls of the same operation are queued
     const order = this.#orderFor(this.#wanted, 0);
     const drawn = await this.#permits.draw(this.#token, order);
     this.#isDrawing = false;
@@ -144,28 +143,28 @@ export class SharedBucket {
     return { perSecond: this.#perSecond, burst: this.#burst, wanted, most, returned };
   }
 
-  /** Whether there is less to be had than was thought. */
+  /** Whether fewer permits are available than estimated. */
   #settle({ granted, left, waiting }: Drawn, wanted: number): boolean {
     const missing = this.#permitsIn(0) - granted - left;
     const isLess = waiting > this.#waiting || missing / this.#perSecond > slack;
-    this.#inHand += granted;
+    this.#drawn += granted;
     this.#left = left;
     this.#waiting = waiting;
     this.#at = performance.now();
     const untilNextMs = ((1 - left) * 1_000) / this.#perSecond;
     const pauseMs = Math.min(latestMs, Math.max(soonestMs, untilNextMs));
-    // By chance, or the same one would always be the first.
+    // With jitter, otherwise the same process would always draw first.
     this.#againAt = granted < wanted ? this.#at + pauseMs * (1 + Math.random() / 10) : 0;
     return isLess;
   }
 
-  /** Undefined while the shared bucket can be asked. Its content goes over into the share, and back. */
+  /** Undefined while the shared bucket is reachable. The permits carry over from the shared bucket to the share, and back. */
   #ownShare(): TokenBucket | undefined {
     if (this.#permits.isUp) {
       if (this.#own !== undefined) {
         this.#left = this.#own.filled * this.#burst;
         this.#at = performance.now();
-        this.#most = this.#left; // if all the others have done as this one, that is what the shared bucket may hold
+        this.#most = this.#left; // what the shared bucket holds if all processes have used their shares like this one
         this.#againAt = 0;
         this.#own = undefined;
       }
@@ -175,7 +174,7 @@ export class SharedBucket {
     return this.#own;
   }
 
-  /** In the shared bucket, if nobody else draws. */
+  /** Permits in the shared bucket in `ms` milliseconds, if no other process draws. */
   #permitsIn(ms: number): number {
     return Math.min(this.#burst, this.#left + ((performance.now() - this.#at + ms) * this.#perSecond) / 1_000);
   }

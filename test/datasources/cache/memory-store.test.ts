@@ -4,7 +4,7 @@ import { Token } from '../../../src/datasources/token.ts';
 
 const token = new Token('a');
 
-it('keeps the texts last used, in as many bytes as it may', () => {
+it('keeps the most recently used texts within its size limit', () => {
   const store = createMemoryStore(60_000, 1_000_000);
   const text = 'x'.repeat(10_000);
   for (let index = 0; index < 1_000; index++) {
@@ -12,12 +12,12 @@ it('keeps the texts last used, in as many bytes as it may', () => {
     store.read(token, '0');
   }
   const kept = Array.from({ length: 1_000 }, (_, index) => store.read(token, `${index}`)).filter(Boolean);
-  expect(kept.length).toBeGreaterThan(40); // two bytes for each unit, and some for the entry
+  expect(kept.length).toBeGreaterThan(40); // two bytes for each UTF-16 unit, plus the overhead of an entry
   expect(kept.length).toBeLessThanOrEqual(50);
   expect([store.read(token, '0'), store.read(token, '1'), store.read(token, '999')]).toEqual([text, undefined, text]);
 });
 
-it('keeps nothing that is larger than all it may', () => {
+it('does not keep a text larger than its size limit', () => {
   const store = createMemoryStore(60_000, 1_000);
   store.write(token, 'large', 'x'.repeat(1_000));
   expect(store.read(token, 'large')).toBeUndefined();

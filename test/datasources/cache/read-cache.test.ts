@@ -7,7 +7,7 @@ const message = (id: string, text: string) =>
   JSON.stringify({ data: { id: Number(id), text, attachments: [], reactions: [{ id: 1, reaction: 'love' }] } });
 const textOf = ({ data }: { data?: { chatMessage: { text: string } | null } }) => data?.chatMessage?.text;
 
-/** Answers each call with another text, so that a kept one can be told from one that was read. */
+/** Returns a different text for each request, so that tests can distinguish a cached text from a new one. */
 async function startCounting(status = 200) {
   const upstream = await startUpstream((response, _request, id) =>
     response.writeHead(status).end(message(id, `text ${upstream.paths.length}`)),
@@ -16,7 +16,7 @@ async function startCounting(status = 200) {
 }
 
 describe('the cache of messages', () => {
-  it('is not there unless LINQ_CACHE_TTL_MS says so', async () => {
+  it('is off without LINQ_CACHE_TTL_MS', async () => {
     await using upstream = await startCounting();
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
     expect(textOf(await gateway.query(query))).toBe('text 1');
@@ -24,7 +24,7 @@ describe('the cache of messages', () => {
     expect((await gateway.send({ path: '/metrics' })).body).not.toMatch(/^linq_cache_total\{.* [1-9]/m);
   });
 
-  it('answers with what was read before, whole, and counts that', async () => {
+  it('returns the complete message that was read before, and counts hits and misses', async () => {
     await using upstream = await startCounting();
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
     const first = await gateway.query(query);
@@ -45,7 +45,7 @@ describe('the cache of messages', () => {
     );
   });
 
-  it('asks anew when LINQ_CACHE_TTL_MS has passed', async () => {
+  it('reads from Linq again when LINQ_CACHE_TTL_MS has passed', async () => {
     await using upstream = await startCounting();
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '100' });
     const startedAt = performance.now();
@@ -55,15 +55,15 @@ describe('the cache of messages', () => {
     expect(upstream.paths).toHaveLength(2);
   });
 
-  it('never answers one token with what another one read', async () => {
+  it('never returns to one token what another token read', async () => {
     await using upstream = await startUpstream((response, request, id) =>
       response.end(message(id, `for ${request.headers['x-linq-integration-token']}`)),
     );
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
     for (let turn = 0; turn < 2; turn++) {
       for (const token of ['a', 'b']) {
-        const answer = await gateway.query(query, {}, { 'x-linq-integration-token': token });
-        expect(textOf(answer)).toBe(`for ${token}`);
+        const response = await gateway.query(query, {}, { 'x-linq-integration-token': token });
+        expect(textOf(response)).toBe(`for ${token}`);
       }
       expect(textOf(await gateway.query(query))).toBe('for the-gateways-own');
     }
@@ -71,7 +71,7 @@ describe('the cache of messages', () => {
   });
 
   it.each([404, 401, 403, 500])(
-    'keeps no answer with status %i: a message that was missing is found as soon as it is there',
+    'does not keep a response with status %i: the next read gets the message',
     async (status) => {
       let current = status;
       await using upstream = await startUpstream((response, _request, id) =>
@@ -85,7 +85,7 @@ describe('the cache of messages', () => {
   );
 
   it.each(['no-cache', 'No-Cache', 'max-age=0, no-cache', 'no-cache, no-store'])(
-    'is passed by for a caller that sends cache-control: %s, and holds what that one read',
+    'is bypassed and renewed by a caller that sends cache-control: %s',
     async (directives) => {
       await using upstream = await startCounting();
       await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
@@ -111,48 +111,45 @@ describe('the cache of messages', () => {
     },
   );
 
-  it('does not give a caller who wants it fresh the answer of one who looks into the cache at the same time', async () => {
+  it('does not return a cached value to a no-cache request that runs beside a cached one', async () => {
     await using upstream = await startCounting();
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
     await gateway.query(query);
-    const [kept, fresh] = await Promise.all([
+    const [cached, fresh] = await Promise.all([
       gateway.query(query),
       gateway.query(query, {}, { 'cache-control': 'no-cache' }),
     ]);
-    expect([textOf(kept), textOf(fresh)]).toEqual(['text 1', 'text 2']);
+    expect([textOf(cached), textOf(fresh)]).toEqual(['text 1', 'text 2']);
   });
 
-  it.each([404, 401, 403])(
-    'forgets what a caller who wants it fresh is answered with status %i for',
-    async (status) => {
-      let current = 200;
-      await using upstream = await startUpstream((response, _request, id) =>
-        response.writeHead(current).end(message(id, 'old')),
-      );
-      await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
-      await gateway.query(query);
-      current = status;
-      expect(textOf(await gateway.query(query))).toBe('old');
-      expect(textOf(await gateway.query(query, {}, { 'cache-control': 'no-cache' }))).toBeUndefined();
-      expect(textOf(await gateway.query(query))).toBeUndefined();
-    },
-  );
+  it.each([404, 401, 403])('drops its entry when a no-cache request gets status %i', async (status) => {
+    let current = 200;
+    await using upstream = await startUpstream((response, _request, id) =>
+      response.writeHead(current).end(message(id, 'old')),
+    );
+    await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
+    await gateway.query(query);
+    current = status;
+    expect(textOf(await gateway.query(query))).toBe('old');
+    expect(textOf(await gateway.query(query, {}, { 'cache-control': 'no-cache' }))).toBeUndefined();
+    expect(textOf(await gateway.query(query))).toBeUndefined();
+  });
 
-  it('asks Linq for each caller who wants it fresh, also while it is being asked for another', async () => {
+  it('does not share one request to Linq among no-cache requests', async () => {
     let text = 'old';
     const waiting: (() => void)[] = [];
     await using upstream = await startUpstream((response, _request, id) => {
       const body = message(id, text);
       waiting.push(() => response.end(body));
       if (waiting.length === 1) text = 'new';
-      else for (const answer of waiting) answer();
+      else for (const respond of waiting) respond();
     });
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CACHE_TTL_MS: '60000' });
-    const ask = () => gateway.query(query, {}, { 'cache-control': 'no-cache' });
-    expect((await Promise.all([ask(), ask()])).map(textOf).toSorted()).toEqual(['new', 'old']);
+    const send = () => gateway.query(query, {}, { 'cache-control': 'no-cache' });
+    expect((await Promise.all([send(), send()])).map(textOf).toSorted()).toEqual(['new', 'old']);
   });
 
-  it('counts a kept message towards MAX_MESSAGES_PER_OPERATION all the same', async () => {
+  it('counts a cached message towards MAX_MESSAGES_PER_OPERATION', async () => {
     await using gateway = await startTestGateway({ LINQ_CACHE_TTL_MS: '60000', MAX_MESSAGES_PER_OPERATION: '2' });
     const of = (...ids: number[]) =>
       `{ ${ids.map((id) => `m${id}: chatMessage(chatId: 2, id: ${id}) { id }`).join(' ')} }`;
@@ -162,7 +159,7 @@ describe('the cache of messages', () => {
     expect(errors?.map(({ extensions }) => extensions['code'])).toEqual(['OPERATION_TOO_COSTLY']);
   });
 
-  it('takes no slot and no permit for a kept message', async () => {
+  it('uses no slot and no permit for a cached message', async () => {
     await using gateway = await startTestGateway({ LINQ_CACHE_TTL_MS: '60000', LINQ_REQUESTS_PER_SECOND: '0.01' });
     for (let reader = 0; reader < 20; reader++) {
       const { errors } = await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');

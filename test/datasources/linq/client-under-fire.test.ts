@@ -8,7 +8,7 @@ import { Token } from '../../../src/datasources/token.ts';
 import type { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { startUpstream, type Upstream } from '../../support/upstream.ts';
 
-// The sockets are real and the clock is not: outages of many seconds take none.
+// With real sockets and a fake clock, so that long outages are tested fast.
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => {
   vi.useRealTimers();
@@ -47,7 +47,7 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
     breaker,
     attempts,
     retries,
-    /** Reads a message that nobody else reads; the answer is its id, or the error. */
+    /** Reads a message that no other read shares; returns its id, or the error. */
     read: ({ token = 'a', timeoutMs = longestMs, caller = new AbortController().signal } = {}) =>
       client
         .get(
@@ -63,7 +63,7 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
   };
 }
 
-/** Resolves when so many calls have reached the upstream. */
+/** Resolves when this many calls have reached the upstream. */
 async function arrived({ paths }: Upstream, calls: number): Promise<void> {
   while (paths.length < calls) await turnOfTheLoop();
 }
@@ -79,7 +79,7 @@ async function inThreeSeconds(act: () => Promise<unknown>): Promise<void> {
 const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
 describe('the breaker', () => {
-  it('opens when calls fail for three seconds, and then answers at once: no call is made, none made again', async () => {
+  it('opens when calls fail for three seconds, and then fails reads at once, without calls or retries', async () => {
     await using upstream = await startUpstream((response) => response.writeHead(500, { 'retry-after': '60' }).end());
     await using client = clientTo(upstream);
     await inThreeSeconds(() => Promise.all(times(7, () => client.read())));
@@ -98,7 +98,7 @@ describe('the breaker', () => {
     expect(client.breaker).toEqual([]);
   });
 
-  it('refuses a read before it waits in line, however full the line is', async () => {
+  it('refuses a read before it is queued, no matter how full the queue is', async () => {
     await using upstream = await startUpstream((response, { headers }, id) => {
       if (headers['x-linq-integration-token'] === 'a') response.end(message(id));
       else response.writeHead(500, { 'retry-after': '60' }).end();
@@ -108,17 +108,17 @@ describe('the breaker', () => {
     const fail = (count: number) => Promise.all(times(count, () => client.read({ token: `failing ${failing++}` })));
     await inThreeSeconds(() => fail(6));
     expect(await client.read()).toEqual(expect.any(String));
-    const inLine = client.read(); // until the rate allows for it
+    const queued = client.read(); // until the rate allows for it
     await turnOfTheLoop();
     expect(await client.read()).toMatchObject({ fault: 'overloaded' });
     await fail(6);
     expect(client.breaker).toEqual(['open']);
     expect(await client.read()).toMatchObject({ fault: 'unavailable', retryAfterMs: 2_000 });
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await inLine).toMatchObject({ fault: 'unavailable', retryAfterMs: 1_000 });
+    expect(await queued).toMatchObject({ fault: 'unavailable', retryAfterMs: 1_000 });
   });
 
-  it('does not open for answers below 500, nor for bodies that cannot be read', async () => {
+  it('does not open for statuses below 500, nor for unreadable bodies', async () => {
     await using upstream = await startUpstream((response, _request, id) => {
       const status = [400, 401, 403, 404, 422, 200][Number(id) % 6] ?? 0;
       response.writeHead(status).end('<html>');
@@ -129,7 +129,7 @@ describe('the breaker', () => {
     expect(client.breaker).toEqual([]);
   });
 
-  it('does not open for callers who leave', async () => {
+  it('does not open for callers that disconnect', async () => {
     await using upstream = await startUpstream(() => {});
     await using client = clientTo(upstream);
     await inThreeSeconds(async () => {
@@ -161,28 +161,28 @@ describe('the breaker', () => {
   });
 });
 
-it('does not send a read whose time was up when its turn came, though its timer has not run', async () => {
-  const answers: (() => void)[] = [];
+it('does not send a read whose deadline has passed when its turn comes, even if its timer has not run', async () => {
+  const responses: (() => void)[] = [];
   await using upstream = await startUpstream((response, _request, id) => {
-    answers.push(() => response.end(message(id)));
-    if (answers.length > 1) response.end(message(id));
+    responses.push(() => response.end(message(id)));
+    if (responses.length > 1) response.end(message(id));
   });
   await using client = clientTo(upstream, { maxConcurrency: 1 });
   const first = client.read();
   const late = client.read({ timeoutMs: 100 });
   await arrived(upstream, 1);
   vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 100);
-  answers[0]?.();
+  responses[0]?.();
   expect(await first).toBe('1');
   expect(await late).toMatchObject({ fault: 'timeout' });
   expect(upstream.paths).toHaveLength(1);
   expect(client.attempts).toEqual(['found']);
 });
 
-it("tells the reads in line of their token's pause at once, and lets those who can wait out of it in time", async () => {
-  const answers: (() => void)[] = [];
+it('announces a pause to the queued reads of its token at once, and serves those that can wait', async () => {
+  const responses: (() => void)[] = [];
   await using upstream = await startUpstream((response, _request, id) => {
-    if (id === '1') answers.push(() => response.writeHead(429, { 'retry-after': '60' }).end());
+    if (id === '1') responses.push(() => response.writeHead(429, { 'retry-after': '60' }).end());
     else response.end(message(id));
   });
   await using client = clientTo(upstream, { maxConcurrency: 1 });
@@ -190,7 +190,7 @@ it("tells the reads in line of their token's pause at once, and lets those who c
   const hurried = client.read({ timeoutMs: 600 });
   const patient = client.read({ timeoutMs: 3_000 });
   await arrived(upstream, 1);
-  answers[0]?.();
+  responses[0]?.();
   expect(await limited).toMatchObject({ fault: 'rate-limited', status: 429 });
   expect(await hurried).toMatchObject({ fault: 'rate-limited', retryAfterMs: 1_000 });
   await vi.advanceTimersByTimeAsync(1_000);
@@ -198,7 +198,7 @@ it("tells the reads in line of their token's pause at once, and lets those who c
   expect(upstream.paths).toHaveLength(2);
 });
 
-it('lets one token that is limited for long use up none of the retries of another', async () => {
+it('does not let the long rate limit of one token use up the retries of another', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0);
   let failed = 0;
   await using upstream = await startUpstream((response, { headers }, id) => {
@@ -217,7 +217,7 @@ it('lets one token that is limited for long use up none of the retries of anothe
   expect(client.retries).toEqual(['unavailable']);
 });
 
-it('answers every read with `cancelled` once it is closed', async () => {
+it('fails every read with `cancelled` once it is closed', async () => {
   await using upstream = await startUpstream(() => {});
   const client = clientTo(upstream);
   const reads = times(3, () => client.read());

@@ -4,28 +4,28 @@ import { startUpstream } from '../../support/upstream.ts';
 
 const query = '{ chatMessage(chatId: 1, id: 7) { text } }';
 const message = (id: string, text = 'Hello') => JSON.stringify({ data: { id: Number(id), text } });
-const codesOf = (answer: { errors?: readonly { extensions: Record<string, unknown> }[] }) =>
-  answer.errors?.map(({ extensions }) => extensions['code']);
+const codesOf = (response: { errors?: readonly { extensions: Record<string, unknown> }[] }) =>
+  response.errors?.map(({ extensions }) => extensions['code']);
 
 describe('single flight', () => {
-  it('shares one call among identical reads of different requests, and asks anew once it is answered', async () => {
+  it('shares one call among identical reads of different requests, and sends a new one after it has ended', async () => {
     const arrived = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((response, _request, id) =>
       arrived.resolve(() => void response.end(message(id))),
     );
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
     const first = gateway.query(query);
-    const answerIt = await arrived.promise;
+    const respond = await arrived.promise;
     const others = Array.from({ length: 9 }, () => gateway.query(query));
     await gateway.metric('linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}', 9);
-    answerIt();
-    for (const answer of await Promise.all([first, ...others])) {
-      expect(answer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
+    respond();
+    for (const response of await Promise.all([first, ...others])) {
+      expect(response).toEqual({ data: { chatMessage: { text: 'Hello' } } });
     }
     expect(upstream.paths).toHaveLength(1);
   });
 
-  it('lets a caller leave without ending the call of another', async () => {
+  it('does not end the call of another caller when one disconnects', async () => {
     const arrived = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((response, _request, id) =>
       arrived.resolve(() => void response.end(message(id))),
@@ -33,7 +33,7 @@ describe('single flight', () => {
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
     const caller = new AbortController();
     const leaver = fetch(`${gateway.url}?query=${encodeURIComponent(query)}`, { signal: caller.signal });
-    const answerIt = await arrived.promise;
+    const respond = await arrived.promise;
     const stayer = gateway.query(query);
     await gateway.metric('linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}', 1);
     caller.abort();
@@ -42,7 +42,7 @@ describe('single flight', () => {
       'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}",outcome="cancelled"}',
       1,
     );
-    answerIt();
+    respond();
     expect(await stayer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
     expect(upstream.paths).toHaveLength(1);
   });
@@ -52,37 +52,37 @@ describe('the deadline', () => {
   it.each(['1', '50'])('is shortened by x-request-timeout-ms: %s', async (timeout) => {
     await using upstream = await startUpstream(() => {});
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
-    const answer = await gateway.query(query, {}, { 'x-request-timeout-ms': timeout });
-    expect(codesOf(answer)).toEqual(['UPSTREAM_TIMEOUT']);
+    const response = await gateway.query(query, {}, { 'x-request-timeout-ms': timeout });
+    expect(codesOf(response)).toEqual(['UPSTREAM_TIMEOUT']);
   });
 
-  it('is never lengthened', async () => {
+  it('is never extended', async () => {
     await using upstream = await startUpstream(() => {});
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_TIMEOUT_MS: '100' });
-    const answer = await gateway.query(query, {}, { 'x-request-timeout-ms': '999999999' });
-    expect(codesOf(answer)).toEqual(['UPSTREAM_TIMEOUT']);
+    const response = await gateway.query(query, {}, { 'x-request-timeout-ms': '999999999' });
+    expect(codesOf(response)).toEqual(['UPSTREAM_TIMEOUT']);
   });
 
   it.each(['0', '-1', '1.5', 'soon', '1e3', '1, 2'])('refuses x-request-timeout-ms: %s', async (timeout) => {
     await using gateway = await startTestGateway();
-    const answer = await gateway.query(query, {}, { 'x-request-timeout-ms': timeout });
-    expect(codesOf(answer)).toEqual(['BAD_REQUEST']);
+    const response = await gateway.query(query, {}, { 'x-request-timeout-ms': timeout });
+    expect(codesOf(response)).toEqual(['BAD_REQUEST']);
     expect(gateway.calls).toEqual([]);
   });
 
-  it('covers the wait for a slot, and a read that gave up in line is never sent', async () => {
+  it('includes the wait for a slot; a read that times out in the queue is never sent', async () => {
     await using upstream = await startUpstream((_response) => {});
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_CONCURRENCY: '1' });
-    // In one operation, so that all three have the same deadline: one that arrived later would be sent with what is left.
+    // In one operation, so that all three have the same deadline: a later one would still be sent.
     const fields = [1, 2, 3].map((id) => `m${id}: chatMessage(chatId: 1, id: ${id}) { id }`);
-    const answer = await gateway.query(`{ ${fields.join(' ')} }`, {}, { 'x-request-timeout-ms': '200' });
-    expect(codesOf(answer)).toEqual(Array(3).fill('UPSTREAM_TIMEOUT'));
+    const response = await gateway.query(`{ ${fields.join(' ')} }`, {}, { 'x-request-timeout-ms': '200' });
+    expect(codesOf(response)).toEqual(Array(3).fill('UPSTREAM_TIMEOUT'));
     expect(upstream.paths).toHaveLength(1);
   });
 });
 
-describe('the limits towards Linq', () => {
-  it('refuses what does not fit the queue at once, in its own field', async () => {
+describe('the limits on calls to Linq', () => {
+  it('fails reads that do not fit into the queue at once, each in its own field', async () => {
     await using upstream = await startUpstream((response, _request, id) =>
       setImmediate(() => response.end(message(id))),
     );
@@ -95,24 +95,24 @@ describe('the limits towards Linq', () => {
       { length: 8 },
       (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`,
     );
-    const answer = await gateway.query(`{ ${fields.join(' ')} }`);
-    expect(codesOf(answer)).toEqual(Array(3).fill('OVERLOADED'));
-    expect(answer.errors?.[0]?.extensions['retryable']).toBe(true);
-    expect(Object.values(answer.data).filter(Boolean)).toHaveLength(5);
+    const response = await gateway.query(`{ ${fields.join(' ')} }`);
+    expect(codesOf(response)).toEqual(Array(3).fill('OVERLOADED'));
+    expect(response.errors?.[0]?.extensions['retryable']).toBe(true);
+    expect(Object.values(response.data).filter(Boolean)).toHaveLength(5);
     expect(upstream.paths).toHaveLength(5);
   });
 
-  it('keeps to LINQ_REQUESTS_PER_SECOND for each token, and says how long to wait where that is too long', async () => {
+  it('respects LINQ_REQUESTS_PER_SECOND for each token, and fails with the time to wait if it is too long', async () => {
     await using gateway = await startTestGateway({ LINQ_REQUESTS_PER_SECOND: '5' });
     const fields = Array.from(
       { length: 7 },
       (_, index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { id }`,
     );
     const headers = { 'x-request-timeout-ms': '300' };
-    const answer = await gateway.query(`{ ${fields.join(' ')} }`, {}, headers);
-    expect(codesOf(answer)).toEqual(['UPSTREAM_RATE_LIMITED']);
-    expect(answer.errors?.[0]?.extensions['retryAfterMs']).toEqual(expect.closeTo(400, -2));
-    expect(Object.values(answer.data).filter(Boolean)).toHaveLength(6);
+    const response = await gateway.query(`{ ${fields.join(' ')} }`, {}, headers);
+    expect(codesOf(response)).toEqual(['UPSTREAM_RATE_LIMITED']);
+    expect(response.errors?.[0]?.extensions['retryAfterMs']).toEqual(expect.closeTo(400, -2));
+    expect(Object.values(response.data).filter(Boolean)).toHaveLength(6);
     const other = await gateway.query(query.replace('1', '2'), {}, { ...headers, 'x-linq-integration-token': 'b' });
     expect(other.errors).toBeUndefined();
   });
@@ -126,13 +126,13 @@ describe('the limits towards Linq', () => {
       { length: 20 },
       (_, index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { id }`,
     );
-    const answer = await gateway.query(`{ ${fields.join(' ')} }`);
-    expect(answer.errors).toBeUndefined(); // either way the callers see nothing of it
+    const response = await gateway.query(`{ ${fields.join(' ')} }`);
+    expect(response.errors).toBeUndefined(); // in both cases callers do not notice
     expect(gateway.calls.length - 20).toBeGreaterThanOrEqual(fewest429);
     if (fewest429 === 0) expect(gateway.calls).toHaveLength(20);
   });
 
-  it("lets a 429 hold back the token's other reads for a second at the most, and no other token's", async () => {
+  it("lets a 429 pause the token's other reads for at most a second, and no other token's", async () => {
     await using gateway = await startTestGateway();
     const startedAt = performance.now();
     const limited = await gateway.query('{ chatMessage(chatId: 4290, id: 7) { id } }');
@@ -152,11 +152,11 @@ describe('the limits towards Linq', () => {
   });
 });
 
-it('opens the breaker on sustained failure, answers at once without a call, and recovers with one probe', async () => {
+it('opens the breaker after sustained failure, fails reads at once, and recovers with one probe', async () => {
   let broken = true;
   await using upstream = await startUpstream((response, _request, id) => {
     if (broken)
-      setTimeout(() => response.writeHead(500).end(), 50); // which paces the rounds below
+      setTimeout(() => response.writeHead(500).end(), 50); // paces the rounds below
     else response.end(message(id));
   });
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
@@ -173,9 +173,9 @@ it('opens the breaker on sustained failure, answers at once without a call, and 
   expect(retryAfterMs).toBeLessThanOrEqual(2_000);
   expect(upstream.paths.length).toBe(before);
   broken = false;
-  let answer = refused;
-  while (codesOf(answer)?.includes('UPSTREAM_UNAVAILABLE')) answer = await gateway.query(query);
-  expect(answer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
+  let response = refused;
+  while (codesOf(response)?.includes('UPSTREAM_UNAVAILABLE')) response = await gateway.query(query);
+  expect(response).toEqual({ data: { chatMessage: { text: 'Hello' } } });
   expect(upstream.paths.length).toBe(before + 1);
   await gateway.metric('linq_breaker_state{state="closed"}', 1);
 });
@@ -184,13 +184,13 @@ it('is not stalled by a thousand failing reads of mixed kinds over two connectio
   await using upstream = await startUpstream((response, _request, id) => {
     const kinds = [
       () => response.writeHead(400).end('x'.repeat(1_000)),
-      () => response.writeHead(401).write('<html>'), // and never ends
+      () => response.writeHead(401).write('<html>'), // never ends
       () => response.end('<html>'),
       () => response.socket?.resetAndDestroy(),
       () => response.writeHead(200, { 'content-length': 100 }).write('{', () => response.socket?.resetAndDestroy()),
       () => response.writeHead(403).end('x'.repeat(200_000)),
       () => response.writeHead(404).end(),
-      () => response.writeHead(200).write('x'.repeat(20_000)), // over the limit, and never ends
+      () => response.writeHead(200).write('x'.repeat(20_000)), // over the limit, never ends
     ];
     if (id === '1000001') response.end(message(id));
     else kinds[Number(id) % kinds.length]?.();
@@ -206,16 +206,16 @@ it('is not stalled by a thousand failing reads of mixed kinds over two connectio
       const id = round * 100 + index + 1;
       return `m${id}: chatMessage(chatId: 1, id: ${id}) { id }`;
     });
-    const answer = await gateway.query(`{ ${fields.join(' ')} }`);
-    for (const code of codesOf(answer) ?? []) {
+    const response = await gateway.query(`{ ${fields.join(' ')} }`);
+    for (const code of codesOf(response) ?? []) {
       expect(['UPSTREAM_BAD_RESPONSE', 'UNAUTHENTICATED', 'UPSTREAM_UNAVAILABLE', 'FORBIDDEN']).toContain(code);
     }
   }
-  const answer = await gateway.query('{ chatMessage(chatId: 1, id: 1000001) { text } }');
-  expect(answer).toEqual({ data: { chatMessage: { text: 'Hello' } } });
+  const response = await gateway.query('{ chatMessage(chatId: 1, id: 1000001) { text } }');
+  expect(response).toEqual({ data: { chatMessage: { text: 'Hello' } } });
 }, 120_000);
 
-it('answers every read that is under way with OVERLOADED when the gateway closes, and ends its call', async () => {
+it('fails every read under way with OVERLOADED when the gateway closes, and ends its call', async () => {
   const dropped = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
   await using upstream = await startUpstream((response) => {
@@ -223,14 +223,14 @@ it('answers every read that is under way with OVERLOADED when the gateway closes
     arrived.resolve();
   });
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
-  const answer = gateway.query(query);
+  const response = gateway.query(query);
   await arrived.promise;
   await gateway.close();
-  expect(codesOf(await answer)).toEqual(['OVERLOADED']);
+  expect(codesOf(await response)).toEqual(['OVERLOADED']);
   await dropped.promise;
 });
 
-it('accounts for every read, attempt, retry, wait, shared flight and drift at /metrics, naming nobody', async () => {
+it('counts every read, attempt, retry, wait, shared flight and drift at /metrics, without any id', async () => {
   await using gateway = await startTestGateway();
   await gateway.query('{ a: chatMessage(chatId: 1, id: 224) { id } b: chatMessage(chatId: 1, id: 5) { id } }');
   await gateway.query('{ a: chatMessage(chatId: 502, id: 7) { id } b: chatMessage(chatId: 602, id: 7) { id } }');
@@ -250,6 +250,6 @@ it('accounts for every read, attempt, retry, wait, shared flight and drift at /m
   ]) {
     expect(metrics.body).toContain(`${line}\n`);
   }
-  // An id as part of a label: the same digits may well stand in a duration.
+  // Ids in labels only: the same digits may occur in a duration.
   expect(metrics.body).not.toMatch(/the-gateways-own|="[^"]*224|Hello|\+1555/);
 });

@@ -4,7 +4,7 @@ import { createDriftReporter } from '../../../src/datasources/linq/drift.ts';
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => vi.useRealTimers());
 
-it('counts every drift and warns once of each path and kind, however many unknown names the upstream invents', () => {
+it('counts every drift and warns once for each path and kind, no matter how many unknown names the upstream sends', () => {
   const [counted, warned]: string[][] = [[], []];
   const report = createDriftReporter(
     (_route, path, kind) => counted?.push(`${path} ${kind}`),
@@ -19,7 +19,7 @@ it('counts every drift and warns once of each path and kind, however many unknow
   expect(warned?.slice(100)).toEqual(['data.text type', 'data.text missing']);
 });
 
-it('warns again of what still goes on an hour later', () => {
+it('warns again about a drift that still occurs an hour later', () => {
   const warned: string[] = [];
   let counted = 0;
   const report = createDriftReporter(

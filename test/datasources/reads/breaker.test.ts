@@ -5,7 +5,7 @@ import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
-/** As a read uses the breaker: it enters before its call, and leaves with the verdict on its end. */
+/** Uses the breaker like a read: enters it before the call, and leaves it with the verdict. */
 async function through(breaker: Breaker, call: () => Promise<unknown>): Promise<unknown> {
   const refusal = breaker.refusal(performance.now());
   if (refusal !== undefined) throw refusal;
@@ -30,16 +30,16 @@ function createBreaker() {
   const many = async (count: number, verdict: Verdict) => {
     for (let made = 0; made < count; made++) await call(verdict);
   };
-  /** As many calls in each of three seconds, of which the last is the one that it is now. */
+  /** As many calls in each of three seconds, ending with the current one. */
   const spread = async (verdict: Verdict, ...counts: [number, number, number]) => {
     for (const [second, count] of counts.entries()) {
       if (second > 0) await vi.advanceTimersByTimeAsync(1_000);
       await many(count, verdict);
     }
   };
-  /** The fewest calls that open it, the last of them now. */
+  /** The smallest number of failing calls that opens it, the last of them now. */
   const outage = () => spread('failure', 7, 7, 6);
-  /** Calls that have begun, and fail when they are told to. */
+  /** Calls that are under way, and a function that fails them. */
   const hanging = (count: number) =>
     Array.from({ length: count }, () => {
       const { promise, reject } = Promise.withResolvers<never>();
@@ -52,7 +52,7 @@ function createBreaker() {
   return { breaker, states, call, many, spread, outage, hanging };
 }
 
-it('opens when most of at least twenty recent calls failed, and then refuses at once with the time to wait', async () => {
+it('opens when most of at least twenty recent calls failed, then refuses at once with the time to wait', async () => {
   const { states, call, many, spread } = createBreaker();
   await spread('failure', 7, 7, 5);
   expect(states).toEqual([]);
@@ -63,7 +63,7 @@ it('opens when most of at least twenty recent calls failed, and then refuses at 
   expect(refusal).toMatchObject({ fault: 'unavailable', retryAfterMs: 2_000 });
 });
 
-it('opens when exactly half of the calls failed, and for a call that fails alone', async () => {
+it('opens when exactly half of the calls failed, also when the last failure comes alone', async () => {
   const { states, many, spread } = createBreaker();
   await many(9, 'success');
   await spread('failure', 4, 4, 2);
@@ -74,7 +74,7 @@ it('opens when exactly half of the calls failed, and for a call that fails alone
   expect(states).toEqual(['open']);
 });
 
-it('stays closed while fewer than half of the calls fail, whatever their number', async () => {
+it('stays closed while fewer than half of the calls fail, no matter how many', async () => {
   const { states, many } = createBreaker();
   for (let round = 0; round < 100; round++) {
     await many(51, 'success');
@@ -84,7 +84,7 @@ it('stays closed while fewer than half of the calls fail, whatever their number'
   expect(states).toEqual([]);
 });
 
-it('stays closed in a burst of failures, however large: calls must fail in three different seconds', async () => {
+it('stays closed in a burst of failures of any size: calls must fail in three different seconds', async () => {
   const { states, many } = createBreaker();
   await many(1_000, 'failure');
   await vi.advanceTimersByTimeAsync(1_000);
@@ -97,7 +97,7 @@ it('stays closed in a burst of failures, however large: calls must fail in three
   expect(states).toEqual(['open']);
 });
 
-it('does not count what says nothing of the upstream, and forgets what is old', async () => {
+it('does not count calls without a verdict, and forgets old ones', async () => {
   const { states, spread } = createBreaker();
   await spread('neither', 500, 500, 500);
   await spread('failure', 7, 7, 5);
@@ -106,7 +106,7 @@ it('does not count what says nothing of the upstream, and forgets what is old', 
   expect(states).toEqual([]);
 });
 
-it('half-opens with one probe, refuses the calls beside it, and closes when it succeeds', async () => {
+it('half-opens with one probe, refuses other calls, and closes when the probe succeeds', async () => {
   const { breaker, states, call, outage } = createBreaker();
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
@@ -120,7 +120,7 @@ it('half-opens with one probe, refuses the calls beside it, and closes when it s
   expect(await call('success')).toBe('ok');
 });
 
-it('lets no call through beside the probe, however long the probe takes', async () => {
+it('admits no call besides the probe, no matter how long the probe takes', async () => {
   const { breaker, states, call, outage } = createBreaker();
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
@@ -134,7 +134,7 @@ it('lets no call through beside the probe, however long the probe takes', async 
   await probing;
 });
 
-it('waits twice as long after each probe that fails, at most half a minute', async () => {
+it('doubles the wait after each failed probe, up to half a minute', async () => {
   const { call, outage } = createBreaker();
   await outage();
   let waitMs = 2_000;
@@ -158,7 +158,7 @@ it('starts with the shortest wait again in the next outage', async () => {
   expect(await call('success')).toMatchObject({ retryAfterMs: 2_000 });
 });
 
-it('counts from nothing after a probe that succeeded: the failures before it are over', async () => {
+it('starts counting again after a successful probe', async () => {
   const { states, call, many, outage } = createBreaker();
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);
@@ -169,7 +169,7 @@ it('counts from nothing after a probe that succeeded: the failures before it are
   expect(states).toEqual(['open', 'half-open', 'closed']);
 });
 
-it('opens as soon in the next outage, whatever was counted before the probe', async () => {
+it('opens as soon in the next outage as in the first', async () => {
   const { states, call, many, spread, outage } = createBreaker();
   await many(10, 'success');
   await spread('failure', 7, 7, 1);
@@ -179,7 +179,7 @@ it('opens as soon in the next outage, whatever was counted before the probe', as
   expect(states).toEqual(['open', 'half-open', 'closed', 'open']);
 });
 
-it('does not count the end of calls that began before it closed: they tell of the old outage', async () => {
+it('does not count calls that began before it closed: they belong to the old outage', async () => {
   const { states, call, outage, hanging } = createBreaker();
   const late = hanging(30);
   await outage();
@@ -204,7 +204,7 @@ it('is not held open for longer by calls that began before it opened', async () 
   expect(states).toEqual(['open', 'half-open', 'closed']);
 });
 
-it('leaves the verdict to the probe alone: a call from before it says nothing while it is under way', async () => {
+it('lets only the probe decide: calls that began before it do not count while it is under way', async () => {
   const { breaker, states, outage, hanging } = createBreaker();
   const late = hanging(30);
   await outage();
@@ -218,7 +218,7 @@ it('leaves the verdict to the probe alone: a call from before it says nothing wh
   expect(states).toEqual(['open', 'half-open', 'closed']);
 });
 
-it('lets the next call probe when the prober left', async () => {
+it('makes the next call the probe when the caller of the probe disconnected', async () => {
   const { states, call, outage } = createBreaker();
   await outage();
   await vi.advanceTimersByTimeAsync(2_000);

@@ -4,8 +4,8 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { createHttpConnections } from '../../../src/datasources/reads/http-connection.ts';
 
-// In a file of its own: undici keeps one timer for all of its connections, and it must be made by this clock.
-it('closes a connection that was idle for twenty seconds, though the upstream would keep it for longer', async () => {
+// In its own file: undici has one timer for all connections, which must be created with this fake clock.
+it('closes a connection that was idle for twenty seconds, even if the upstream would keep it longer', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const ended: Socket[] = [];
   const asked: Socket[] = [];

@@ -14,7 +14,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** One connection on its own: no retries, no breaker. Calls are sent one after the other. */
+/** A connection without retries and breaker. Calls are sent one after the other. */
 class TestConnection implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #queue: Call[] = [];
@@ -58,7 +58,7 @@ class TestConnection implements AsyncDisposable {
   }
 }
 
-/** Answers the first call on each connection, and does this to the next. */
+/** Responds to the first call on each connection, and handles the next with this. */
 function startFickle(next: (response: ServerResponse) => void): Promise<Upstream> {
   const used = new Set<Socket>();
   return startUpstream((response, { socket }) => {
@@ -68,7 +68,7 @@ function startFickle(next: (response: ServerResponse) => void): Promise<Upstream
   });
 }
 
-it('keeps its connections and uses them again, after failures too', async () => {
+it('reuses its connections, also after failures', async () => {
   const sockets = new Set<unknown>();
   await using upstream = await startUpstream((response, request, id) => {
     sockets.add(request.socket);
@@ -81,7 +81,7 @@ it('keeps its connections and uses them again, after failures too', async () => 
   expect(sockets.size).toBe(1);
 });
 
-it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and answers all', async () => {
+it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and completes all', async () => {
   const inFlight: (() => void)[] = [];
   let most = 0;
   await using upstream = await startUpstream((response, _request, id) => {
@@ -89,30 +89,30 @@ it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and answers all', asy
       most,
       inFlight.push(() => response.end(`{"data":{"id":${id}}}`)),
     );
-    // Three are waited for; a fourth would have come by the time that a whole other request has been answered.
+    // Waits for three; a fourth would have arrived while another request is handled completely.
     if (inFlight.length === 3) {
       gateway.query('{ chatMessage(chatId: 1, id: "no id") { id } }').then(() => {
-        for (const answer of inFlight.splice(0)) answer();
+        for (const respond of inFlight.splice(0)) respond();
       });
     }
   });
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_CONCURRENCY: '3' });
   const fields = Array.from({ length: 48 }, (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`);
-  const answer = await gateway.query(`{ ${fields.join(' ')} }`);
-  expect(answer.errors).toBeUndefined();
-  expect(Object.values(answer.data)).toHaveLength(48);
+  const response = await gateway.query(`{ ${fields.join(' ')} }`);
+  expect(response.errors).toBeUndefined();
+  expect(Object.values(response.data)).toHaveLength(48);
   expect(most).toBe(3);
 });
 
-it('cuts a body off as soon as it is larger than LINQ_MAX_RESPONSE_BYTES', async () => {
+it('aborts a response as soon as its body is larger than LINQ_MAX_RESPONSE_BYTES', async () => {
   const dropped = Promise.withResolvers<void>();
   await using upstream = await startUpstream((response) => {
     response.once('close', dropped.resolve);
     response.write(' '.repeat(1_001)); // and never ends
   });
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_RESPONSE_BYTES: '1000' });
-  const answer = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
-  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
+  const response = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
+  expect(response.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
   await dropped.promise;
 });
 
@@ -125,14 +125,14 @@ it('reads a body of exactly LINQ_MAX_RESPONSE_BYTES', async () => {
   });
 });
 
-it('takes what is not HTTP as a bad response', async () => {
+it('treats a response that is not HTTP as a bad response', async () => {
   await using upstream = await startUpstream((response) => response.socket?.end('SMTP 220 hello\r\n\r\n'));
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
-  const answer = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
-  expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
+  const response = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
+  expect(response.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_BAD_RESPONSE' });
 });
 
-it('asks again, once and for free, when a kept connection turns out to be dead', async () => {
+it('sends a call again once, without using an attempt, when a kept-alive connection is stale', async () => {
   await using upstream = await startUpstream((response, request, id) => {
     if (id === '2' && used.has(request.socket)) return void request.socket.resetAndDestroy();
     used.add(request.socket);
@@ -149,18 +149,18 @@ it('asks again, once and for free, when a kept connection turns out to be dead',
 });
 
 describe('a connection that is not open yet', () => {
-  /** No name is found, and so no connection opens, before the test says so. */
+  /** Name resolution, and so the connection, waits for the test. */
   function holdLookups() {
     const { promise, resolve: release } = Promise.withResolvers<void>();
-    const answer = (done: (error: null, addresses: dns.LookupAddress[]) => void) =>
+    const lookUp = (done: (error: null, addresses: dns.LookupAddress[]) => void) =>
       void promise.then(() => done(null, [{ address: '127.0.0.1', family: 4 }]));
     const lookup = vi
       .spyOn(dns, 'lookup')
-      .mockImplementation(((_name: string, _options: object, done: never) => answer(done)) as never);
+      .mockImplementation(((_name: string, _options: object, done: never) => lookUp(done)) as never);
     return { release, lookup };
   }
 
-  it('serves the calls that still wait when it opens, however many were canceled: it is not closed with them', async () => {
+  it('serves queued calls when it opens, no matter how many were canceled', async () => {
     await using upstream = await startUpstream((response, _request, id) => response.end(id));
     const { release, lookup } = holdLookups();
     await using connection = new TestConnection({ origin: upstream.origin.replace('127.0.0.1', 'linq.test') });
@@ -193,21 +193,21 @@ describe('a connection that is not open yet', () => {
   });
 });
 
-describe('a connection that dies before it has answered all that was asked', () => {
-  it('was dead already if it had been used before and said nothing', async () => {
+describe('a connection that closes before the response is complete', () => {
+  it('was stale if it had been used before and sent nothing', async () => {
     await using upstream = await startFickle((response) => response.socket?.resetAndDestroy());
     await using connection = new TestConnection(upstream);
     expect(await connection.request(1)).toBe('ok');
     expect(await connection.request(2)).toBeInstanceOf(StaleConnectionError);
   });
 
-  it('was alive if it is new', async () => {
+  it('was not stale if it is new', async () => {
     await using upstream = await startUpstream((response) => response.socket?.resetAndDestroy());
     await using connection = new TestConnection(upstream);
     expect(await connection.request(1)).toMatchObject({ fault: 'unavailable', status: undefined });
   });
 
-  it('was alive if it is new, though another in its place had answered', async () => {
+  it('was not stale if it is new, even if it replaces one that was used', async () => {
     const sockets = new Set<Socket>();
     await using upstream = await startUpstream((response, { socket }) => {
       sockets.add(socket);
@@ -220,7 +220,7 @@ describe('a connection that dies before it has answered all that was asked', () 
     expect(sockets.size).toBe(2);
   });
 
-  it('was alive if it gave a hint first', async () => {
+  it('was not stale if it sent an informational response', async () => {
     await using upstream = await startFickle((response) =>
       response.writeEarlyHints({ link: '</x>; rel=preload' }, () => response.socket?.resetAndDestroy()),
     );
@@ -231,7 +231,7 @@ describe('a connection that dies before it has answered all that was asked', () 
     expect(error).toMatchObject({ fault: 'unavailable', status: undefined });
   });
 
-  it('was alive if it began to answer', async () => {
+  it('was not stale if it began a response', async () => {
     await using upstream = await startFickle((response) => {
       response.writeHead(200, { 'content-length': 10 }).write('half', () => response.socket?.resetAndDestroy());
     });
@@ -241,7 +241,7 @@ describe('a connection that dies before it has answered all that was asked', () 
   });
 });
 
-it.each(['identity', 'Identity', 'IDENTITY'])('reads a body as it is when it is said to be in %s', async (encoding) => {
+it.each(['identity', 'Identity', 'IDENTITY'])('reads a body unchanged with content-encoding: %s', async (encoding) => {
   await using upstream = await startUpstream((response) =>
     response.writeHead(200, { 'content-encoding': encoding }).end('as it is'),
   );
@@ -249,7 +249,7 @@ it.each(['identity', 'Identity', 'IDENTITY'])('reads a body as it is when it is 
   expect(await connection.request(1)).toBe('as it is');
 });
 
-it('takes little of what a failure says, however fast it comes: then the connection ends', async () => {
+it('reads only a little of a failure body, and then closes the connection', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }); // it is not the clock that ends it
   const ended = Promise.withResolvers<number>();
   await using upstream = await startUpstream((response) => {
@@ -268,7 +268,7 @@ it('takes little of what a failure says, however fast it comes: then the connect
   expect(vi.getTimerCount()).toBe(0);
 }, 10_000);
 
-it('can carry the next call after each end: a response, a failure, a reset, a call that was dropped', async () => {
+it('can carry the next call after any end: a response, a failure, a reset, a dropped call', async () => {
   await using upstream = await startUpstream((response, _request, id) => {
     if (id === 'reset') response.socket?.resetAndDestroy();
     else if (id === 'hang') caller.abort();
@@ -283,7 +283,7 @@ it('can carry the next call after each end: a response, a failure, a reset, a ca
 });
 
 describe('a connection that cannot be opened', () => {
-  it('fails the reads that wait for it one after the other, and nothing else', async () => {
+  it('fails only the reads that wait for it', async () => {
     const unused = await startUpstream(() => {});
     await unused[Symbol.asyncDispose]();
     await using gateway = await startTestGateway({ LINQ_API_URL: unused.origin, LINQ_MAX_CONCURRENCY: '2' });
@@ -297,7 +297,7 @@ describe('a connection that cannot be opened', () => {
   });
 });
 
-it('sends the next calls again for free when a kept connection is reset before they reach it', async () => {
+it('sends calls again without using an attempt when a kept-alive connection is reset before they reach the upstream', async () => {
   const sockets: Socket[] = [];
   await using upstream = await startUpstream((response, { socket }, id) => {
     sockets.push(socket);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Token } from '../../../src/datasources/token.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
-import { createLimiter, hurried, type Interest, patient, run, type TestLimiter } from './support.ts';
+import { createLimiter, hurried, patient, run, type TestCaller, type TestLimiter } from './support.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
@@ -11,7 +11,7 @@ const nothing = async () => {};
 const hang = () => new Promise<never>(() => {});
 const faultOf = (outcome: Promise<unknown>) => outcome.catch((error: UpstreamError) => error.fault);
 
-/** How many calls of this token start at once. They hang. */
+/** Sends calls that hang, and returns how many start at once. */
 async function startable(limiter: TestLimiter, token: typeof a, asked = 20): Promise<number> {
   let started = 0;
   for (let call = 0; call < asked; call++) {
@@ -24,7 +24,7 @@ async function startable(limiter: TestLimiter, token: typeof a, asked = 20): Pro
   return started;
 }
 
-/** So many tokens that are heard of once, and no more. */
+/** Uses this many tokens once each. */
 let crowded = 0;
 async function crowd(limiter: TestLimiter, count: number): Promise<void> {
   for (let token = 0; token < count; token++) {
@@ -32,17 +32,17 @@ async function crowd(limiter: TestLimiter, count: number): Promise<void> {
   }
 }
 
-it("lets tokens take turns: one token's flood does not hold up another's call", async () => {
+it("lets tokens take turns: one token's many calls do not delay another's", async () => {
   const limiter = createLimiter();
   const order: string[] = [];
   const call = (name: string) => async () => void order.push(name);
-  const flood = Array.from({ length: 100 }, () => run(limiter, a, patient, call('a')));
-  await Promise.all([...flood, run(limiter, b, patient, call('b')), run(limiter, b, patient, call('b'))]);
+  const many = Array.from({ length: 100 }, () => run(limiter, a, patient, call('a')));
+  await Promise.all([...many, run(limiter, b, patient, call('b')), run(limiter, b, patient, call('b'))]);
   expect(order.indexOf('b')).toBeLessThanOrEqual(2);
   expect(order.lastIndexOf('b')).toBeLessThanOrEqual(4);
 });
 
-it('keeps a slot free for others while more than one token is about, so that calls that hang lock nobody out', async () => {
+it('reserves a slot for other tokens while several are in use, so that calls that hang lock no token out', async () => {
   const limiter = createLimiter({ maxConcurrency: 8 });
   await run(limiter, b, patient, async () => {});
   for (let call = 0; call < 100; call++) void run(limiter, a, patient, () => new Promise(() => {}));
@@ -54,7 +54,7 @@ it('keeps a slot free for others while more than one token is about, so that cal
   expect(served).toBe(true);
 });
 
-it('refuses the last of the longest line when the queue is full, so that a flood loses its own calls', async () => {
+it('refuses the last call of the longest queue when full, so that a token that overloads it loses its own calls', async () => {
   const limiter = createLimiter({ maxQueue: 10 });
   void run(limiter, a, patient, () => new Promise(() => {}));
   const outcomes: string[] = [];
@@ -79,7 +79,7 @@ it('refuses the last of the longest line when the queue is full, so that a flood
   expect(outcomes).toEqual(['a11 overloaded', 'a10 overloaded']);
 });
 
-it('starts no more calls than the rate of a token allows, one second of burst included, in every window', async () => {
+it('starts no more calls than the rate of a token allows, including a burst of one second, in any window', async () => {
   const limiter = createLimiter({ maxConcurrency: 100, requestsPerSecond: 10 });
   const startedAt = performance.now();
   const starts: number[] = [];
@@ -95,7 +95,7 @@ it('starts no more calls than the rate of a token allows, one second of burst in
   expect(starts.at(-1)).toBeGreaterThan(4_900);
 });
 
-it('answers at once who could not be served in time at the rate of the token', async () => {
+it('rejects a call at once if its deadline is too early for the rate of its token', async () => {
   const limiter = createLimiter({ maxConcurrency: 100, requestsPerSecond: 10 });
   for (let call = 0; call < 20; call++) void run(limiter, a, patient, async () => {});
   await expect(run(limiter, a, hurried(1_000), async () => {})).rejects.toMatchObject({
@@ -105,7 +105,7 @@ it('answers at once who could not be served in time at the rate of the token', a
   await expect(run(limiter, b, hurried(1_000), async () => 'served')).resolves.toBe('served');
 });
 
-it("holds a paused token's calls back, and nobody else's", async () => {
+it('holds back only the calls of a paused token', async () => {
   const limiter = createLimiter({ maxConcurrency: 10 });
   await run(limiter, b, patient, nothing); // known before the pause
   limiter.pause(a, 1_000);
@@ -118,7 +118,7 @@ it("holds a paused token's calls back, and nobody else's", async () => {
   expect(order).toEqual(['b', 'a']);
 });
 
-it('gives the place of a caller that left to the next', async () => {
+it('gives the turn of a caller that disconnected to the next', async () => {
   const limiter = createLimiter();
   const first = Promise.withResolvers<void>();
   void run(limiter, a, patient, () => first.promise);
@@ -131,7 +131,7 @@ it('gives the place of a caller that left to the next', async () => {
   await expect(next).resolves.toBe('served');
 });
 
-it('fails a call that cannot be sent, and no other, and gives its slot to the next', async () => {
+it('fails only the call that cannot be sent, and gives its slot to the next', async () => {
   const limiter = createLimiter();
   const first = Promise.withResolvers<void>();
   const carried = run(limiter, a, patient, () => first.promise);
@@ -145,7 +145,7 @@ it('fails a call that cannot be sent, and no other, and gives its slot to the ne
   expect(await next).toBe('served');
 });
 
-it('goes on admitting calls after a listener for their waits has thrown', async () => {
+it('goes on admitting calls after `onAdmit` has thrown', async () => {
   let isBroken = false;
   const limiter = createLimiter({
     onAdmit: () => {
@@ -163,7 +163,7 @@ it('goes on admitting calls after a listener for their waits has thrown', async 
   expect(await run(limiter, a, patient, async () => 'served')).toBe('served');
 });
 
-it('admits calls that end at once one after the other, however many: none nests in another', async () => {
+it('admits any number of calls that end at once, without recursion', async () => {
   const limiter = createLimiter({ maxQueue: 100_000 });
   const lane = limiter.laneOf(a);
   let slot: { onFree: () => void } | undefined;
@@ -198,7 +198,7 @@ it('admits calls that end at once one after the other, however many: none nests 
   expect(ended).toBe(50_000);
 });
 
-it('lets nobody overtake those in line, though the time of the first has come and its timer has not run', async () => {
+it('admits no call before the queued ones, even if the timer of the first is late', async () => {
   const limiter = createLimiter({ maxConcurrency: 8 });
   const order: string[] = [];
   limiter.pause(a, 1_000);
@@ -210,7 +210,7 @@ it('lets nobody overtake those in line, though the time of the first has come an
   expect(order).toEqual(['first', 'second']);
 });
 
-it('tells how long each call waited, also one that did not', async () => {
+it('reports how long each call was queued, also if it was not', async () => {
   const waits: number[] = [];
   const limiter = createLimiter({ onAdmit: (waitedMs) => waits.push(waitedMs) });
   const first = Promise.withResolvers<void>();
@@ -222,14 +222,14 @@ it('tells how long each call waited, also one that did not', async () => {
   expect(waits).toEqual([0, 500]);
 });
 
-it('does not start a call whose callers have left already', async () => {
+it('does not start a call whose callers have already disconnected', async () => {
   const signal = AbortSignal.abort(new UpstreamError('cancelled'));
   const call = vi.fn();
   expect(await faultOf(run(createLimiter(), a, { ...patient, signal }, call))).toBe('cancelled');
   expect(call).not.toHaveBeenCalled();
 });
 
-it('refuses the newcomer when its line is as long as the longest', async () => {
+it('refuses the newer of two equally long queues', async () => {
   const limiter = createLimiter({ maxQueue: 2 });
   void run(limiter, a, patient, hang);
   const refused: string[] = [];
@@ -248,19 +248,19 @@ it.each([
   [8, 7],
   [16, 14],
   [64, 56],
-])('of %i slots gives one token no more than %i while another is about', async (maxConcurrency, most) => {
+])('of %i slots gives one token at most %i while another is in use', async (maxConcurrency, most) => {
   const limiter = createLimiter({ maxConcurrency });
   await run(limiter, b, patient, nothing);
   expect(await startable(limiter, a, 100)).toBe(most);
   expect(await startable(limiter, b, 1)).toBe(maxConcurrency === 1 ? 0 : 1);
 });
 
-it('gives a token that is alone every slot', async () => {
+it('gives a token every slot while no other is in use', async () => {
   expect(await startable(createLimiter({ maxConcurrency: 8 }), a)).toBe(8);
 });
 
 describe('a pause', () => {
-  it('is announced to the calls in line: who cannot wait is answered at once, and the others wait', async () => {
+  it('is announced to queued calls: those that cannot wait are rejected at once, the others wait', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
     void run(limiter, a, patient, () => first.promise);
@@ -278,10 +278,10 @@ describe('a pause', () => {
     expect(order).toEqual(['b', 'a']);
   });
 
-  it('is announced with the rate of the token on top: each call in line is told of its own turn', async () => {
+  it('is announced together with the rate of the token: each queued call gets its own delay', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 1 });
     const told: number[] = [];
-    const listening = (): Interest => ({ ...patient, announce: (waitMs) => told.push(waitMs) });
+    const listening = (): TestCaller => ({ ...patient, announce: (waitMs) => told.push(waitMs) });
     await run(limiter, a, patient, nothing);
     for (let call = 0; call < 3; call++) void run(limiter, a, listening(), hang);
     expect(told.splice(0)).toEqual([1_000, 2_000, 3_000]);
@@ -289,7 +289,7 @@ describe('a pause', () => {
     expect(told).toEqual([1_500, 2_500, 3_500]); // one permit comes in during the pause, and is kept
   });
 
-  it('tells a call in line of its turn without counting those who leave because of it', async () => {
+  it('is announced without counting the calls that it makes leave the queue', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 1 });
     await run(limiter, a, patient, nothing);
     const hasty = faultOf(run(limiter, a, hurried(1_200), hang));
@@ -300,7 +300,7 @@ describe('a pause', () => {
     expect(await outcome).toBe('served');
   });
 
-  it('is never cut short by another', async () => {
+  it('is never shortened by another', async () => {
     const limiter = createLimiter({ maxConcurrency: 10 });
     limiter.pause(a, 1_000);
     limiter.pause(a, 10);
@@ -314,7 +314,7 @@ describe('a pause', () => {
     expect(served).toBe(true);
   });
 
-  it('holds back a call that stood in line for a slot before it began', async () => {
+  it('holds back a call that was queued for a slot before it began', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
     void run(limiter, b, patient, () => first.promise);
@@ -330,7 +330,7 @@ describe('a pause', () => {
     expect(servedAt).toBe(pausedAt + 1_000);
   });
 
-  it('wakes a token with one timer, however many calls wait, and with none when they have all left', async () => {
+  it('uses one timer for a token, no matter how many calls are queued, and none when all have left', async () => {
     const limiter = createLimiter({ maxConcurrency: 10, requestsPerSecond: 0.125 });
     await run(limiter, a, patient, nothing);
     const callers = Array.from({ length: 10 }, () => new AbortController());
@@ -345,7 +345,7 @@ describe('a pause', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('still wakes the calls that come after all others have left', async () => {
+  it('still ends for calls that are queued after all others have left', async () => {
     const limiter = createLimiter();
     limiter.pause(a, 1_000);
     const caller = new AbortController();
@@ -358,7 +358,7 @@ describe('a pause', () => {
   });
 });
 
-it('tells a call the rate and the pause together, and keeps what it was told', async () => {
+it('announces rate and pause together, and starts the call at the announced time', async () => {
   const limiter = createLimiter({ maxConcurrency: 100, requestsPerSecond: 10 });
   limiter.pause(a, 1_000);
   const startedAt = performance.now();
@@ -370,24 +370,24 @@ it('tells a call the rate and the pause together, and keeps what it was told', a
   );
   await vi.advanceTimersByTimeAsync(5_000);
   const told = (await Promise.all(outcomes)).filter((waitMs) => waitMs !== undefined);
-  // Ten at the end of the pause, then one in 100 ms; whoever waits was told so, and is served in time.
+  // Ten at the end of the pause, then one every 100 ms, as announced.
   expect(served).toEqual([...Array(10).fill(1_000), 1_100, 1_200, 1_300, 1_400, 1_500]);
   expect(told).toEqual(Array(9).fill(1_600));
 });
 
-describe('a token that is not heard of for a minute', () => {
-  it('no longer counts as another one', async () => {
+describe('a token that is not used for a minute', () => {
+  it('no longer reserves a slot', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     await crowd(limiter, 500);
     await vi.advanceTimersByTimeAsync(61_000);
     for (let call = 0; call < 600; call++) await run(limiter, a, patient, nothing);
-    // The last of the crowd was in use until now.
+    // The last of these tokens was in use until now.
     await vi.advanceTimersByTimeAsync(61_000);
     await run(limiter, a, patient, nothing);
     expect(await startable(limiter, a)).toBe(8);
   });
 
-  it('counts as another one until then', async () => {
+  it('reserves a slot until then', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     await run(limiter, b, patient, nothing);
     await vi.advanceTimersByTimeAsync(59_000);
@@ -395,7 +395,7 @@ describe('a token that is not heard of for a minute', () => {
     expect(await startable(limiter, a)).toBe(7);
   });
 
-  it('is forgotten past one that is busy', async () => {
+  it('is forgotten even if an older one is busy', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     const busy = Promise.withResolvers<void>();
     const ending = run(limiter, b, patient, () => busy.promise);
@@ -424,7 +424,7 @@ describe('a token that is not heard of for a minute', () => {
     expect(await startable(limiter, b, 1)).toBe(1);
   });
 
-  it('is not forgotten while its calls wait for a slot, so that a pause still meets them', async () => {
+  it('is not forgotten while its calls are queued, so that a pause still applies to them', async () => {
     const limiter = createLimiter();
     const first = Promise.withResolvers<void>();
     void run(limiter, b, patient, () => first.promise);
@@ -445,7 +445,7 @@ describe('a token that is not heard of for a minute', () => {
     await waiting;
   });
 
-  it('counts from the end of its last call, however long that was', async () => {
+  it('is remembered for a minute after the end of its last call', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     const busy = Promise.withResolvers<void>();
     const ending = run(limiter, b, patient, () => busy.promise);
@@ -460,7 +460,7 @@ describe('a token that is not heard of for a minute', () => {
     expect(await startable(limiter, a)).toBe(7);
   });
 
-  it('counts from its last call, also if it was alone for as long as that', async () => {
+  it('is remembered for a minute after its last call, also if it was the only one until then', async () => {
     const limiter = createLimiter({ maxConcurrency: 8 });
     await run(limiter, b, patient, nothing);
     await vi.advanceTimersByTimeAsync(61_000);
@@ -478,7 +478,7 @@ describe('a token that is not heard of for a minute', () => {
     expect(await startable(limiter, a, 1)).toBe(0);
   });
 
-  it('is not forgotten before its rate allows for a whole second of burst again', async () => {
+  it('is not forgotten before its bucket is full again', async () => {
     const limiter = createLimiter({ maxConcurrency: 8, requestsPerSecond: 0.01 });
     await run(limiter, a, patient, nothing);
     await crowd(limiter, 10);
@@ -499,7 +499,7 @@ describe('more than ten thousand tokens', () => {
     expect(await startable(limiter, a)).toBe(8);
   });
 
-  it('take away nothing of what is known of one that has used up its rate', async () => {
+  it('do not evict one that has used up its rate', async () => {
     const limiter = createLimiter({ maxConcurrency: 64, requestsPerSecond: 5 });
     const burst = async () => {
       const outcomes = await Promise.all(

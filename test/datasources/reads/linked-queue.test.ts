@@ -13,7 +13,7 @@ function queueOf(count: number): { queue: LinkedQueue<Item>; items: Item[] } {
   return { queue, items };
 }
 
-it('keeps the order of arrival, whatever is removed from wherever', () => {
+it('keeps the order of arrival when nodes are removed anywhere', () => {
   const moves = fc.array(fc.option(fc.nat()), { maxLength: 50 }); // null adds, a number removes
   fc.assert(
     fc.property(moves, (script) => {
@@ -45,7 +45,7 @@ it('continues an iteration whose current item is removed', () => {
   expect(queue.size).toBe(0);
 });
 
-it('keeps no reference to what was removed', () => {
+it('keeps no reference to removed nodes', () => {
   const { queue, items } = queueOf(3);
   for (const item of items) queue.remove(item);
   expect(items).toEqual([{ name: 0 }, { name: 1 }, { name: 2 }]);

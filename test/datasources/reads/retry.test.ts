@@ -13,7 +13,7 @@ afterEach(() => {
 const closeTo = (ms: number) => expect.toSatisfy((at: number) => Math.abs(at - ms) <= 2);
 const stale = new StaleConnectionError('');
 
-/** How a call ends: a status, perhaps with `Retry-After`, or an error. After the last of a script calls succeed. */
+/** How a call ends: with a status, perhaps with `Retry-After`, or an error. Calls after the last of a script succeed. */
 type End = number | { readonly status: number; readonly retryAfter: string } | Error;
 
 function createScripted(script: readonly End[], timeoutMs = 100_000) {
@@ -41,15 +41,18 @@ describe('the delay before a retry', () => {
     [0, [0, 0]],
     [0.5, [50, 100]],
     [0.999, [99.9, 199.8]],
-  ])('is drawn from 0 to 100 ms, then from 0 to 200 ms: at %d of it the delays are %j', async (share, delays) => {
-    vi.spyOn(Math, 'random').mockReturnValue(share);
-    const { reads, attempts } = createScripted([503, 503]);
-    const outcome = read(reads, { timeoutMs: 100_000 });
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(await outcome).toBe('ok');
-    const [first = 0, second = 0] = delays;
-    expect(attempts).toEqual([0, closeTo(first), closeTo(first + second)]);
-  });
+  ])(
+    'is drawn from 0 to 100 ms, then from 0 to 200 ms: at %d of the range the delays are %j',
+    async (share, delays) => {
+      vi.spyOn(Math, 'random').mockReturnValue(share);
+      const { reads, attempts } = createScripted([503, 503]);
+      const outcome = read(reads, { timeoutMs: 100_000 });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(await outcome).toBe('ok');
+      const [first = 0, second = 0] = delays;
+      expect(attempts).toEqual([0, closeTo(first), closeTo(first + second)]);
+    },
+  );
 
   it('is drawn again for each retry', async () => {
     vi.spyOn(Math, 'random').mockReturnValueOnce(0.1).mockReturnValueOnce(0.7);
@@ -63,7 +66,7 @@ describe('the delay before a retry', () => {
     [0, [0, 1_000]],
     [0.5, [0, 1_050]],
     [0.99, [0, 1_099]],
-  ])('is added to `Retry-After`, so that reads do not return at one instant: %d', async (share, times) => {
+  ])('is added to `Retry-After`, so that reads are not retried all at once: %d', async (share, times) => {
     vi.spyOn(Math, 'random').mockReturnValue(share);
     const { reads, attempts } = createScripted([{ status: 429, retryAfter: '1' }]);
     void read(reads, { timeoutMs: 2_000 });
@@ -71,7 +74,7 @@ describe('the delay before a retry', () => {
     expect(attempts).toEqual(times);
   });
 
-  it('is announced to the readers in full, and ends for those who cannot wait for it', async () => {
+  it('is announced in full, and rejects the waiters that cannot wait for it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     const { reads, attempts } = createScripted([{ status: 503, retryAfter: '1' }]);
     const outcome = await read(reads, { timeoutMs: 1_049 });
@@ -92,7 +95,7 @@ describe('the number of attempts', () => {
     expect(retries).toEqual(['unavailable', 'unavailable']);
   });
 
-  it('is none when the breaker is open: the read fails at once, whatever time is left to wait', async () => {
+  it('is zero while the breaker is open: the read fails at once', async () => {
     const { reads, attempts } = createScripted(Array(60).fill(500));
     for (let second = 0; second < 3; second++) {
       const outcomes = Array.from({ length: 20 }, (_, id) => read(reads, { id: `${second}-${id}` }));
@@ -104,7 +107,7 @@ describe('the number of attempts', () => {
     expect(attempts).toHaveLength(before);
   });
 
-  it('does not count the first attempt on a dead connection, which is sent again at once', async () => {
+  it('does not count the first call on a stale connection, which is sent again at once', async () => {
     const { reads, attempts, retries } = createScripted([stale, 503, 503]);
     const outcome = read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -114,7 +117,7 @@ describe('the number of attempts', () => {
     expect(retries).toEqual(['stale-connection', 'unavailable', 'unavailable']);
   });
 
-  it('takes a second dead connection for an upstream that is unavailable', async () => {
+  it('treats a second stale connection as an unavailable upstream', async () => {
     const { reads, attempts, retries } = createScripted(Array(9).fill(stale));
     const outcome = read(reads);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -123,7 +126,7 @@ describe('the number of attempts', () => {
     expect(retries).toEqual(['stale-connection', 'unavailable', 'unavailable']);
   });
 
-  it('is one for an error of ours, which proves nothing about the upstream and is passed on as it is', async () => {
+  it('is one after an internal error, which does not count for the breaker and is passed on unchanged', async () => {
     const bug = new TypeError('a bug');
     const { reads, attempts } = createScripted([bug]);
     expect(await read(reads)).toBe(bug);
@@ -132,7 +135,7 @@ describe('the number of attempts', () => {
 });
 
 describe('the budget', () => {
-  it('is not used up by retries that no reader waits for, nor are they counted', async () => {
+  it('is not used by retries that no waiter is left for, nor are they counted', async () => {
     const { reads, retries } = createScripted([...Array(100).fill({ status: 503, retryAfter: '60' }), 503, 503]);
     for (let id = 0; id < 100; id++) {
       expect(await read(reads, { id: `${id}`, timeoutMs: 10_000 })).toMatchObject({ fault: 'unavailable' });
@@ -141,7 +144,7 @@ describe('the budget', () => {
     expect(retries).toEqual([]);
   });
 
-  it('ends the retries of an outage, and is there again ten seconds later', async () => {
+  it('ends the retries of an outage, and is available again ten seconds later', async () => {
     const { reads } = createScripted(Array(11).fill(503));
     const outage = Array.from({ length: 11 }, (_, id) => read(reads, { id: `${id}` }));
     await vi.advanceTimersByTimeAsync(1_000);

@@ -27,7 +27,7 @@ it.each([
   expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([expected, expected]);
 });
 
-it('forgets second by second, also when it is asked at every one of them', () => {
+it('forgets second by second, also when it is read in each of them', () => {
   const counter = count(500, 600, 1_500, 4_500);
   const seen: [number, number][] = [];
   for (let second = 5; second <= 15; second++) {
@@ -42,7 +42,7 @@ it('forgets second by second, also when it is asked at every one of them', () =>
   ]);
 });
 
-it('counts from nothing when it is reset', () => {
+it('counts from zero after a reset', () => {
   const counter = count(500, 1_500);
   counter.reset();
   expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([0, 0]);

@@ -5,7 +5,7 @@ import { Token } from '../../../src/datasources/token.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 import { createReads, read, silentMetrics, TestConnection } from './support.ts';
 
-// Only the clock and the sockets are simulated: everything else is the real thing, driven through random schedules.
+// Only the clock and the sockets are simulated. Everything else is real and driven through random schedules.
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
@@ -13,7 +13,7 @@ const timeoutMs = 1_000;
 const tokens = ['a', 'b', 'c'].map((secret) => new Token(secret));
 const maxConcurrency = 3;
 
-/** A reader that arrives, and perhaps disconnects. */
+/** A caller that arrives, and perhaps disconnects. */
 const arrivals = fc.array(
   fc.record({
     at: fc.integer({ min: 0, max: 2_000 }),
@@ -24,7 +24,7 @@ const arrivals = fc.array(
   }),
   { minLength: 1, maxLength: 40 },
 );
-/** What the upstream does with the calls it receives, in turn. `sync` ends a call before `send` returns. */
+/** How the upstream handles calls, in turn. `sync` ends a call before `send` returns. */
 const responses = fc.array(
   fc.record({
     afterMs: fc.oneof(fc.constant('sync' as const), fc.integer({ min: 0, max: 700 })),
@@ -100,7 +100,7 @@ it('keeps its promises under random schedules of arrivals, cancellations, respon
       expect(callsNow(), 'calls left in flight').toEqual([]);
       expect(retries, 'retries within the budget').toBeLessThanOrEqual(Math.max(10, schedule.length / 10) * 2);
       expect(vi.getTimerCount(), 'timers left behind').toBe(0);
-      // Nothing is stuck: every slot serves again.
+      // Nothing is stuck: every slot can be used again.
       const after = Array.from({ length: maxConcurrency }, (_, id) => read(reads, { id: `after ${id}`, timeoutMs }));
       await vi.advanceTimersByTimeAsync(10_000);
       for (const outcome of await Promise.all(after)) expect(outcome).not.toMatchObject({ fault: 'overloaded' });
@@ -109,7 +109,7 @@ it('keeps its promises under random schedules of arrivals, cancellations, respon
   );
 });
 
-it('retries at most a tenth of the recent reads in an outage, with ten in ten seconds as the least', async () => {
+it('retries at most a tenth of the recent reads in an outage, or ten in ten seconds', async () => {
   let sent = 0;
   const connections = Array.from(
     { length: 2_000 },

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Reads over connections whose calls the test ends itself. */
+/** Reads over connections whose calls the test ends. */
 function createFlights(count = 8, timeoutMs = 1_000) {
   let shared = 0;
   const calls: Call[] = [];
@@ -41,7 +41,7 @@ function createFlights(count = 8, timeoutMs = 1_000) {
   return { reads, join, calls, respond, dropped, shared: () => shared };
 }
 
-/** Counts listeners, so that a test sees what was left behind. */
+/** Counts listeners, so that a test can find forgotten ones. */
 class WatchedSignal implements CallerSignal {
   aborted = false;
   listeners = 0;
@@ -81,7 +81,7 @@ it('never shares a call between two tokens', async () => {
   expect(await Promise.all([first, second])).toEqual(['of a', 'of b']);
 });
 
-it('shares a failure and does not keep it', async () => {
+it('shares a failure and does not store it', async () => {
   const { join, respond } = createFlights();
   const reads = [join(), join()];
   respond(0, 403);
@@ -91,7 +91,7 @@ it('shares a failure and does not keep it', async () => {
   expect(await next).toBe('two');
 });
 
-it('lets any reader leave, and ends the call with the last reader alone', async () => {
+it('lets any caller disconnect, and ends the call only with the last one', async () => {
   const { join, dropped } = createFlights();
   const caller = new AbortController();
   const [canceled, hurried, patient] = [join(1_000, caller.signal), join(200), join(500)];
@@ -107,7 +107,7 @@ it('lets any reader leave, and ends the call with the last reader alone', async 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('sends a new call for a reader who comes after the last one left, and never gives it the old response', async () => {
+it('sends a new call for a caller that arrives after the last one left, and never returns the old response', async () => {
   const { join, calls, respond } = createFlights();
   const caller = new AbortController();
   const first = join(1_000, caller.signal);
@@ -120,13 +120,13 @@ it('sends a new call for a reader who comes after the last one left, and never g
   expect(await second).toBe('new');
 });
 
-it('sends nothing for a caller who has disconnected already', async () => {
+it('sends nothing for a caller that has already disconnected', async () => {
   const { join, calls } = createFlights();
   expect(await join(1_000, AbortSignal.abort())).toMatchObject({ fault: 'cancelled' });
   expect(calls).toEqual([]);
 });
 
-it('rejects readers who cannot wait as long as is needed at once, whether they wait already or join later', async () => {
+it('rejects callers that cannot wait long enough at once, whether they wait already or join later', async () => {
   const { join, calls, respond } = createFlights();
   const [hurried, patient] = [join(300), join(1_500)];
   respond(0, 429, '', '1');
@@ -140,7 +140,7 @@ it('rejects readers who cannot wait as long as is needed at once, whether they w
   expect(await Promise.all([patient, later])).toEqual(['one', 'one']);
 });
 
-it('accepts readers who join when the wait is over, whatever was announced before it', async () => {
+it('accepts callers that join after a delay has ended', async () => {
   const { join, respond } = createFlights(8, 10_000);
   const first = join(1_500);
   respond(0, 429, '', '1');
@@ -152,7 +152,7 @@ it('accepts readers who join when the wait is over, whatever was announced befor
   expect(await Promise.all([first, hurried])).toEqual(['one', 'one']);
 });
 
-it('does not join a call that has been stuck for as long as a read may last', async () => {
+it('does not join a call that has been in flight for as long as a read may last', async () => {
   const { join, calls, respond } = createFlights();
   void join(1_000);
   await vi.advanceTimersByTimeAsync(999);
@@ -166,7 +166,7 @@ it('does not join a call that has been stuck for as long as a read may last', as
   expect(await joined).toMatchObject({ fault: 'timeout' });
 });
 
-it('does not lose the new call when the stuck one ends: later readers join it', async () => {
+it('does not lose the new call when the stuck one ends: later callers join it', async () => {
   const { join, calls, respond, shared } = createFlights();
   void join(1_000);
   await vi.advanceTimersByTimeAsync(999);
@@ -181,7 +181,7 @@ it('does not lose the new call when the stuck one ends: later readers join it', 
   expect(await Promise.all([fresh, joined])).toEqual(['fresh', 'fresh']);
 });
 
-it('listens to a caller no longer than one of its reads is pending', async () => {
+it('listens to a caller only while one of its reads is pending', async () => {
   const { join, respond } = createFlights();
   const callers = [new WatchedSignal(), new WatchedSignal(), new WatchedSignal()];
   const [resolved, hurried, canceled] = [join(1_000, callers[0]), join(200, callers[1]), join(500, callers[2])];
@@ -197,7 +197,7 @@ it('listens to a caller no longer than one of its reads is pending', async () =>
   expect(callers.map(({ listeners }) => listeners)).toEqual([0, 0, 0]);
 });
 
-it('does not send a call for readers whose time is up but whose timer has not run', async () => {
+it('does not send a call for callers whose deadline has passed but whose timer has not run', async () => {
   const { reads, join, calls, respond } = createFlights(1);
   const first = read(reads, { id: 'first' });
   const late = join(300);
@@ -209,7 +209,7 @@ it('does not send a call for readers whose time is up but whose timer has not ru
   expect(calls).toHaveLength(1);
 });
 
-it('rejects all readers when it closes, those of a stuck call too, and every later one', async () => {
+it('rejects all callers when it closes, including those of a stuck call, and all later ones', async () => {
   const { reads, join, dropped } = createFlights();
   const early = join();
   await vi.advanceTimersByTimeAsync(999);
@@ -224,7 +224,7 @@ it('rejects all readers when it closes, those of a stuck call too, and every lat
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('rejects all readers when it closes, though the slot that one gives up expires another', async () => {
+it('rejects all callers when it closes, even if the slot of one canceled call rejects another', async () => {
   const { reads } = createFlights(1);
   const start = (id: string) => read(reads, { id });
   const early = [start('a'), start('b')];
@@ -238,7 +238,7 @@ it('rejects all readers when it closes, though the slot that one gives up expire
   for (const outcome of await Promise.all(late)) expect(outcome).toMatchObject({ fault: 'cancelled' });
 });
 
-it('sends none of the queued reads of a caller who disconnects, nor of a gateway that closes', async () => {
+it('sends no queued read of a caller that disconnects, nor of a gateway that closes', async () => {
   for (const end of ['disconnect', 'close'] as const) {
     const { reads, calls } = createFlights(1);
     const caller = new AbortController();

@@ -40,16 +40,16 @@ export function createLimiter(options: TestLimiterOptions = {}): TestLimiter {
   });
 }
 
-/** Who waits for a call: `announce` is called with each delay, and may abort `signal` with an `UpstreamError`. */
-export interface Interest {
+/** The caller of a call: `announce` is called with each delay, and may abort `signal` with an `UpstreamError`. */
+export interface TestCaller {
   readonly signal: AbortSignal;
   readonly announce: (waitMs: number, error: UpstreamError) => void;
 }
 
-export const patient: Interest = { signal: new AbortController().signal, announce: () => {} };
+export const patient: TestCaller = { signal: new AbortController().signal, announce: () => {} };
 
-/** Waits for a call no longer than this from each announcement. */
-export function hurried(deadlineMs: number): Interest {
+/** Accepts no announced delay longer than this. */
+export function hurried(deadlineMs: number): TestCaller {
   const stop = new AbortController();
   return {
     signal: stop.signal,
@@ -61,11 +61,11 @@ export function hurried(deadlineMs: number): Interest {
 export function run<T>(
   limiter: TestLimiter,
   token: TokenDigest,
-  interest: Interest,
+  caller: TestCaller,
   call: () => Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const { signal, announce } = interest;
+    const { signal, announce } = caller;
     if (signal.aborted) return reject(signal.reason);
     const lane = limiter.laneOf(token);
     let isQueued = false;
@@ -97,7 +97,7 @@ export function run<T>(
   });
 }
 
-/** Does with each call what `respond` says, and counts those that were dropped. */
+/** Passes each call to `respond`, and counts dropped calls. */
 export class TestConnection implements Connection {
   onFree = (): void => {};
   dropped = 0;

@@ -6,7 +6,7 @@ import { Token } from '../../../src/datasources/token.ts';
 const text = JSON.stringify({ chatId: '4711', id: '815', text: 'a private text' });
 const [a, b] = [new Token('token a'), new Token('token b')];
 
-function createPlace() {
+function createBackend() {
   const values = new Map<string, Buffer>();
   return {
     values,
@@ -15,43 +15,43 @@ function createPlace() {
   };
 }
 
-it('gives a text back to the token that it was kept for, and to no other', async () => {
-  const place = createPlace();
-  createEncryptedStore(place, 1_000).write(a, 'message/4711/815', text);
-  const another = createEncryptedStore(place, 1_000); // of another process
+it('returns a text only to the token that stored it', async () => {
+  const backend = createBackend();
+  createEncryptedStore(backend, 1_000).write(a, 'message/4711/815', text);
+  const another = createEncryptedStore(backend, 1_000); // of another process
   expect(await another.read(a, 'message/4711/815')).toBe(text);
   expect(await another.read(b, 'message/4711/815')).toBeUndefined();
   expect(await another.read(a, 'message/4711/816')).toBeUndefined();
 });
 
-it('shows whoever looks at it neither text, nor name, nor token', () => {
-  const place = createPlace();
-  createEncryptedStore(place, 1_000).write(a, 'message/4711/815', text);
-  const [[name, value] = ['', Buffer.of()]] = place.values;
+it('reveals neither the text, nor its name, nor the token', () => {
+  const backend = createBackend();
+  createEncryptedStore(backend, 1_000).write(a, 'message/4711/815', text);
+  const [[name, value] = ['', Buffer.of()]] = backend.values;
   const seen = [name, value.toString('latin1'), value.toString('utf8')].join();
   for (const secret of ['4711', '815', 'private', 'token', a.digest, hash('sha256', 'token a')]) {
     expect(seen).not.toContain(secret);
   }
 });
 
-it('never seals the same text to the same bytes', () => {
-  const place = createPlace();
-  const store = createEncryptedStore(place, 1_000);
-  const seals = Array.from({ length: 100 }, () => {
+it('never encrypts the same text to the same bytes', () => {
+  const backend = createBackend();
+  const store = createEncryptedStore(backend, 1_000);
+  const encrypted = Array.from({ length: 100 }, () => {
     store.write(a, 'name', text);
-    return [...place.values.values()][0]?.toString('hex');
+    return [...backend.values.values()][0]?.toString('hex');
   });
-  expect(new Set(seals).size).toBe(100);
+  expect(new Set(encrypted).size).toBe(100);
 });
 
-it('takes whatever was changed, cut, moved or made up for nothing', async () => {
-  const place = createPlace();
-  const store = createEncryptedStore(place, 1_000);
+it('treats entries that were changed, truncated, moved or forged as absent', async () => {
+  const backend = createBackend();
+  const store = createEncryptedStore(backend, 1_000);
   store.write(a, 'one', text);
-  const [[name, good] = ['', Buffer.of()]] = place.values;
+  const [[name, good] = ['', Buffer.of()]] = backend.values;
   store.write(a, 'two', text);
   store.write(b, 'one', text);
-  const others = [...place.values.values()].slice(1);
+  const others = [...backend.values.values()].slice(1);
   const changed = Array.from(good, (byte, index) => {
     const copy = Buffer.from(good);
     copy[index] = byte ^ 1;
@@ -59,9 +59,9 @@ it('takes whatever was changed, cut, moved or made up for nothing', async () => 
   });
   const cut = Array.from(good, (_byte, length) => good.subarray(0, length));
   for (const value of [...changed, ...cut, ...others, Buffer.from(text), Buffer.alloc(100)]) {
-    place.values.set(name, value);
+    backend.values.set(name, value);
     expect(await store.read(a, 'one')).toBeUndefined();
   }
-  place.values.set(name, good);
+  backend.values.set(name, good);
   expect(await store.read(a, 'one')).toBe(text);
 });

@@ -2,14 +2,14 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 
-// With a real Redis, in e2e/. Here is what holds without.
+// Behavior without a Redis; e2e/ tests with a real one.
 
 const aboutRedis = ({ log }: TestGateway) => log.filter(({ msg }) => String(msg).includes('Redis'));
 const wanted = (count: number) =>
   `{ ${Array.from({ length: count }, (_, index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { id }`).join(' ')} }`;
 
-/** In the place of Redis, at a URL with a password. */
-async function startInstead(onConnection: (socket: Socket) => void) {
+/** Starts a server that stands in for Redis, at a URL with a password. */
+async function startFakeRedis(onConnection: (socket: Socket) => void) {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on('error', () => {}));
@@ -31,20 +31,20 @@ async function startInstead(onConnection: (socket: Socket) => void) {
 
 describe.each([
   ['resets every connection', (socket: Socket) => void socket.resetAndDestroy(), /^(ECONNRESET|SocketClosed\w+)$/],
-  ['never answers', () => {}, /^NoReplyError$/],
+  ['never replies', () => {}, /^NoReplyError$/],
   [
     'refuses our password',
     (socket: Socket) => void socket.on('data', () => socket.write('-WRONGPASS no\r\n')),
     /^WRONGPASS$/,
   ],
   [
-    'is something else',
+    'is another service',
     (socket: Socket) => void socket.on('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
     /./,
   ],
 ])('a Redis that %s', (_what, onConnection, reason) => {
-  it('fails no read, and is worth one line without its URL', async () => {
-    await using redis = await startInstead(onConnection);
+  it('fails no read and is logged once, without its URL', async () => {
+    await using redis = await startFakeRedis(onConnection);
     await using gateway = await startTestGateway({
       REDIS_URL: redis.url,
       LINQ_REQUESTS_PER_SECOND: '1000',
@@ -58,7 +58,7 @@ describe.each([
   });
 });
 
-it('without Redis, the rate is divided among as many as WORKERS says', async () => {
+it('divides the rate by WORKERS while Redis was never reachable', async () => {
   await using gateway = await startTestGateway({
     REDIS_URL: 'redis://127.0.0.1:1',
     LINQ_REQUESTS_PER_SECOND: '8',
@@ -69,7 +69,7 @@ it('without Redis, the rate is divided among as many as WORKERS says', async () 
   expect(errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_RATE_LIMITED', retryAfterMs: expect.any(Number) });
 });
 
-it('without REDIS_URL there is neither a line nor a metric of it', async () => {
+it('logs nothing about Redis and has no metric for it without REDIS_URL', async () => {
   await using gateway = await startTestGateway({ LOG_LEVEL: 'trace' });
   expect((await gateway.query(wanted(1))).errors).toBeUndefined();
   expect(aboutRedis(gateway)).toEqual([]);

@@ -6,7 +6,7 @@ import { createLimiter as createTestLimiter, hurried, patient, run, type TestLim
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  let seed = 20_260_101; // chance decides which replica is the first; here always the same
+  let seed = 20_260_101; // which replica is first is random; here it is reproducible
   vi.spyOn(Math, 'random').mockImplementation(() => {
     seed = (seed * 48_271) % 2_147_483_647;
     return seed / 2_147_483_647;
@@ -38,13 +38,13 @@ class Shared {
       async draw(token, order) {
         shared.draws.push(order);
         await pause(1);
-        return shared.isUp ? shared.#answer(replica, token, order) : undefined;
+        return shared.isUp ? shared.#grant(replica, token, order) : undefined;
       },
     };
     return replica;
   }
 
-  #answer(replica: object, token: TokenDigest, { perSecond, burst, wanted, most, returned }: Draw): Drawn {
+  #grant(replica: object, token: TokenDigest, { perSecond, burst, wanted, most, returned }: Draw): Drawn {
     const now = performance.now();
     const bucket = this.#buckets.get(token) ?? { permits: burst, at: now, waiting: new Set() };
     this.#buckets.set(token, bucket);
@@ -63,8 +63,8 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const createLimiter = (permits: SharedPermits, requestsPerSecond: number, options = {}) =>
   createTestLimiter({ maxConcurrency: 1_000, maxQueue: 100_000, requestsPerSecond, permits, ...options });
 
-/** The moments at which calls of this token start; there are always so many more that wait. */
-function flood(limiter: TestLimiter, starts: number[], waiting: number): void {
+/** Records when calls of this token start, while `waiting` more are always queued. */
+function overload(limiter: TestLimiter, starts: number[], waiting: number): void {
   const next = async () => {
     await run(limiter, a, patient, async () => void starts.push(performance.now()));
     void next();
@@ -72,11 +72,11 @@ function flood(limiter: TestLimiter, starts: number[], waiting: number): void {
   for (let call = 0; call < waiting; call++) void next();
 }
 
-describe.each([0.5, 3, 40, 1_000])('three replicas at %d a second together', (perSecond) => {
-  it('start as many calls as that, none of them many more than another, and never more in any window', async () => {
+describe.each([0.5, 3, 40, 1_000])('three replicas that share %d calls a second', (perSecond) => {
+  it('start calls at that rate, in fair parts, and never more in any window', async () => {
     const shared = new Shared();
     const starts: number[][] = [[], [], []];
-    for (const own of starts) flood(createLimiter(shared.forOne(), perSecond), own, 50);
+    for (const own of starts) overload(createLimiter(shared.forOne(), perSecond), own, 50);
     const seconds = Math.max(10, 60 / perSecond);
     await vi.advanceTimersByTimeAsync(1_000);
     const startedAt = performance.now();
@@ -94,7 +94,7 @@ describe.each([0.5, 3, 40, 1_000])('three replicas at %d a second together', (pe
   });
 });
 
-it('draws once for all calls of an operation, and starts them a round trip later', async () => {
+it('draws once for all calls of an operation and starts them one round trip later', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 100);
   const starts: number[] = [];
@@ -107,7 +107,7 @@ it('draws once for all calls of an operation, and starts them a round trip later
   expect(shared.draws.map(({ wanted }) => wanted)).toEqual([30]);
 });
 
-it('draws no more than there are slots for, so that permits do not lie about', async () => {
+it('draws no more permits than there are free slots', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 100, { maxConcurrency: 4 });
   for (let call = 0; call < 30; call++) void run(limiter, a, patient, () => new Promise(() => {}));
@@ -115,16 +115,16 @@ it('draws no more than there are slots for, so that permits do not lie about', a
   expect(shared.draws.reduce((sum, { wanted }) => sum + wanted, 0)).toBe(4);
 });
 
-it('gives back what it drew for calls whose callers have left', async () => {
+it('returns the permits drawn for calls whose callers have disconnected', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 10);
   const callers = new AbortController();
-  const left = Array.from({ length: 10 }, () =>
-    run(limiter, a, { ...patient, signal: callers.signal }, async () => 'served').catch(() => 'left'),
+  const canceled = Array.from({ length: 10 }, () =>
+    run(limiter, a, { ...patient, signal: callers.signal }, async () => 'served').catch(() => 'canceled'),
   );
   await vi.advanceTimersByTimeAsync(0); // the draw is under way
   callers.abort();
-  expect(await Promise.all(left)).toEqual(Array(10).fill('left'));
+  expect(await Promise.all(canceled)).toEqual(Array(10).fill('canceled'));
   await vi.advanceTimersByTimeAsync(2);
   const startedAt = performance.now();
   const others = Array.from({ length: 10 }, () => run(createLimiter(shared.forOne(), 10), a, patient, async () => {}));
@@ -133,10 +133,10 @@ it('gives back what it drew for calls whose callers have left', async () => {
   expect(performance.now() - startedAt).toBe(20);
 });
 
-it('tells callers how long they wait, counting those who wait elsewhere', async () => {
+it('includes calls queued in other replicas in the wait times that it announces', async () => {
   const shared = new Shared();
   const starts: number[] = [];
-  flood(createLimiter(shared.forOne(), 10), starts, 100);
+  overload(createLimiter(shared.forOne(), 10), starts, 100);
   await vi.advanceTimersByTimeAsync(2_000);
   const limiter = createLimiter(shared.forOne(), 10);
   const outcomes = Array.from({ length: 20 }, () =>
@@ -150,7 +150,7 @@ it('tells callers how long they wait, counting those who wait elsewhere', async 
   expect((await Promise.all(outcomes)).filter((waitMs) => waitMs === 0).length).toBeGreaterThanOrEqual(3);
 });
 
-it('keeps a pause though permits were drawn before it', async () => {
+it('respects a pause even if permits were drawn before it', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 10);
   const startedAt = performance.now();
@@ -160,10 +160,10 @@ it('keeps a pause though permits were drawn before it', async () => {
   expect(await served).toBe(1_000);
 });
 
-it('lets the tokens of others pass by one whose permits are used up', async () => {
+it('does not delay other tokens when the permits of one are used up', async () => {
   const shared = new Shared();
   const limiter = createLimiter(shared.forOne(), 5, { maxConcurrency: 2 });
-  flood(limiter, [], 100);
+  overload(limiter, [], 100);
   await vi.advanceTimersByTimeAsync(1_000);
   const served = run(limiter, b, patient, async () => performance.now());
   const startedAt = performance.now();
@@ -171,12 +171,12 @@ it('lets the tokens of others pass by one whose permits are used up', async () =
   expect((await served) - startedAt).toBeLessThan(5);
 });
 
-describe('while the shared bucket cannot be asked', () => {
-  it('keeps each replica to its share, without a burst beyond what was left', async () => {
+describe('while the shared bucket is unreachable', () => {
+  it('keeps each replica to its share, without a burst beyond the permits that were left', async () => {
     const shared = new Shared();
     shared.count = 4;
     const starts: number[] = [];
-    flood(createLimiter(shared.forOne(), 40), starts, 200);
+    overload(createLimiter(shared.forOne(), 40), starts, 200);
     await vi.advanceTimersByTimeAsync(3_000);
     shared.isUp = false;
     const lostAt = performance.now();
@@ -186,7 +186,7 @@ describe('while the shared bucket cannot be asked', () => {
     expect(since).toBeLessThanOrEqual(101);
   });
 
-  it('starts a call at once where the share has a permit: nobody waits for what does not answer', async () => {
+  it('starts a call at once if the share has a permit, without a draw', async () => {
     const shared = new Shared();
     shared.count = 4;
     shared.isUp = false;
@@ -195,7 +195,7 @@ describe('while the shared bucket cannot be asked', () => {
     expect(shared.draws).toEqual([]);
   });
 
-  it('has at least one permit in each replica, however low the rate', async () => {
+  it('has at least one permit in each replica, no matter how low the rate', async () => {
     const shared = new Shared();
     shared.count = 20;
     shared.isUp = false;
@@ -207,7 +207,7 @@ describe('while the shared bucket cannot be asked', () => {
     });
   });
 
-  it('admits the calls that wait for an answer which never comes', async () => {
+  it('admits calls that wait for a reply that never comes', async () => {
     const shared = new Shared();
     const limiter = createLimiter(shared.forOne(), 40);
     const served = run(limiter, a, patient, async () => 'served');
@@ -217,7 +217,7 @@ describe('while the shared bucket cannot be asked', () => {
   });
 });
 
-it('does not let a call wait for its share when the shared bucket is back', async () => {
+it('does not let a call wait for its share when the shared bucket is reachable again', async () => {
   const shared = new Shared();
   shared.count = 20;
   shared.isUp = false;
@@ -228,14 +228,14 @@ it('does not let a call wait for its share when the shared bucket is back', asyn
   await vi.advanceTimersByTimeAsync(1_500);
   shared.isUp = true;
   await vi.advanceTimersByTimeAsync(20_000);
-  expect(await served).toBeLessThan(4_000); // alone it would have been twenty seconds
+  expect(await served).toBeLessThan(4_000); // with its share alone: twenty seconds
 });
 
-it('takes what the shares have used with it when the shared bucket is back: no second burst', async () => {
+it('allows no second burst when the shared bucket is reachable again', async () => {
   const shared = new Shared();
   shared.count = 3;
   const starts: number[] = [];
-  for (let replica = 0; replica < 3; replica++) flood(createLimiter(shared.forOne(), 30), starts, 100);
+  for (let replica = 0; replica < 3; replica++) overload(createLimiter(shared.forOne(), 30), starts, 100);
   await vi.advanceTimersByTimeAsync(3_000);
   const startedAt = performance.now();
   shared.isUp = false;
@@ -247,7 +247,7 @@ it('takes what the shares have used with it when the shared bucket is back: no s
   expect(counted).toBeLessThanOrEqual(310);
 });
 
-it('serves every call in the end, however the shared bucket comes and goes and callers leave, and leaves no timer', async () => {
+it('settles every call and leaves no timer, under random outages and disconnects', async () => {
   const chance = (below: number) => Math.floor(Math.random() * below);
   for (let round = 0; round < 40; round++) {
     const shared = new Shared();
@@ -265,7 +265,7 @@ it('serves every call in the end, however the shared bucket comes and goes and c
       if (chance(10) === 0) limiter.pause(token, chance(1_000));
       const call = run(limiter, token, { ...patient, signal: caller.signal }, () => pause(chance(300)));
       void call.catch(() => {}).then(() => settled++);
-      if (chance(3) === 0) setTimeout(() => caller.abort(new Error('left')), chance(500));
+      if (chance(3) === 0) setTimeout(() => caller.abort(new Error('canceled')), chance(500));
       await vi.advanceTimersByTimeAsync(chance(200));
     }
     shared.isUp = true;

@@ -21,7 +21,7 @@ export const chatMessageRoute: Route<MessageKey, ChatMessage> = {
   matches: ({ chatId, id }, key) => chatId === key.chatId && id === key.id,
 };
 
-/** Valid values are kept; others become null and are reported. Fails only for another message than the one requested. */
+/** Invalid values become null and are reported. Fails only if the id is not the requested one. */
 function message(raw: Raw, key: MessageKey, report: ReportDrift): ChatMessage {
   if (ownId(raw['id'], 'data.id', report) !== key.id) throw new UpstreamError('bad-response', { status: 200 });
   const message: ChatMessage = {

@@ -44,7 +44,7 @@ it('keeps the message when its id is digits in a string', () => {
   expect(drift).toContain('data.id type');
 });
 
-it('tells ids apart that differ only beyond 2^53', () => {
+it('distinguishes ids that differ only beyond 2^53', () => {
   const far = { chatId: '1', id: '9007199254740993' } as MessageKey;
   const body = (id: string) => `{"data":{"id":${id}, "reactions":[{"id":9223372036854775807}]}}`;
   expect(chatMessageRoute.decode(body('9007199254740993'), far, () => {})).toMatchObject({
@@ -53,12 +53,12 @@ it('tells ids apart that differ only beyond 2^53', () => {
   expect(() => chatMessageRoute.decode(body('9007199254740992'), far, () => {})).toThrow(UpstreamError);
 });
 
-it('takes a number beyond 2^53 that is not whole for no id, however close it is to one', () => {
+it('does not accept a decimal beyond 2^53 as an id, no matter how close it is to an integer', () => {
   const near = { chatId: '1', id: '9007199254740994' } as MessageKey;
   expect(() => chatMessageRoute.decode('{"data":{"id":9007199254740993.9}}', near, () => {})).toThrow(UpstreamError);
 });
 
-it('reads a message beside an unknown field of any depth', () => {
+it('reads a message with an unknown field of any depth', () => {
   const depth = 100_000;
   const { message } = decode(
     `{"data":{"id":224,"n":1234567890123456,"deep":${'['.repeat(depth)}${']'.repeat(depth)}}}`,
@@ -74,7 +74,7 @@ describe('times', () => {
     '2024-02-29T23:59:60+14:00',
     '2000-02-29T00:00:00Z',
     '2025-05-21t15:30:00z',
-  ])('hands %s on as it is', (text) => {
+  ])('passes %s through unchanged', (text) => {
     expect(decodeData({ sent_at: text }).message.sentAt).toBe(text);
   });
 
@@ -115,13 +115,13 @@ describe('lists', () => {
     ['{}', {}],
     ['text', 'x'],
     ['a number', 7],
-  ])('%s in the place of a list is an empty list and is reported', (_what, value) => {
+  ])('%s instead of a list is an empty list and is reported', (_what, value) => {
     const { message, drift } = decodeData({ attachments: value, reactions: value });
     expect(message).toMatchObject({ attachments: [], reactions: [] });
     expect(drift).toEqual(expect.arrayContaining(['data.attachments type', 'data.reactions type']));
   });
 
-  it('leave out what has no usable id and keep the neighbours', () => {
+  it('omit entries without a valid id and keep the others', () => {
     const { message, drift } = decodeData({
       attachments: [
         null,
@@ -161,7 +161,7 @@ describe('lists', () => {
   });
 });
 
-it('gives a file size only where it fits', () => {
+it('returns a file size only if it fits', () => {
   const sizes = [0, 2_147_483_647, 2_147_483_648, -1, 1.5, '12345', null];
   const attachments = sizes.map((size, index) => ({ id: `${index}`, file_size: size }));
   expect(decodeData({ attachments }).message.attachments.map(({ fileSize }) => fileSize)).toEqual([
@@ -175,7 +175,7 @@ it('gives a file size only where it fits', () => {
   ]);
 });
 
-it('reports an unknown field by its name, unless the name could be data', () => {
+it('reports an unknown field by its name, unless the name may be data', () => {
   const { drift } = decodeData({ service: 'SMS', '+15551234567': 1, 'a@b.example': 1, __proto__x: 1 });
   expect(drift.filter((line) => line.endsWith('unknown'))).toEqual([
     'data.service unknown',
@@ -216,7 +216,7 @@ const date = fc
   .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
   .map((at) => at.toISOString());
 const int64 = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
-/** Each documented field with what is right for it; ids as bigint, to be written as JSON numbers. */
+/** Each documented field with valid values; ids as bigint, to be serialized as JSON numbers. */
 const right = {
   text: fc.string({ unit: 'grapheme' }),
   sent_at: date,
@@ -248,7 +248,7 @@ const toJson = (value: unknown): string =>
             .join()}}`
         : JSON.stringify(value);
 
-it('throws nothing but a bad response, whatever the body', () => {
+it('throws only bad-response errors, for any body', () => {
   const junk = fc.oneof(
     fc.string(),
     fc.json(),
@@ -269,7 +269,7 @@ it('throws nothing but a bad response, whatever the body', () => {
   );
 });
 
-it('never loses what is right, whatever is wrong beside it', () => {
+it('never loses a valid field, whatever else is invalid', () => {
   const element = fc.record({
     id: int64,
     chat_message_id: int64,
