@@ -77,6 +77,48 @@ it('leaves the supergraph as it is where a type of another subgraph has the name
   expect(await readFile(env['SUPERGRAPH'] ?? '', 'utf8')).toBe(before);
 });
 
+const referenced = 'type ChatMessage @key(fields: "chatId id", resolvable: false) { chatId: ID! id: ID!';
+const returnsMessages = 'type Query { ticket: Ticket } type Ticket { id: ID!';
+
+it.each([
+  [
+    'provides fields of a message',
+    `${returnsMessages} message: ChatMessage @provides(fields: "text attachments { filename }") }
+     ${referenced} text: String @external attachments: [Attachment!]! @external }
+     type Attachment @key(fields: "id", resolvable: false) { id: ID! filename: String @external }`,
+  ],
+  ['shares the text of a message', `${returnsMessages} message: ChatMessage } ${referenced} text: String @shareable }`],
+  [
+    'adds fields to attachments and reactions',
+    `type Query { scans: Int }
+     type Attachment @key(fields: "id") { id: ID! isScanned: Boolean }
+     type Reaction @key(fields: "id") { id: ID! emoji: String }`,
+  ],
+  [
+    'stubs attachments and reactions',
+    `type Query { scans: Int }
+     type Attachment @key(fields: "id", resolvable: false) { id: ID! }
+     type Reaction @key(fields: "id", resolvable: false) { id: ID! }`,
+  ],
+  [
+    'lays @tag over fields and types',
+    `type Query { policies: Int } ${referenced} text: String @shareable @tag(name: "personal") }
+     type Attachment @key(fields: "id", resolvable: false) @tag(name: "files") { id: ID! url: String @shareable @tag(name: "secret") }`,
+  ],
+  [
+    'lays @inaccessible over fields and types',
+    `type Query { policies: Int } ${referenced} sentFrom: String @shareable @inaccessible reactions: [Reaction!]! @shareable @inaccessible }
+     type Reaction @key(fields: "id", resolvable: false) @inaccessible { id: ID! }`,
+  ],
+])('composes without errors and without hints with a subgraph that %s', async (_what, types) => {
+  const names = ['@key', '@shareable', '@external', '@provides', '@tag', '@inaccessible'];
+  const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ${JSON.stringify(names)})`;
+  const data = { _service: { sdl: `${link} ${types}` } };
+  await using other = await listen((_request, response) => response.end(JSON.stringify({ data })));
+  const SUPERGRAPH = join(folder, 'with-another.graphql');
+  expect((await compose({ ...env, TICKETS_URL: other.origin, SUPERGRAPH })).stderr).toBe('');
+});
+
 /** `npm run compose`, in the folder of the examples. */
 function compose(env: Record<string, string>) {
   const { command, args, ...options } = exampleScript('compose');
