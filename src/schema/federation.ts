@@ -7,8 +7,7 @@ import { messageKey } from './scalars.ts';
 import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
-const link =
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])';
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])';
 
 /**
  * The directives of each type. All fields are shareable, so that another subgraph may provide or share some of them, or annotate
