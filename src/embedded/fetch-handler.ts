@@ -3,9 +3,9 @@ import { duplexPair, pipeline, Readable } from 'node:stream';
 
 export type FetchHandler = (request: Request) => Promise<Response>;
 
-/** What concerns one connection, and the length of the body, which is sent in chunks. */
+/** What concerns one connection alone. */
 const ofTheConnection = new Set(
-  'connection content-length expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
+  'connection expect keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(' '),
 );
 
 /**
@@ -28,7 +28,7 @@ export function createFetchHandler(handle: RequestListener): FetchHandler {
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const { host, pathname, search } = new URL(url);
-      const sent = [...headers].filter(([name]) => !ofTheConnection.has(name));
+      const sent = [...headers].filter(([name]) => !ofTheConnection.has(name) && name !== 'content-length'); // it is sent in chunks
       const outgoing = send({
         createConnection: connect,
         method,
