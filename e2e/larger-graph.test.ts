@@ -69,12 +69,59 @@ it.each(['messages', 'tickets'])(
 it('leaves the supergraph as it is where a type of another subgraph has the name of one of ours, and says so', async () => {
   const before = await readFile(env['SUPERGRAPH'] ?? '', 'utf8');
   const sdl = 'type Query { file: Attachment } type Attachment { id: ID! }';
-  await using other = await listen((_request, response) =>
-    response.end(JSON.stringify({ data: { _service: { sdl } } })),
-  );
-  const failure = await compose({ ...env, TICKETS_URL: other.origin }).catch((error) => error);
-  expect(failure).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('"Attachment.id"') });
+  const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3")';
+  for (const [text, field] of [
+    [`${link} ${sdl}`, '"Attachment.id"'], // not shareable
+    [sdl, '"Attachment.url"'], // of Federation 1, where all is shareable: it returns an attachment without the other fields
+  ] as const) {
+    const data = { _service: { sdl: text } };
+    await using other = await listen((_request, response) => response.end(JSON.stringify({ data })));
+    const failure = await compose({ ...env, TICKETS_URL: other.origin }).catch((error) => error);
+    expect(failure).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(field) });
+  }
   expect(await readFile(env['SUPERGRAPH'] ?? '', 'utf8')).toBe(before);
+});
+
+const referenced = 'type ChatMessage @key(fields: "chatId id", resolvable: false) { chatId: ID! id: ID!';
+const returnsMessages = 'type Query { ticket: Ticket } type Ticket { id: ID!';
+
+it.each([
+  [
+    'provides fields of a message',
+    `${returnsMessages} message: ChatMessage @provides(fields: "text attachments { filename }") }
+     ${referenced} text: String @external attachments: [Attachment!]! @external }
+     type Attachment @key(fields: "id", resolvable: false) { id: ID! filename: String @external }`,
+  ],
+  ['shares the text of a message', `${returnsMessages} message: ChatMessage } ${referenced} text: String @shareable }`],
+  [
+    'adds fields to attachments and reactions',
+    `type Query { scans: Int }
+     type Attachment @key(fields: "id") { id: ID! isScanned: Boolean }
+     type Reaction @key(fields: "id") { id: ID! emoji: String }`,
+  ],
+  [
+    'stubs attachments and reactions',
+    `type Query { scans: Int }
+     type Attachment @key(fields: "id", resolvable: false) { id: ID! }
+     type Reaction @key(fields: "id", resolvable: false) { id: ID! }`,
+  ],
+  [
+    'lays @tag over fields and types',
+    `type Query { policies: Int } ${referenced} text: String @shareable @tag(name: "personal") }
+     type Attachment @key(fields: "id", resolvable: false) @tag(name: "files") { id: ID! url: String @shareable @tag(name: "secret") }`,
+  ],
+  [
+    'lays @inaccessible over fields and types',
+    `type Query { policies: Int } ${referenced} sentFrom: String @shareable @inaccessible reactions: [Reaction!]! @shareable @inaccessible }
+     type Reaction @key(fields: "id", resolvable: false) @inaccessible { id: ID! }`,
+  ],
+])('composes without errors and without hints with a subgraph that %s', async (_what, types) => {
+  const names = ['@key', '@shareable', '@external', '@provides', '@tag', '@inaccessible'];
+  const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ${JSON.stringify(names)})`;
+  const data = { _service: { sdl: `${link} ${types}` } };
+  await using other = await listen((_request, response) => response.end(JSON.stringify({ data })));
+  const SUPERGRAPH = join(folder, 'with-another.graphql');
+  expect((await compose({ ...env, TICKETS_URL: other.origin, SUPERGRAPH })).stderr).toBe('');
 });
 
 /** `npm run compose`, in the folder of the examples. */
@@ -100,6 +147,32 @@ const engines: [name: string, start: () => Promise<Program>][] = [
   ['@apollo/gateway', () => startExample('apollo-gateway', /graph at (\S+)/, env)],
   ['Hive Gateway', startHive],
 ];
+
+it('merges messages that are renamed in a stitched graph, beside a ChatMessage and a @key of its own', async () => {
+  await using graph = await startExample('stitching-renamed', /graph at (\S+)/, env);
+  const query = `{
+    tickets { message { __typename id text reactions { reaction } } }
+    strayTickets { message { text } }
+    supportChat { __typename words }
+    chatMessage(chatId: 2, id: 7) { __typename text }
+  }`;
+  const response = await fetch(graph.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: credential, 'x-linq-integration-token': 'mine' },
+    body: JSON.stringify({ query }),
+  });
+  const { data, errors } = await response.json();
+  expect(data.tickets[49].message).toEqual({
+    __typename: 'LinqMessage',
+    id: '10',
+    text: 'Message 10',
+    reactions: [{ reaction: 'love' }],
+  });
+  expect(data.strayTickets).toEqual(['Message 1', null, null].map((text) => ({ message: { text } })));
+  expect(errors).toMatchObject([{ path: ['strayTickets', 2, 'message', 'text'] }]);
+  expect(data.supportChat).toEqual([{ __typename: 'ChatMessage', words: 'A message of another kind.' }]);
+  expect(data.chatMessage).toEqual({ __typename: 'LinqMessage', text: 'Message 7' });
+});
 
 describe.each(engines)('through %s', (name, start) => {
   let graph: Program;

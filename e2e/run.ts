@@ -8,6 +8,8 @@ const steps: [command: string, ...args: string[]][] = [
   ['npm', ...install, 'examples'],
   ['npm', ...install, 'examples/web'],
   ['npm', ...install, 'e2e'],
+  ['npm', 'run', 'build'],
+  ['node', 'e2e/support/link-package.ts'],
   ['npm', 'run', 'generate', '--prefix', 'examples'],
   ['tsc', '--project', 'examples'],
   ['tsc', '--project', 'examples/web'],

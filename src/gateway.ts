@@ -1,6 +1,5 @@
 import type { RequestListener } from 'node:http';
 import { printSchema } from 'graphql';
-import type { Logger } from 'pino';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
 import { createContextFactory } from './context.ts';
@@ -13,6 +12,7 @@ import type { ReadCache } from './datasources/reads/read.ts';
 import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import { type ErrorCode, errorCodes } from './errors/codes.ts';
+import type { FailureLog } from './errors/failure-log.ts';
 import { inOrder, publicError, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
@@ -48,6 +48,12 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+/** The part of a pino logger that the gateway writes to. */
+export interface GatewayLog extends FailureLog {
+  info(fields: object, message: string): void;
+  isLevelEnabled(level: string): boolean;
+}
+
 interface GatewayOptions {
   /** The only documents that are executed; undefined is all. */
   readonly documents?: TrustedDocuments | undefined;
@@ -57,7 +63,7 @@ interface GatewayOptions {
 /** Wires the parts. Opens no connection: the first read connects to Linq, and `connect` to Redis. */
 export function createGateway(
   config: Config,
-  log: Logger,
+  log: GatewayLog,
   { documents, firstPage = linqPage }: GatewayOptions = {},
 ): Gateway {
   const { linq, limits, introspection, maxBodyBytes } = config;
@@ -137,7 +143,7 @@ export function createGateway(
   };
 }
 
-function createReplicas({ redisUrl, linq, workers }: Config, log: Logger, metrics: Metrics): Replicas | undefined {
+function createReplicas({ redisUrl, linq, workers }: Config, log: GatewayLog, metrics: Metrics): Replicas | undefined {
   if (redisUrl === undefined) return undefined;
   return new Replicas({
     url: redisUrl,

@@ -11,9 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { buildSchema, graphql } from 'graphql';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { startUpstream, type Upstream } from './support/upstream.ts';
 
@@ -25,8 +28,8 @@ const project = mkdtempSync(join(tmpdir(), 'linq-graphql-gateway-'));
 const installed = join(project, 'node_modules/linq-graphql-gateway');
 afterAll(() => rmSync(project, { recursive: true }));
 
-/** All that who imports the package may need of its dependencies: no server, no log, no metrics. */
-const linked = [
+/** All whose types a project may need that imports the package: no server, no log, no metrics. */
+const typed = [
   'graphql',
   'undici',
   'dataloader',
@@ -36,6 +39,11 @@ const linked = [
   '@pothos/plugin-directives',
   '@types/node',
 ];
+
+/** From here on, what npm would have installed as well. */
+function linkDependencies(): void {
+  for (const name of Object.keys(manifest().dependencies)) link(name);
+}
 
 const manifest = () => JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
 
@@ -48,6 +56,7 @@ function link(name: string): void {
 
 /** A program of the project, with Linq at this origin; the answer is what it writes. */
 async function runProgram(name: string, origin: string): Promise<string> {
+  linkDependencies();
   const env = { PATH: process.env['PATH'], LINQ_API_URL: origin, LINQ_INTEGRATION_TOKEN: 'the-process' };
   return (await run(process.execPath, [name], { cwd: project, env })).stdout;
 }
@@ -72,14 +81,14 @@ beforeAll(async () => {
   const [tarball = ''] = globSync('*.tgz', { cwd: project });
   mkdirSync(installed, { recursive: true });
   await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1'], { cwd: project });
-  for (const name of linked) link(name);
+  for (const name of typed) link(name);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(project, 'example.ts'), example);
   writeFileSync(join(project, 'program.ts'), program);
   writeFileSync(join(project, 'program.cjs'), required(example));
 }, 60_000);
 
-it('holds what was built from each source file, the files of GraphiQL, what to read, and nothing else', () => {
+it('holds what was built from each source file, the files of GraphiQL, what to read, and nothing else', async () => {
   const page = globSync('dist/graphiql-assets/**/*.*', { cwd: repository }); // where they are made beforehand
   const built = globSync('**/!(*.d).ts', { cwd: join(repository, 'src') }).flatMap((file) =>
     ['.js', '.d.ts'].map((ending) => join('dist', file.replace(/\.ts$/, ending))),
@@ -87,10 +96,42 @@ it('holds what was built from each source file, the files of GraphiQL, what to r
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
-  const read = [...globSync('docs/*.md', { cwd: repository }), 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
-  expect(files.toSorted()).toEqual(
-    ['package.json', 'src/schema/schema.graphql', 'docs/graphiql.png', ...read, ...built, ...page].toSorted(),
+  const shipped = ['docs', 'deploy', 'examples', 'src/schema/*.graphql', 'bench/README.md', 'bench/results.svg'];
+  const read = ['Dockerfile', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+  const { stdout: committed } = await run(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...shipped],
+    { cwd: repository },
   );
+  const shown = committed.split('\n').filter((file) => file !== '' && !/package-lock\.json$|\.gitignore$/.test(file));
+  expect(files.toSorted()).toEqual(['package.json', ...shown, ...read, ...built, ...page].toSorted());
+});
+
+it('links only to files that it holds', () => {
+  const pages = globSync('**/*.md', { cwd: installed });
+  const links = pages.flatMap((page) =>
+    [...readFileSync(join(installed, page), 'utf8').matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:|#)([^)"\s#]+)/g)].map(
+      ([, path = '']) => ({ page, path, target: join(installed, dirname(page), path) }),
+    ),
+  );
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/frontend.md', 'examples/README.md']));
+  expect(links.length).toBeGreaterThan(50);
+  const broken = links.filter(({ target }) => !target.startsWith(installed) || !existsSync(target));
+  expect(broken.map(({ page, path }) => `${page}: ${path}`)).toEqual([]);
+});
+
+it('has types, without a need for those of its server, that catch what is wrong', async () => {
+  expect(await compile(false)).toBe('');
+});
+
+it('exports the texts of the schema as the gateway prints them', async () => {
+  linkDependencies();
+  const gateway = await import(pathToFileURL(join(installed, manifest().exports['.'].default)).href);
+  const { data } = await graphql({ schema: gateway.schema, source: '{ _sdl _service { sdl } }' });
+  const { resolve } = createRequire(join(project, 'program.ts'));
+  const read = (name: string) => readFileSync(resolve(`linq-graphql-gateway/${name}.graphql`), 'utf8');
+  expect({ _sdl: read('stitching'), _service: { sdl: read('federation') } }).toEqual({ ...data });
+  expect(buildSchema(read('schema')).getQueryType()?.getFields()).toHaveProperty('_entities');
 });
 
 it('installs neither a graphql beside that of its user, nor a Node', () => {
@@ -115,7 +156,7 @@ const [example = '', stitching = ''] = [...inOneProcess.matchAll(/```ts\n(.*?)``
 
 const program = `
 import { GraphQLError, graphql } from 'graphql';
-import { type ContextFactoryOptions, type ContextOptions, createContextFactory, schema, subschema } from 'linq-graphql-gateway';
+import { type ContextFactoryOptions, type ContextOptions, createContextFactory, createGateway, type GatewayOptions, schema, subschema } from 'linq-graphql-gateway';
 
 const options: ContextFactoryOptions = { origin: process.env['LINQ_API_URL'], timeoutMs: 5_000, log: new console.Console(process.stderr) };
 const caller: ContextOptions = { token: 'mine', signal: new AbortController().signal, chats: ['1'] };
@@ -133,7 +174,13 @@ const source = \`{
 }\`;
 const { data, errors } = await graphql({ schema: subschema, source, contextValue: { ...linq.createContext(caller) } });
 const codes = errors?.map(({ extensions, originalError }) => [extensions['code'], originalError instanceof GraphQLError]);
-console.log(JSON.stringify({ data, codes, fields: Object.keys(schema.getQueryType()!.getFields()).length }));
+const given: GatewayOptions = { ...options, apiKeys: ['key'] };
+// @ts-expect-error: an array
+const text: GatewayOptions = { apiKeys: 'key' };
+const gateway = createGateway(given);
+const refused = await gateway.fetch(new Request('http://localhost/graphql', { method: 'POST', body: '{}' }));
+await gateway.close();
+console.log(JSON.stringify({ status: refused.status, data, codes, fields: Object.keys(schema.getQueryType()!.getFields()).length }));
 await linq.close();
 `;
 
@@ -152,10 +199,6 @@ async function compile(skipLibCheck: boolean): Promise<string> {
   return stdout;
 }
 
-it('has types, without a need for those of its server, that catch what is wrong', async () => {
-  expect(await compile(false)).toBe('');
-});
-
 it('runs the example of docs/larger-graph.md', async () => {
   await using linq = await startLinq();
   expect(JSON.parse(await runProgram('example.ts', linq.origin))).toEqual({ data: { chatMessage: { text: 'Hello' } } });
@@ -171,6 +214,7 @@ it('reads a message once that is listed three times, and fails with the errors o
       ['UNAUTHENTICATED', true],
     ],
     fields: 5,
+    status: 401,
   });
   expect(linq.paths.map((path) => path.split('/').at(-1))).toEqual(['224', '5']);
 });
@@ -184,7 +228,8 @@ it('can be required, with the graphql that its user requires', async () => {
 
 it('runs the stitched graph of docs/larger-graph.md, with the token of its caller', async () => {
   await using linq = await startLinq();
-  for (const name of ['graphql-yoga', '@graphql-tools/stitch']) link(name);
+  linkDependencies();
+  link('@graphql-tools/stitch');
   const free = `${stitching.replace('4002', '0')}server.on('listening', () => console.log(server.address()));`;
   writeFileSync(join(project, 'stitching.ts'), free);
   expect(await compile(true)).toBe('');
@@ -217,7 +262,7 @@ it('runs the stitched graph of docs/larger-graph.md, with the token of its calle
 });
 
 it('runs the server', async () => {
-  for (const name of Object.keys(manifest().dependencies)) link(name);
+  linkDependencies();
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
   expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   const server = spawn(process.execPath, [program, '--sandbox'], {

@@ -1,4 +1,7 @@
-/** The exports of the package: the schema, for execution in the importing process, and the contexts that it needs. */
+/**
+ * The exports of the package: the whole gateway as a handler; and the schema, for execution in the importing process, with the
+ * contexts that it needs.
+ */
 import { randomUUID } from 'node:crypto';
 import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import { GraphQLError, type GraphQLFieldConfig, type GraphQLSchema } from 'graphql';
@@ -10,9 +13,17 @@ import type { FailureLog } from '../errors/failure-log.ts';
 import { publicError } from '../errors/public-error.ts';
 import { schema as servedSchema } from '../schema/index.ts';
 import { withoutGatewayFields } from '../schema/subgraph.ts';
-import { type ContextFactoryOptions, type ContextOptions, checkContextOptions, readFactoryOptions } from './options.ts';
+import { createGateway, type EmbeddedGateway } from './gateway.ts';
+import {
+  type ContextFactoryOptions,
+  type ContextOptions,
+  checkContextOptions,
+  type GatewayOptions,
+  readFactoryOptions,
+} from './options.ts';
 
-export type { ContextFactoryOptions, ContextOptions, FailureLog, UpstreamMetrics };
+export type { ContextFactoryOptions, ContextOptions, EmbeddedGateway, FailureLog, GatewayOptions, UpstreamMetrics };
+export { createGateway };
 
 export interface ContextFactory {
   /**

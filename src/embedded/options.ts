@@ -1,4 +1,14 @@
-import { ConfigError, type Fault, readValue, type Setting, type Values, variables } from '../config.ts';
+import {
+  type Config,
+  ConfigError,
+  type Fault,
+  type Rule,
+  readConfig,
+  readValue,
+  type Setting,
+  type Values,
+  variables,
+} from '../config.ts';
 import { isLinqId } from '../datasources/model.ts';
 import type { CallerSignal } from '../datasources/reads/cancellation.ts';
 import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
@@ -41,6 +51,48 @@ export interface ContextOptions {
   readonly requestId?: string | undefined;
 }
 
+/**
+ * The whole gateway as a handler. Each option has the default and bounds of the environment variable that it names; README.md
+ * describes them.
+ */
+export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages' | 'metrics'> {
+  /** How long a message is cached, in milliseconds: `LINQ_CACHE_TTL_MS`. */
+  readonly cacheTtlMs?: number | undefined;
+  /** Shared by replicas: `REDIS_URL`. */
+  readonly redisUrl?: string | undefined;
+  /** Callers send one of them as `Authorization: Bearer …`: `GATEWAY_API_KEYS`. */
+  readonly apiKeys?: readonly string[] | undefined;
+  /** Callers may send a JWT instead: `GATEWAY_JWKS_URL`, `GATEWAY_JWT_ISSUER` and `GATEWAY_JWT_AUDIENCE`. */
+  readonly jwt?: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | undefined;
+  /**
+   * Lets callers without credentials read with `token`: `GATEWAY_ALLOW_ANONYMOUS`. Required for a `token` without `apiKeys` and
+   * `jwt`: set it only where your program rejects unauthorized callers itself.
+   */
+  readonly allowAnonymous?: boolean | undefined;
+  /** Origins whose pages may read responses: `CORS_ORIGINS`. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** `GRAPHIQL`. */
+  readonly graphiql?: boolean | undefined;
+  /** `INTROSPECTION`. */
+  readonly introspection?: boolean | undefined;
+  /** `COMPRESSION`. */
+  readonly compression?: boolean | undefined;
+  /** A file with the only documents that are executed: `TRUSTED_DOCUMENTS`. */
+  readonly trustedDocuments?: string | undefined;
+  /** `MAX_BODY_BYTES`. */
+  readonly maxBodyBytes?: number | undefined;
+  /** `MAX_TOKENS`. */
+  readonly maxTokens?: number | undefined;
+  /** `MAX_DEPTH`. */
+  readonly maxDepth?: number | undefined;
+  /** `MAX_ALIASES`. */
+  readonly maxAliases?: number | undefined;
+  /** `MAX_DIRECTIVES`. */
+  readonly maxDirectives?: number | undefined;
+  /** Distinct messages of one operation: `MAX_MESSAGES_PER_OPERATION`. */
+  readonly maxMessages?: number | undefined;
+}
+
 const logFunctions = ['debug', 'warn', 'error'] as const;
 const metricsFunctions = [
   'read',
@@ -66,6 +118,34 @@ const factoryRules = {
   log: listener(logFunctions),
   metrics: listener(metricsFunctions),
 } satisfies Record<keyof ContextFactoryOptions, Setting<unknown>>;
+
+const { callers } = variables;
+const gatewayRules = {
+  origin: linq.origin,
+  token: linq.token,
+  timeoutMs: linq.timeoutMs,
+  maxConcurrency: linq.maxConcurrency,
+  maxQueue: linq.maxQueue,
+  requestsPerSecond: linq.requestsPerSecond,
+  maxResponseBytes: linq.maxResponseBytes,
+  cacheTtlMs: linq.cacheTtlMs,
+  redisUrl: variables.redisUrl,
+  apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),
+  jwt: jwtSetting(),
+  allowAnonymous: booleanOf(variables.allowAnonymous),
+  corsOrigins: arrayOf(variables.corsOrigins, "an array of origins, such as ['https://app.example.com']"),
+  graphiql: booleanOf(variables.graphiql),
+  introspection: booleanOf(variables.introspection),
+  compression: booleanOf(variables.compression),
+  trustedDocuments: variables.trustedDocuments,
+  maxBodyBytes: variables.maxBodyBytes,
+  maxTokens: limits.maxTokens,
+  maxDepth: limits.maxDepth,
+  maxAliases: limits.maxAliases,
+  maxDirectives: limits.maxDirectives,
+  maxMessages: limits.maxMessages,
+  log: listener(logFunctions),
+} satisfies Record<keyof GatewayOptions, Setting<unknown>>;
 
 const contextRules = {
   // The characters that Node accepts in a header, so the same as from callers of the gateway.
@@ -97,6 +177,34 @@ export function checkContextOptions(given: ContextOptions): void {
   readOptions(given, contextRules);
 }
 
+/** Throws a `TypeError` that names every wrong option. The `log` that it returns never throws; undefined is silent. */
+export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
+  const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
+  const { token, allowAnonymous, graphiql, introspection, compression } = options;
+  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes } = options;
+  const isClosed = apiKeys.length > 0 || jwt !== undefined;
+  if (token !== undefined && !isClosed && !allowAnonymous) {
+    throw new TypeError(
+      'token must be used with apiKeys or jwt, or with allowAnonymous: true if your program rejects unauthorized callers ' +
+        'itself: otherwise anyone who reaches the gateway could read every conversation',
+    );
+  }
+  const { origin, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs } = options;
+  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages } = options;
+  const defaults = readConfig({}); // for what only a process of its own has, such as a port
+  const config: Config = {
+    ...defaults,
+    linq: {
+      ...defaults.linq,
+      ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
+    },
+    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+    callers: isClosed ? { apiKeys, jwt } : undefined,
+    ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
+  };
+  return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
+}
+
 type Rules = Readonly<Record<string, Setting<unknown>>>;
 
 function readOptions<R extends Rules>(given: { readonly [Name in keyof R]?: unknown }, rules: R): Values<R> {
@@ -114,6 +222,36 @@ function readOptions<R extends Rules>(given: { readonly [Name in keyof R]?: unkn
 /** Wrong values are not printed: they may be secrets. */
 function setting(wanted: string, fits: (value: unknown) => boolean): Setting<unknown> {
   const check = (value: unknown) => (fits(value) ? value : undefined);
+  return { wanted, fallback: undefined, check, conceal: () => 'something else' };
+}
+
+/** A list of an environment variable is a text with commas; as an option it is an array. */
+function arrayOf(rule: Setting<readonly string[]>, wanted: string): Setting<readonly string[]> {
+  const check = (value: unknown) => {
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return undefined;
+    if (value.length === 0) return rule.fallback;
+    const found = rule.check(value.join(','));
+    return found?.length === value.length && found.every((item, index) => item === value[index]) ? found : undefined;
+  };
+  return { wanted, fallback: rule.fallback, check, conceal: () => 'something else' };
+}
+
+function booleanOf({ wanted, fallback }: Setting<boolean>): Setting<boolean> {
+  return { wanted, fallback, check: (value) => (typeof value === 'boolean' ? value : undefined) };
+}
+
+type JwtRules = NonNullable<GatewayOptions['jwt']>;
+
+function jwtSetting(): Setting<JwtRules | undefined> {
+  const read = <V>(rule: Rule<V>, value: unknown) => (value === '' ? undefined : rule.check(value));
+  const check = (value: unknown) => {
+    const given: Record<string, unknown> = Object(value);
+    const jwksUrl = read(callers.jwksUrl, given['jwksUrl']);
+    const issuer = read(callers.issuer, given['issuer']);
+    const audience = read(callers.audience, given['audience']);
+    return jwksUrl && issuer && audience ? { jwksUrl, issuer, audience } : undefined;
+  };
+  const wanted = 'an object with jwksUrl, an https URL without credentials, and the texts issuer and audience';
   return { wanted, fallback: undefined, check, conceal: () => 'something else' };
 }
 

@@ -74,4 +74,5 @@ async function makeFiles(): Promise<{ names: Record<Piece, string>; files: Map<s
   return { names: names as Record<Piece, string>, files };
 }
 
-if (process.argv[1] === import.meta.filename) await prepareGraphiQLFiles(); // npm's script `prepare`
+// npm's script `prepare`. Without a top-level await, so that the package can be required.
+if (process.argv[1] === import.meta.filename) void prepareGraphiQLFiles();

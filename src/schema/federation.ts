@@ -7,12 +7,26 @@ import { messageKey } from './scalars.ts';
 import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
-const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])';
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])';
+
+/**
+ * The directives of each type. All fields are shareable, so that another subgraph may provide or share some of them, or annotate
+ * them with directives such as `@tag`. The keys that are not resolvable let another subgraph add fields to a type: the engine
+ * gives it the id, and never asks this schema for an entity by it.
+ */
+const directives: Readonly<Record<string, string>> = {
+  ChatMessage: '@key(fields: "chatId id") @shareable',
+  Attachment: '@key(fields: "id", resolvable: false) @shareable',
+  Reaction: '@key(fields: "id", resolvable: false) @shareable',
+};
 
 /** This schema as a subgraph of Federation 2, whose entity is a message. */
 export const federationSdl = memoizeBySchema((schema: GraphQLSchema) => {
   const sdl = printSchema(withoutGatewayFields(schema));
-  return `${link}\n\n${sdl.replace(/^type ChatMessage \{/m, 'type ChatMessage @key(fields: "chatId id") {')}\n`;
+  const withDirectives = sdl.replace(/^type (\w+)(?= \{)/gm, (start, name: string) =>
+    Object.hasOwn(directives, name) ? `${start} ${directives[name]}` : start,
+  );
+  return `${link}\n\n${withDirectives}\n`;
 });
 
 builder.addScalarType(

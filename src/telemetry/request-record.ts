@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Logger } from 'pino';
 import { type ErrorCode, isErrorCode } from '../errors/codes.ts';
 import type { RequestTrace } from './tracing.ts';
 
@@ -50,6 +49,12 @@ export class RequestRecord {
   }
 }
 
+/** The part of a pino logger that requests are written to. */
+interface RequestLog {
+  debug(fields: object, message: string): void;
+  isLevelEnabled(level: string): boolean;
+}
+
 /** Counts the request, ends its span and, at `debug`, logs it. Only the first call for a request has an effect. */
 export type EndRequest = (record: RequestRecord, status: number, isSent: boolean) => void;
 
@@ -57,7 +62,7 @@ interface RequestMetrics {
   request(outcome: RequestOutcome, durationMs: number, codes: readonly ErrorCode[]): void;
 }
 
-export function createEndRequest(log: Logger, metrics: RequestMetrics): EndRequest {
+export function createEndRequest(log: RequestLog, metrics: RequestMetrics): EndRequest {
   const isDebug = log.isLevelEnabled('debug');
   return (record, status, isSent) => {
     if (record.isOver) return;

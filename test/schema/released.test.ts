@@ -54,8 +54,8 @@ function usagesOf(sdl: string): Map<string, string> {
 
 it.each([
   ['schema.graphql', 'src/schema/schema.graphql'],
-  ['stitching.graphql', 'test/schema/stitching.graphql'],
-  ['federation.graphql', 'test/schema/federation.graphql'],
+  ['stitching.graphql', 'src/schema/stitching.graphql'],
+  ['federation.graphql', 'src/schema/federation.graphql'],
 ])('%s breaks nothing that was released, unless the changelog names the path', async (name, present) => {
   const changes = await unannounced(read(`test/schema/released/${name}`), read(present), read('CHANGELOG.md'));
   expect(

@@ -5,11 +5,11 @@ import { stitchingSdl } from '../../src/schema/stitching.ts';
 import { startTestGateway } from '../support/gateway.ts';
 
 it('tells a stitching gateway how messages are merged', async () => {
-  await expect(stitchingSdl(schema)).toMatchFileSnapshot('stitching.graphql');
+  await expect(stitchingSdl(schema)).toMatchFileSnapshot('../../src/schema/stitching.graphql');
 });
 
 it('tells a gateway of Federation 2 which keys a message has', async () => {
-  await expect(federationSdl(schema)).toMatchFileSnapshot('federation.graphql');
+  await expect(federationSdl(schema)).toMatchFileSnapshot('../../src/schema/federation.graphql');
 });
 
 it('gives both texts without a Linq token, and without asking Linq', async () => {
