@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
     works: { type: 'string', default: operations.map(({ name }) => name).join() },
     seconds: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '9' },
+    rounds: { type: 'string', default: '5' },
   },
 });
 const allParts = ['throughput', 'latency', 'growth', 'cores', 'memory'];

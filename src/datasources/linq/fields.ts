@@ -116,29 +116,34 @@ function isUuid(text: string): boolean {
 
 /** RFC 3339, such as `2025-05-21T15:30:00.123-05:00`, with a day that its month has. */
 function isDateTime(text: string): boolean {
-  if (text[4] !== '-' || text[7] !== '-' || text[13] !== ':' || text[16] !== ':') return false;
-  if ((text.charCodeAt(10) | 32) !== 116) return false; // T or t
+  if (text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen) return false;
+  if ((text.charCodeAt(10) | 32) !== lowerT || text.charCodeAt(13) !== colon || text.charCodeAt(16) !== colon)
+    return false;
   const century = twoDigits(text, 0);
   const year = twoDigits(text, 2);
   const month = twoDigits(text, 5);
   const day = twoDigits(text, 8);
+  const second = twoDigits(text, 17);
   if (century < 0 || year < 0 || month < 1 || month > 12 || day < 1 || day > 31) return false;
-  if (!isTime(text, 11) || twoDigits(text, 17) < 0 || twoDigits(text, 17) > 60) return false;
+  if (!isTime(text, 11) || second < 0 || second > 60) return false;
   let zone = 19;
-  if (text[zone] === '.') {
+  if (text.charCodeAt(zone) === dot) {
     do zone++;
     while (isDigit(text.charCodeAt(zone)));
     if (zone === 20) return false;
   }
-  if (text[zone] === 'Z' || text[zone] === 'z') {
+  const sign = text.charCodeAt(zone);
+  if ((sign | 32) === lowerZ) {
     if (text.length !== zone + 1) return false;
   } else {
-    if (text.length !== zone + 6 || (text[zone] !== '+' && text[zone] !== '-')) return false;
-    if (text[zone + 3] !== ':' || !isTime(text, zone + 1)) return false;
+    if (text.length !== zone + 6 || (sign !== plus && sign !== hyphen)) return false;
+    if (text.charCodeAt(zone + 3) !== colon || !isTime(text, zone + 1)) return false;
   }
   // Day 0 of the next month is the last day of this one.
   return day <= 28 || day <= new Date(Date.UTC(2000 + ((century * 100 + year) % 400), month, 0)).getUTCDate();
 }
+
+const [hyphen, colon, dot, plus, lowerT, lowerZ] = [45, 58, 46, 43, 116, 122];
 
 function isTime(text: string, index: number): boolean {
   const hour = twoDigits(text, index);
