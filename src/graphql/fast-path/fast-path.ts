@@ -147,6 +147,7 @@ class HttpCaller implements Caller {
     this.#res.on('close', listener);
   }
 
-  /** The listener lives no longer than the response, and has nothing left to cancel. */
-  removeEventListener(): void {}
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#res.off('close', listener);
+  }
 }
