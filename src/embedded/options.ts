@@ -106,7 +106,7 @@ const metricsFunctions = [
 ] as const;
 
 const { linq, limits } = variables;
-const factoryRules = {
+const readRules = {
   origin: linq.origin,
   token: linq.token,
   timeoutMs: linq.timeoutMs,
@@ -114,6 +114,9 @@ const factoryRules = {
   maxQueue: linq.maxQueue,
   requestsPerSecond: linq.requestsPerSecond,
   maxResponseBytes: linq.maxResponseBytes,
+};
+const factoryRules = {
+  ...readRules,
   maxMessages: limits.maxMessages,
   log: listener(logFunctions),
   metrics: listener(metricsFunctions),
@@ -121,13 +124,7 @@ const factoryRules = {
 
 const { callers } = variables;
 const gatewayRules = {
-  origin: linq.origin,
-  token: linq.token,
-  timeoutMs: linq.timeoutMs,
-  maxConcurrency: linq.maxConcurrency,
-  maxQueue: linq.maxQueue,
-  requestsPerSecond: linq.requestsPerSecond,
-  maxResponseBytes: linq.maxResponseBytes,
+  ...readRules,
   cacheTtlMs: linq.cacheTtlMs,
   redisUrl: variables.redisUrl,
   apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),

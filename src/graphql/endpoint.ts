@@ -99,7 +99,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
   };
 }
 
-/** Handles `/schema.graphql`: the SDL, for whoever may send operations. */
+/** Handles `/schema.graphql`: the SDL, for every caller that may send operations. */
 export function createSdlHandle(authenticate: Authenticate, sdl: string): Handle {
   return async (req, res, record) => {
     const identity = await authenticate(req.headers.authorization, record);

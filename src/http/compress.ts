@@ -20,7 +20,7 @@ const least = 1_024;
 const compressible = /^(application\/(graphql-response\+)?json|text\/(html|plain))\b/i;
 
 /**
- * Compresses the body of a response as its client prefers, whoever writes it, in zlib's threads. Call it before anything is
+ * Compresses the body of a response as its client prefers, in zlib's threads, also where Yoga writes it. Call it before anything is
  * written, and only for clients that send `Accept-Encoding`: others should not pay for it.
  */
 export function compressResponse(req: IncomingMessage, res: ServerResponse): void {
