@@ -1,28 +1,45 @@
 import { type GraphQLError, locatedError } from 'graphql';
 import type { Context } from '../../context.ts';
+import type { Turns } from '../turns.ts';
 import type { Plan, PlannedField, Project } from './plan.ts';
 
 /** What an operation led to: the JSON of `data`, and the errors of its fields. Undefined where `data` is too long. */
 export type RunResult = { readonly text: string; readonly errors: readonly GraphQLError[] } | undefined;
 
+interface RunOptions<Outcome> {
+  readonly maxLength: number;
+  readonly turns: Turns;
+  /** Whether its caller still waits for it; if not, its result is undefined. */
+  readonly isWanted: () => boolean;
+  /** Called in the turn in which the result is written. */
+  readonly finish: (result: RunResult) => Outcome;
+}
+
 /**
  * Executes a plan: all reads leave together, as one batch of the loaders, and each settles by itself. `context` needs
  * loaders with `batching: 'manual'`. Undefined where the variables are left to Yoga; then nothing was read.
  */
-export function run(
+export function run<Outcome>(
   plan: Plan,
   variables: Readonly<Record<string, unknown>>,
   context: Context,
-  maxLength: number,
-): Promise<RunResult> | undefined {
+  { maxLength, turns, isWanted, finish }: RunOptions<Outcome>,
+): Promise<Outcome> | undefined {
   const coerced = plan.coerce(variables);
   if (coerced === undefined) return undefined;
   const { fields } = plan;
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
     const values: unknown[] = [];
     let pending = 1;
+    const complete = () => {
+      try {
+        done(finish(isWanted() ? resultOf(fields, values, maxLength) : undefined));
+      } catch (error) {
+        fail(error);
+      }
+    };
     const settle = () => {
-      if (--pending === 0) done(resultOf(fields, values, maxLength));
+      if (--pending === 0) turns.run(complete);
     };
     fields.forEach(({ read }, index) => {
       if (read === undefined) return;
