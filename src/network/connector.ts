@@ -1,6 +1,6 @@
 import { request as sendHttp } from 'node:http';
 import { request as sendHttps } from 'node:https';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { buildConnector, errors } from 'undici';
 import { proxyAuthorization } from './proxies.ts';
 
@@ -11,8 +11,8 @@ interface ConnectorOptions {
   readonly proxy: string | undefined;
 }
 
-/** The proxy did not open a tunnel. The code has its status, such as `PROXY_407`; the message has no more. */
-class ProxyRefusedError extends Error {
+/** The proxy itself responded with a failure. The code has its status, such as `PROXY_407`. */
+export class ProxyRefusedError extends Error {
   override readonly name = 'ProxyRefusedError';
   readonly code: string;
 
@@ -45,11 +45,14 @@ function createTunnels(proxy: URL, timeoutMs: number) {
   const { protocol, hostname, port } = proxy;
   const send = protocol === 'https:' ? sendHttps : sendHttp;
   const authorization = proxyAuthorization(proxy);
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const servername = isIP(host) ? '' : host; // by default it would be that of the target
   return (target: string, onOpen: (socket: Socket) => void, onError: (error: Error) => void) => {
     const request = send({
       method: 'CONNECT',
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host,
       port,
+      servername,
       path: target,
       headers: { host: target, ...(authorization && { 'proxy-authorization': authorization }) },
       agent: false,

@@ -27,7 +27,11 @@ export function createHttpConnections(options: ConnectionOptions): HttpConnectio
   const { origin, count, connectTimeoutMs, proxy } = options;
   // As clients do by convention: a tunnel for https; for http, the proxy gets the requests, with the whole URL.
   const forwarder = proxy !== undefined && origin.startsWith('http:') ? new URL(proxy) : undefined;
-  const connect = createConnector({ timeoutMs: connectTimeoutMs, proxy: forwarder ? undefined : proxy });
+  const connector = createConnector({ timeoutMs: connectTimeoutMs, proxy: forwarder ? undefined : proxy });
+  // The name in a certificate is the proxy's; undici would take it from the Host header.
+  const connect: typeof connector = forwarder
+    ? (endpoint, callback) => connector({ ...endpoint, servername: '' }, callback)
+    : connector;
   const createClient = () =>
     new Client(forwarder?.origin ?? origin, {
       pipelining: 1,
