@@ -117,6 +117,7 @@ function announce({ address, port }: { readonly address: string; readonly port: 
 function summaryOf({ linq, callers, graphiql, introspection, workers }: Config): object {
   return {
     linq: linq.origin,
+    proxy: linq.proxy && new URL(linq.proxy).host,
     ownToken: linq.token !== undefined,
     callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
     trustedDocuments: documents?.size ?? 'off',
