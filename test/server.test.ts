@@ -76,6 +76,15 @@ it('logs one line at startup, with its address and its configuration except secr
   await outcomeOf(server);
 });
 
+it('logs at startup through which proxy Linq is reached, without its credentials', async () => {
+  const server = start({ HTTPS_PROXY: 'http://user:hunter2@proxy.test:3128' });
+  const line = await linesOf(server)('listening');
+  expect(line).toMatchObject({ proxy: 'proxy.test:3128' });
+  expect(JSON.stringify(line)).not.toContain('hunter2');
+  server.kill();
+  await outcomeOf(server);
+});
+
 it.each([
   [{}, 75],
   [{ KEEP_ALIVE_MS: '600000' }, 600], // longer than the default time limits of Node for a request

@@ -82,9 +82,10 @@ export class IssuerKeys {
   }
 
   async #fetch(ids: RequestIds): Promise<void> {
+    const startedAt = performance.now(); // a key may be withdrawn while the response arrives
     try {
       await this.#keys.reload();
-      this.#fetchedAt = performance.now();
+      this.#fetchedAt = startedAt;
       this.#failures = 0;
       this.#isReported = false;
     } catch (error) {
