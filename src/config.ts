@@ -141,6 +141,8 @@ export const variables = {
     issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
     audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
   },
+  /** Reads that one caller may start in a second; undefined means no limit. */
+  callerReadsPerSecond: variable('CALLER_READS_PER_SECOND', undefined, rate),
   /** Origins whose pages may read responses. */
   corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
   /** Whether responses are compressed for clients that accept it. */

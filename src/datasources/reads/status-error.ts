@@ -7,5 +7,7 @@ export function statusError(status: number, retryAfter: string | undefined): Ups
   if (status === 401) return new UpstreamError('unauthorized', details);
   if (status === 403) return new UpstreamError('forbidden', details);
   if (status === 429) return new UpstreamError('rate-limited', details);
-  return new UpstreamError(status >= 500 && status < 600 ? 'unavailable' : 'bad-response', details);
+  // 408 and 425 are about the moment, not about the request.
+  const isPassing = (status >= 500 && status < 600) || status === 408 || status === 425;
+  return new UpstreamError(isPassing ? 'unavailable' : 'bad-response', details);
 }
