@@ -87,7 +87,7 @@ export async function startReplica(env: Record<string, string>): Promise<Replica
   const port = await freePort();
   const program = new Program(
     process.execPath,
-    ['src/server.ts'],
+    ['src/cli.ts'],
     { PORT: `${port}`, GATEWAY_ALLOW_ANONYMOUS: 'true', ...env },
     /"msg":"listening"/,
   );
