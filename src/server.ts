@@ -12,7 +12,7 @@ import { sandboxPage } from './sandbox/graphiql-tabs.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
-import { onDrainOrder, superviseWorkers } from './workers.ts';
+import { onDrainOrder, sendFailure, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: a restart without a change will not help. */
 const configurationFault = 78;
@@ -114,7 +114,14 @@ async function serve(
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
-    process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
+    const { host, port } = config;
+    const command = commandOf(process.env, isSandbox);
+    const why =
+      error.code === 'EADDRINUSE'
+        ? `Port ${port} is in use. Try PORT=${port < 65_535 ? port + 1 : port - 1} ${command}.`
+        : `Cannot listen on ${host} port ${port}: ${error.code ?? error.message}.`;
+    if (cluster.isWorker) return sendFailure(why);
+    process.stderr.write(`${why}\n`);
     process.exit(1);
   });
   await Promise.race([gateway.connect(), stopped(stop)]);
@@ -194,6 +201,13 @@ function documentsOrExit(file: string | undefined): TrustedDocuments | undefined
       `TRUSTED_DOCUMENTS must be a manifest of documents, got ${JSON.stringify(file)}: ${code ?? message}`,
     );
   }
+}
+
+/** How the process was started, as far as npm tells. */
+function commandOf({ npm_lifecycle_event: script = '' }: NodeJS.ProcessEnv, isSandbox: boolean): string {
+  if (script === 'start') return 'npm start';
+  if (script === 'sandbox' || script === 'dev') return `npm run ${script}`;
+  return `${script === 'npx' ? 'npx ' : ''}linq-graphql-gateway${isSandbox ? ' sandbox' : ''}`;
 }
 
 function refuseToStart(why: string): never {

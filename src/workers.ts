@@ -15,6 +15,15 @@ function isOrder(message: unknown): message is Order {
   return typeof message === 'object' && message !== null && 'drain' in message;
 }
 
+/** From a worker to the primary: why it cannot start. */
+interface Failure {
+  readonly failure: string;
+}
+
+function isFailure(message: unknown): message is Failure {
+  return typeof message === 'object' && message !== null && 'failure' in message;
+}
+
 interface SupervisorOptions {
   readonly count: number;
   /** Workers that have not stopped by then are killed. In milliseconds. */
@@ -47,6 +56,11 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   serveClusterMetrics(all);
   const isProbed = watchProbes();
 
+  cluster.on('message', (_worker, message: unknown) => {
+    if (!isFailure(message)) return;
+    process.stderr.write(`${message.failure}\n`);
+    if (!listened) exitWithWorkers(1); // the others fail for the same reason
+  });
   cluster.once('listening', (_worker, address) => {
     listened = true;
     if (!stopping) onListening(address);
@@ -65,10 +79,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
     worker.once('exit', (code, signal) => {
       clearInterval(heartbeat);
       if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'worker stopped');
-      if (!listened) {
-        for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
-        process.exit(code || 1); // the worker has reported the reason
-      }
+      if (!listened) exitWithWorkers(code || 1);
       if (performance.now() - startedAt > youngMs) delayMs = firstDelayMs;
       log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'worker exited');
       const restart = setTimeout(() => {
@@ -95,6 +106,16 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
     await Promise.all(exits);
     clearTimeout(fuse);
   };
+}
+
+function exitWithWorkers(code: number): never {
+  for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  process.exit(code);
+}
+
+/** In a worker: exits with 1, after its primary has reported why. */
+export function sendFailure(failure: string): void {
+  process.send?.({ failure } satisfies Failure, () => process.exit(1));
 }
 
 /**

@@ -265,7 +265,7 @@ it('runs the server', async () => {
   linkDependencies();
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
   expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
-  const server = spawn(process.execPath, [program, '--sandbox'], {
+  const server = spawn(process.execPath, [program, 'sandbox'], {
     cwd: project,
     env: { PATH: process.env['PATH'], PORT: '0' },
   });

@@ -11,7 +11,7 @@ const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const read = async (url: string, text = query) => (await fetch(`${url}?query=${encodeURIComponent(text)}`)).json();
 
 it('as sandbox prints that the data is made up, which address to open and which query to paste, and all of it works', async () => {
-  const server = start({}, ['--sandbox']);
+  const server = start({}, ['sandbox']);
   const [text, url = '', paste] = await written(server, /Open {3}(\S+)\n\s+Paste {2}(.+)\n/);
   expect(text).toBeDefined();
   expect(await read(url, paste)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
@@ -20,7 +20,7 @@ it('as sandbox prints that the data is made up, which address to open and which 
 });
 
 it('as sandbox opens GraphiQL with prepared tabs', async () => {
-  const server = start({}, ['--sandbox']);
+  const server = start({}, ['sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   const page = await (await fetch(url, { headers: { accept: 'text/html' } })).text();
   expect(page).toContain('<title>Linq sandbox</title>');
@@ -33,7 +33,7 @@ it('as sandbox opens GraphiQL with prepared tabs', async () => {
 
 it('as sandbox never sends a real token anywhere', async () => {
   await using upstream = await startUpstream((response) => response.end());
-  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, ['--sandbox']);
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, ['sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
   expect(upstream.paths).toEqual([]);
@@ -110,14 +110,25 @@ it.skipIf(!hasPty)('writes readable lines to a terminal', async () => {
   await outcomeOf(server);
 });
 
-it('prints one line if its port is in use', async () => {
+it('prints one line if its port is in use, with the command that it was started with and another port', async () => {
   const other = createServer();
   const { port } = new URL(await listen(other));
   expect(await outcomeOf(start({ PORT: port }))).toEqual({
     code: 1,
-    errors: `cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`,
+    errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} linq-graphql-gateway.\n`,
+  });
+  expect(await outcomeOf(start({ PORT: port, npm_lifecycle_event: 'sandbox' }, ['sandbox']))).toEqual({
+    code: 1,
+    errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} npm run sandbox.\n`,
   });
   await close(other);
+});
+
+it('prints one line if it cannot listen for another reason', async () => {
+  expect(await outcomeOf(start({ HOST: '192.0.2.1' }))).toEqual({
+    code: 1,
+    errors: 'Cannot listen on 192.0.2.1 port 0: EADDRNOTAVAIL.\n',
+  });
 });
 
 /** The value of a series of Prometheus' text format. */
@@ -233,9 +244,10 @@ describe('with WORKERS', () => {
   it('exits at once if its port is in use', async () => {
     const other = createServer();
     const { port } = new URL(await listen(other));
-    const { code, errors } = await outcomeOf(start({ PORT: port, WORKERS: '2' }));
-    expect(code).toBe(1);
-    expect(errors).toContain(`cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`);
+    expect(await outcomeOf(start({ PORT: port, WORKERS: '2', npm_lifecycle_event: 'start' }))).toEqual({
+      code: 1,
+      errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} npm start.\n`,
+    });
     await close(other);
   });
 });

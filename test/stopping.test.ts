@@ -210,7 +210,7 @@ describe('on a stop signal', { timeout: 120_000 }, () => {
   ] as const)('%s while modules are loaded (%o, %s), it exits with 0 and never listens', async (signal, env, word) => {
     // As soon as the program listens to it; before, only process 1 of a container would survive it.
     const raise = `process.on('newListener', (name) => { if (name === '${signal}') setImmediate(() => process.kill(process.pid, '${signal}')) })`;
-    const server = start(env, word === 'sandbox' ? ['--sandbox'] : [], [
+    const server = start(env, word === 'sandbox' ? ['sandbox'] : [], [
       '--import',
       `data:text/javascript,${encodeURIComponent(raise)}`,
     ]);

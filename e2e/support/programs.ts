@@ -59,7 +59,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   };
 }
 
-/** The gateway as `npm start` runs it, or with `--sandbox` as `npm run sandbox` does. */
+/** The gateway as `npm start` runs it, or with `sandbox` as `npm run sandbox` does. */
 export function startGateway(env: Record<string, string>, ...args: string[]): Promise<Program> {
   return startProgram({
     args: ['src/cli.ts', ...args],
