@@ -261,6 +261,12 @@ it('runs the stitched graph of docs/larger-graph.md, with the token of its calle
   await once(graph, 'close');
 });
 
+it('prints the SDL', async () => {
+  const program = join(installed, manifest().bin['linq-graphql-gateway']);
+  const { stdout } = await run(process.execPath, [program, 'schema', '--federation']);
+  expect(stdout).toBe(readFileSync(join(repository, 'src/schema/federation.graphql'), 'utf8'));
+});
+
 it('runs the server', async () => {
   linkDependencies();
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
