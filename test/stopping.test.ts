@@ -130,7 +130,7 @@ describe('on a stop signal', { timeout: 120_000 }, () => {
     'requests pipelined behind a long one %s (WORKERS=%s) are responded to, and the last response closes the connection',
     async (when, WORKERS) => {
       await using gateway = await startStoppable({ WORKERS, LINQ_TIMEOUT_MS: '60000' });
-      const { server, lines, outcome, origin, finish, received } = gateway;
+      const { server, lines, outcome, origin, get, finish, received } = gateway;
       const connection = connect(Number(new URL(origin).port), '127.0.0.1');
       const send = (...paths: string[]) =>
         connection.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`).join(''));
@@ -139,7 +139,9 @@ describe('on a stop signal', { timeout: 120_000 }, () => {
       await received(when === 'before the signal' ? 2 : 1);
       server.kill('SIGTERM');
       await lines('stopping');
-      if (when === 'after the signal') {
+      if (when === 'before the signal') {
+        while ((await get('/readyz')).status === 200); // until the primary has informed its workers
+      } else {
         for (const path of behind) send(path); // one at a time: none knows of the next
         await received(2);
       }
