@@ -24,8 +24,6 @@ const cutMs = 1_000;
 const exitGraceMs = 5_000;
 /** The longest stop of a worker: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
 const workerStopMs = 25_000;
-/** Longer than load balancers commonly keep an idle connection; if we closed it first, their next request on it would fail. */
-const keepAliveMs = 75_000;
 
 interface ServerOptions {
   readonly isSandbox: boolean;
@@ -112,7 +110,7 @@ async function serve(
 ): Promise<Shutdown | undefined> {
   const gateway = createGateway(config, log, { documents, firstPage: isSandbox ? sandboxPage : undefined });
   // The gateway checks the Host header itself, with its own messages.
-  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
     const { host, port } = config;
     const command = commandOf(process.env, isSandbox);
@@ -173,6 +171,7 @@ function summaryOf(
 ): object {
   return {
     linq: linq.origin,
+    proxy: linq.proxy && new URL(linq.proxy).host,
     ownToken: linq.token !== undefined,
     callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
     trustedDocuments: documents?.size ?? 'off',
