@@ -183,7 +183,7 @@ function countersOf(text: string): Map<string, number> {
   );
 }
 
-describe('with WORKERS', () => {
+describe('with WORKERS', { timeout: 60_000 }, () => {
   /** On a new connection each time, so that workers take turns. */
   const readOnce = async (url: string, text = query) =>
     (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
