@@ -261,11 +261,17 @@ it('runs the stitched graph of docs/larger-graph.md, with the token of its calle
   await once(graph, 'close');
 });
 
+it('prints the SDL', async () => {
+  const program = join(installed, manifest().bin['linq-graphql-gateway']);
+  const { stdout } = await run(process.execPath, [program, 'schema', '--federation']);
+  expect(stdout).toBe(readFileSync(join(repository, 'src/schema/federation.graphql'), 'utf8'));
+});
+
 it('runs the server', async () => {
   linkDependencies();
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
   expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
-  const server = spawn(process.execPath, [program, '--sandbox'], {
+  const server = spawn(process.execPath, [program, 'sandbox'], {
     cwd: project,
     env: { PATH: process.env['PATH'], PORT: '0' },
   });
