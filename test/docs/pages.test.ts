@@ -129,7 +129,7 @@ it('runs the client of docs/typescript-client.md, which has types and at most te
   const run = promisify(execFile);
   writeFileSync(file, `${program.replace('http://127.0.0.1:4000/graphql', gateway.url)}export {};\n`);
   expect((await run(process.execPath, [file])).stdout).toBe('Hello, how are you?\n');
-  const options = '--noEmit --strict --module nodenext --target esnext --lib esnext,dom'.split(' ');
+  const options = '--noEmit --strict --module esnext --target esnext --lib esnext,dom'.split(' ');
   await run(join(root, 'node_modules/.bin/tsc'), [...options, file], { cwd: folder });
 });
 
