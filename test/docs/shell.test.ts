@@ -82,9 +82,13 @@ const runnable = pages
   .map((page): [string, Block[]] => [page, blocksOf(page).filter(({ notRun }) => notRun === undefined)])
   .filter(([, blocks]) => blocks.length > 0);
 
-it.each(runnable)('the shell commands of %s do what the page says', async (_page, blocks) => {
-  await runAll(blocks);
-});
+it.each(runnable)(
+  'the shell commands of %s do what the page says',
+  async (_page, blocks) => {
+    await runAll(blocks);
+  },
+  120_000,
+);
 
 it('finds the blocks', () => {
   expect(runnable.map(([page]) => page)).toEqual(
