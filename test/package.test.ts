@@ -97,7 +97,7 @@ it('holds what was built from each source file, the files of GraphiQL, what to r
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
   const shipped = ['docs', 'deploy', 'examples', 'src/schema/*.graphql', 'bench/README.md', 'bench/results.svg'];
-  const read = ['Dockerfile', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+  const read = ['Dockerfile', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
   const { stdout: committed } = await run(
     'git',
     ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...shipped],
