@@ -1,4 +1,5 @@
 import { type ChatAccess, mayRead } from './auth/chat-access.ts';
+import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
 import { createLoaders, type Loaders, type ReadRoute } from './datasources/loaders.ts';
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
@@ -9,6 +10,8 @@ import { badRequest, tooCostly } from './errors/client-errors.ts';
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
+  /** For the response; undefined unless the caller requests them. */
+  readonly explainedReads?: ExplainedReads | undefined;
 }
 
 /** What lives as long as the process. */
@@ -22,6 +25,8 @@ interface ContextOptions {
   readonly cacheTtlMs: number;
   /** Distinct messages that one operation may read. */
   readonly maxMessages: number;
+  /** Whether callers may request an account of their reads. */
+  readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
@@ -42,7 +47,7 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = options;
+  const { client, token, timeoutMs, cacheTtlMs, maxMessages, explain, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -63,8 +68,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       requestId,
       cancellation: new Cancellation(signal),
     };
-    const read: ReadRoute = (route, key) => (mayRead(chats, key) ? client.get(route, key, reader) : notReadable);
-    return { loaders: createLoaders(read, { limits, onBatch, batching }) };
+    const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
+    const read: ReadRoute = (route, key) =>
+      mayRead(chats, key) ? client.get(route, key, reader, explainedReads?.add(route.template, key)) : notReadable;
+    return { loaders: createLoaders(read, { limits, onBatch, batching }), explainedReads };
   };
 }
 

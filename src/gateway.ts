@@ -101,7 +101,13 @@ export function createGateway(
       ),
     ),
   });
-  const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
+  const contextOf = createContextFactory({
+    client,
+    ...linq,
+    maxMessages: limits.maxMessages,
+    explain: introspection,
+    onBatch: metrics.batch,
+  });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
   const connections = new Connections();

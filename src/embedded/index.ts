@@ -67,7 +67,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
         log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
     ),
   });
-  const contextOf = createContexts({ client, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
+  const contextOf = createContexts({ client, ...upstream, cacheTtlMs: 0, maxMessages, explain: false, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);
