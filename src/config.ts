@@ -141,6 +141,8 @@ export const variables = {
     issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
     audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
   },
+  /** Of Linq's webhooks; none switches them off. */
+  webhookSecrets: variable('LINQ_WEBHOOK_SECRETS', [], list('secrets of visible ASCII characters', isVisibleAscii)),
   /** Origins whose pages may read responses. */
   corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
   /** Whether responses are compressed for clients that accept it. */

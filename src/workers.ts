@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
+import { serveEventLog } from './datasources/events/cluster-event-log.ts';
 import { watchProbes } from './http/readiness.ts';
 import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
 
@@ -42,6 +43,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   let stopping = false;
   let delayMs = firstDelayMs;
   serveClusterMetrics();
+  serveEventLog();
   const isProbed = watchProbes();
 
   cluster.once('listening', (_worker, address) => {

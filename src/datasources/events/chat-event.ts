@@ -1,8 +1,8 @@
 import type { LinqId } from '../model.ts';
 
 /**
- * The place of an event in the log, as text that sorts in the order of the log. It begins with the time in milliseconds, so
- * that a position of an earlier process cannot be mistaken for one of this.
+ * The place of an event in the log, as text that sorts in the order of the log. It begins with a time, so that a position of an
+ * earlier process cannot be mistaken for one of this.
  */
 export type Position = string;
 
@@ -16,7 +16,7 @@ export const eventKinds = [
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 
-/** What is kept of a webhook, and all that leaves the process. */
+/** All that is kept of a webhook. */
 export interface ChatEvent {
   readonly kind: EventKind;
   readonly chatId: LinqId;
@@ -25,13 +25,35 @@ export interface ChatEvent {
   readonly occurredAt: string;
 }
 
-/** After a gap, events may have been missed. */
+/** After a gap, events before it may have been missed. */
 export type LogEvent = (ChatEvent | { readonly kind: 'gap' }) & { readonly position: Position };
 
-/** An event, and the names by which a second delivery of it is known: neither reveals anything of it. */
-export interface IncomingEvent extends ChatEvent {
-  readonly names: readonly [string, string];
+export interface IncomingEvent {
+  readonly event: ChatEvent;
+  /** Digests by which another delivery of the event is recognized, with any of them. */
+  readonly digests: readonly [string, string];
 }
 
 /** `unavailable`: it could be kept nowhere. */
 export type Admission = 'admitted' | 'duplicate' | 'unavailable';
+
+/** How long another delivery is recognized. In milliseconds. */
+export const rememberMs = 25 * 3_600_000;
+
+export function positionOf(ms: number, sequence: number): Position {
+  return `${digits(ms, 15)}-${digits(sequence, 10)}`;
+}
+
+/** The `index`th of the positions between this one and the next that `positionOf` could return. */
+export function positionBetween(position: Position, index: number): Position {
+  return `${position}.${digits(index, 10)}`;
+}
+
+/** Before all positions of `positionOf`, and after those that an earlier process began with. */
+export function firstPosition(): Position {
+  return `.${positionOf(Date.now(), 0)}`;
+}
+
+function digits(value: number, length: number): string {
+  return String(value).padStart(length, '0');
+}

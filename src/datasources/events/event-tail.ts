@@ -60,6 +60,12 @@ export class EventTail {
     for (const event of events) this.add(event);
   }
 
+  /** What `restart` needs in another process. */
+  snapshot(): { readonly start: Position; readonly events: readonly LogEvent[] } {
+    this.#trim();
+    return { start: this.#start, events: this.#events.map(({ event }) => event) };
+  }
+
   #trim(): void {
     const oldest = performance.now() - replayMs;
     while (this.#events.length > maxReplay || (this.#events[0]?.addedAt ?? oldest) < oldest) {

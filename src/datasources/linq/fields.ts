@@ -115,7 +115,7 @@ function isUuid(text: string): boolean {
 }
 
 /** RFC 3339, such as `2025-05-21T15:30:00.123-05:00`, with a day that its month has. */
-function isDateTime(text: string): boolean {
+export function isDateTime(text: string): boolean {
   if (text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen) return false;
   if ((text.charCodeAt(10) | 32) !== lowerT || text.charCodeAt(13) !== colon || text.charCodeAt(16) !== colon)
     return false;
