@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { LogEvent, Position } from '../events/chat-event.ts';
 import type { EventTail } from '../events/event-tail.ts';
 import type { Scope } from '../reads/route.ts';
@@ -11,8 +12,13 @@ const maxRemembered = 50_000;
  */
 export class Invalidations {
   readonly #tail: EventTail;
-  /** The position of the last event of a chat, of a message, and that concerned every message of a chat; oldest first. */
-  readonly #last = new Map<string, Position>();
+  /** The position of the last event of a chat, of a message, and of one that concerned every message of a chat. */
+  readonly #last = new LRUCache<string, Position>({
+    max: maxRemembered,
+    dispose: (position, _name, reason) => {
+      if (reason === 'evict') this.#floor = position;
+    },
+  });
   /** The positions before this one are not known. */
   #floor: Position;
 
@@ -34,7 +40,7 @@ export class Invalidations {
   }
 
   #isAfter(name: string, begunAt: Position): boolean {
-    const position = this.#last.get(name);
+    const position = this.#last.peek(name); // the order is that of the events
     return position !== undefined && position > begunAt;
   }
 
@@ -45,19 +51,8 @@ export class Invalidations {
       return;
     }
     const { kind, chatId, messageId, position } = event;
-    this.#remember(chatId, position);
-    // One event may stand for all messages up to the one it names.
-    this.#remember(kind === 'message.read' ? `${chatId}/*` : `${chatId}/${messageId}`, position);
-  }
-
-  #remember(name: string, position: Position): void {
-    this.#last.delete(name); // so that it becomes the newest
-    this.#last.set(name, position);
-    if (this.#last.size <= maxRemembered) return;
-    for (const [oldest, forgotten] of this.#last) {
-      this.#last.delete(oldest);
-      this.#floor = forgotten;
-      return;
-    }
+    this.#last.set(chatId, position);
+    // One message.read may stand for all messages up to the one it names.
+    this.#last.set(kind === 'message.read' ? `${chatId}/*` : `${chatId}/${messageId}`, position);
   }
 }

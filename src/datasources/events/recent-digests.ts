@@ -1,33 +1,37 @@
 import { rememberMs } from './chat-event.ts';
 
-/** About 20 MB. */
-const maxDigests = 200_000;
+/** About 20 MB in all. */
+const maxInGeneration = 100_000;
 
-/** Recognizes events that were delivered before. When there are too many to remember, the oldest are forgotten first. */
+/**
+ * Recognizes events that were delivered before: for 25 hours or longer, or as far back as a full generation reaches. (Two sets,
+ * because a map from which the oldest are deleted one by one gets slow.)
+ */
 export class RecentDigests {
-  /** When each expires, in milliseconds of `performance.now()`; oldest first. */
-  readonly #expiry = new Map<string, number>();
-  readonly #max: number;
+  readonly #maxInGeneration: number;
+  #newest = new Set<string>();
+  #older = new Set<string>();
+  /** When `#newest` was begun, in milliseconds of `performance.now()`. */
+  #since: number;
 
-  constructor(max = maxDigests) {
-    this.#max = max;
+  constructor(max = maxInGeneration, now = performance.now()) {
+    this.#maxInGeneration = max;
+    this.#since = now;
   }
 
   /** Remembers all of them. Whether none was known. */
   add(digests: readonly string[], now = performance.now()): boolean {
-    const isNew = !digests.some((digest) => (this.#expiry.get(digest) ?? 0) > now);
-    for (const digest of digests) {
-      if (isNew) this.#expiry.delete(digest); // expired: it becomes the newest
-      if (!this.#expiry.has(digest)) this.#expiry.set(digest, now + rememberMs);
+    if (this.#newest.size >= this.#maxInGeneration || now - this.#since >= rememberMs) {
+      this.#older = this.#newest;
+      this.#newest = new Set();
+      this.#since = now;
     }
-    for (const [oldest, expiry] of this.#expiry) {
-      if (this.#expiry.size <= this.#max && expiry > now) break;
-      this.#expiry.delete(oldest);
-    }
+    const isNew = !this.has(digests);
+    for (const digest of digests) this.#newest.add(digest);
     return isNew;
   }
 
-  has(digests: readonly string[], now = performance.now()): boolean {
-    return digests.some((digest) => (this.#expiry.get(digest) ?? 0) > now);
+  has(digests: readonly string[]): boolean {
+    return digests.some((digest) => this.#newest.has(digest) || this.#older.has(digest));
   }
 }
