@@ -29,6 +29,7 @@ it('needs no variable at all', () => {
     redisUrl: undefined,
     allowAnonymous: false,
     callers: undefined,
+    webhookSecrets: [],
     corsOrigins: [],
     compression: true,
     graphiql: true,
@@ -186,6 +187,17 @@ describe('who may call', () => {
     (GATEWAY_API_KEYS) => {
       const faults = faultsOf({ GATEWAY_API_KEYS });
       expect(faults).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS must be keys of visible ASCII characters/)]);
+      expect(faults.join()).not.toMatch(/h[uü]nter|good/);
+    },
+  );
+
+  it.each([',', 'good,', 'good,,good2', 'hunter2 hunter3', 'hünter2'])(
+    'refuses the secrets of webhooks %j, without showing them',
+    (LINQ_WEBHOOK_SECRETS) => {
+      const faults = faultsOf({ LINQ_WEBHOOK_SECRETS });
+      expect(faults).toEqual([
+        expect.stringMatching(/^LINQ_WEBHOOK_SECRETS must be secrets of visible ASCII characters/),
+      ]);
       expect(faults.join()).not.toMatch(/h[uü]nter|good/);
     },
   );

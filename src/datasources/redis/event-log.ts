@@ -35,6 +35,11 @@ redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${maxStream}, '*', 'kind', 'gap', 'fr
 redis.call('PEXPIRE', KEYS[1], ${rememberMs})
 return 1`;
 
+/** Begins the stream, so that all replicas know the events since the same position. */
+const begin = `
+if #redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1) > 0 then return 0 end
+${appendGap}`;
+
 interface RedisEventLogOptions {
   readonly url: string;
   readonly replicas: {
@@ -113,20 +118,16 @@ export class RedisEventLog implements EventLog {
     const key = this.#replicas.key('events');
     if (this.#lastId === undefined) {
       const isFirst = this.#state === 'opening';
-      const newest = (await client.xRevRange(key, '+', '-', { COUNT: isFirst ? maxReplay : 1 })) ?? [];
-      const [seconds] = newest.length === 0 ? await client.sendCommand<unknown[]>(['TIME']) : [];
-      const [last] = newest;
-      const [start] = newest.slice(-1);
-      this.#lastId = last === undefined ? '0-0' : String(last.id);
-      const startsAt = start === undefined ? positionOf(Number(seconds) * 1_000, 0) : positionOfId(String(start.id));
-      this.#base = startsAt;
+      await client.eval(begin, { keys: [key], arguments: [''] });
+      const newest = await client.xRevRange(key, '+', '-', { COUNT: isFirst ? maxReplay : 1 });
+      const [oldest, ...others] = newest?.toReversed() ?? [];
+      if (oldest === undefined) throw new Error('the stream was deleted');
+      this.#lastId = String(oldest.id);
+      this.#base = positionOfId(this.#lastId);
       this.#between = 0;
-      if (!isFirst) {
-        this.tail.add({ kind: 'gap', position: startsAt });
-        return;
-      }
-      this.tail.restart(startsAt, []);
-      for (const entry of newest.toReversed().slice(1)) this.#take(entry);
+      if (isFirst) this.tail.restart(this.#base, []);
+      else this.tail.add({ kind: 'gap', position: this.#base });
+      for (const entry of others) this.#take(entry);
       return;
     }
     const known = await client.xRange(key, this.#lastId, this.#lastId);
