@@ -11,7 +11,7 @@ import { WorkerEventLog } from './datasources/events/cluster-event-log.ts';
 import type { EventLog } from './datasources/events/event-log.ts';
 import { MemoryEventLog } from './datasources/events/memory-event-log.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
-import { createDriftReporter } from './datasources/linq/drift.ts';
+import { createDriftReporter, perResponse } from './datasources/linq/drift.ts';
 import { routes } from './datasources/loaders.ts';
 import type { ReadCache } from './datasources/reads/read.ts';
 import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
@@ -102,8 +102,11 @@ export function createGateway(
     cache: createCache(linq.cacheTtlMs, replicas, events),
     metrics: metrics.upstream,
     traceCall: tracing?.traceCall,
-    reportDrift: createDriftReporter(metrics.upstream.drift, (route, path, kind, requestId) =>
-      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
+    reportDrift: createDriftReporter(
+      metrics.upstream.drift,
+      perResponse((route, drifts, requestId) =>
+        log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
+      ),
     ),
   });
   const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
