@@ -37,7 +37,7 @@ function handle(id: number, phone_number: string, service = 'iMessage'): LinqHan
 }
 
 /** The unchanged example of the reference. `group` is false although there are two handles. */
-export const documentedChat: LinqChat = {
+const documentedChat: LinqChat = {
   id: 45,
   display_name: 'John Doe, Jane Smith',
   service: 'iMessage',

@@ -41,7 +41,7 @@ const pdf = {
 };
 
 /** The unchanged example of the reference. It combines `pending` with a `delivered_at`. */
-export const documentedMessage: LinqMessage = {
+const documentedMessage: LinqMessage = {
   id: '224',
   text: 'Hello, how are you?',
   sent_at: '2025-05-21T15:30:00.123-05:00',
