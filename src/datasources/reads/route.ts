@@ -3,6 +3,12 @@ import type { DriftKind } from '../upstream-metrics.ts';
 /** Reports one difference between a body and its documentation, without its value. */
 export type ReportDrift = (path: string, kind: DriftKind) => void;
 
+/** A message, or where none is named a whole chat. */
+export interface Scope {
+  readonly chatId: string;
+  readonly messageId?: string;
+}
+
 /** Everything that is specific to one route of the upstream. A plain object without state. */
 export interface Route<Key, Value> {
   /** The path with placeholders, such as `/chats/{chat_id}`. Names the route in metrics, traces and logs. */
@@ -17,4 +23,6 @@ export interface Route<Key, Value> {
   decode(body: string, key: Key, report: ReportDrift): Value;
   /** Whether a cached value is the one requested. */
   matches(value: Value, key: Key): boolean;
+  /** A cached value is outdated after an event of this message, or of any in this chat. */
+  scope(key: Key): Scope;
 }

@@ -151,6 +151,7 @@ export const textRoute: Route<string, string> = {
   path: (id) => `/${id}`,
   decode: (body) => body,
   matches: () => true,
+  scope: (id) => ({ chatId: '1', messageId: id }),
 };
 
 export const silentMetrics: UpstreamMetrics = {

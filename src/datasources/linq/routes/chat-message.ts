@@ -19,6 +19,7 @@ export const chatMessageRoute: Route<MessageKey, ChatMessage> = {
   path: ({ chatId, id }) => `/api/partner/v2/chats/${chatId}/chat_messages/${id}`,
   decode: (body, key, report) => decodeEnvelope(body, (data, collect) => message(data, key, collect), report),
   matches: ({ chatId, id }, key) => chatId === key.chatId && id === key.id,
+  scope: ({ chatId, id }) => ({ chatId, messageId: id }),
 };
 
 /** Invalid values become null and are reported. Fails only if the id is not the requested one. */
