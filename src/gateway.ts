@@ -75,17 +75,24 @@ export function createGateway(
   const tracing = createTracing(linq.origin);
   const readiness = new Readiness();
   const replicas = createReplicas(config, log, metrics);
+  const reportDrift = createDriftReporter(metrics.upstream.drift, (route, path, kind, requestId) =>
+    log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
+  );
   const client = createLinqClient({
     ...linq,
     replicas,
     cache: createCache(linq.cacheTtlMs, replicas),
     metrics: metrics.upstream,
     traceCall: tracing?.traceCall,
-    reportDrift: createDriftReporter(metrics.upstream.drift, (route, path, kind, requestId) =>
-      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
-    ),
+    reportDrift,
   });
-  const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
+  const contextOf = createContextFactory({
+    client,
+    reportDrift,
+    ...linq,
+    maxMessages: limits.maxMessages,
+    onBatch: metrics.batch,
+  });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
   const yoga = createYogaServer({

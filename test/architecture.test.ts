@@ -44,7 +44,11 @@ const rules: readonly Rule[] = [
   },
   { of: /^http\//, mayImport: /^(http|errors|telemetry)\// },
   { of: /^auth\//, mayImport: /^(auth|errors)\/|^datasources\/model\.ts$/ }, // model is pure: what an id is
-  { of: /^schema\//, mayImport: /^schema\/|^(datasources\/model|errors\/client-errors)\.ts$/, types: /^context\.ts$/ },
+  {
+    of: /^schema\//,
+    mayImport: /^schema\/|^(datasources\/(model|message-position)|errors\/client-errors)\.ts$/,
+    types: /^context\.ts$/,
+  },
   { of: /^telemetry\//, mayImport: /^telemetry\/|^errors\/codes\.ts$/, types: /^datasources\// },
   { of: /^errors\//, mayImport: /^errors\/|^datasources\/upstream-error\.ts$/ },
   {

@@ -1,14 +1,24 @@
 import DataLoader from 'dataloader';
+import { callsOf, readMessagePage } from './linq/message-page.ts';
 import { chatRoute } from './linq/routes/chat.ts';
 import { chatMessageRoute } from './linq/routes/chat-message.ts';
-import type { ChatKey, Keys, Resources } from './model.ts';
+import { chatMessagesRoute } from './linq/routes/chat-messages.ts';
+import type { ChatKey, Keys, MessagePageKey, Resources } from './model.ts';
 import type { Route } from './reads/route.ts';
+import type { DriftKind } from './upstream-metrics.ts';
 
 /** All routes that loaders read; the labels of metrics are known from the start. */
-export const routes: readonly { readonly template: string }[] = [chatMessageRoute, chatRoute];
+export const routes: readonly { readonly template: string }[] = [chatMessageRoute, chatRoute, chatMessagesRoute];
 
-/** Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`. */
-export type ReadRoute = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) => Promise<Value | null>;
+/** What loaders need of the caller. */
+export interface Source {
+  /**
+   * Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`.
+   * `elapsedMs` is the part of the caller's timeout that earlier calls of the same read took.
+   */
+  read<Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key, elapsedMs?: number): Promise<Value | null>;
+  readonly reportDrift: (route: string, path: string, kind: DriftKind) => void;
+}
 
 /** One read for each distinct key. */
 type Load = {
@@ -39,13 +49,20 @@ interface LoaderOptions {
 }
 
 /** A member of a batch: a read, or the length of a list, so that a list and its items are admitted or refused together. */
-type Request = { readonly path: string; start(): Promise<unknown> } | { readonly entries: number };
+type Request = Loadable | { readonly entries: number };
+
+interface Loadable {
+  /** Identifies what is read; the path of its call, if it is one. */
+  readonly path: string;
+  readonly calls: number;
+  start(): Promise<unknown>;
+}
 
 /**
  * All fields join a batch before it is sent, so the sums are exactly what the operation reads, through fragments, aliases,
  * lists and conditions. One loader serves all routes, so that their reads are counted and sent together.
  */
-export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: LoaderOptions): Loaders {
+export function createLoaders(source: Source, { limits, onBatch, batching }: LoaderOptions): Loaders {
   // Of admitted batches: after a refused batch, an operation may still load a smaller one.
   let distinct = 0;
   let entries = 0;
@@ -59,7 +76,7 @@ export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: Lo
       let listed = 0;
       for (const request of batch) {
         if ('entries' in request) listed += request.entries;
-        else reads++;
+        else reads += request.calls;
       }
       limits.listEntries(entries + listed);
       try {
@@ -84,13 +101,36 @@ export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: Lo
     },
   );
 
+  const one = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable => ({
+    path: route.path(key),
+    calls: 1,
+    start: () => source.read(route, key),
+  });
+
   /** A path belongs to one route, so what is loaded under it is a value of that route. */
   const load = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) =>
-    loader.load({ path: route.path(key), start: () => read(route, key) }) as Promise<Value | null>;
+    loader.load(one(route, key)) as Promise<Value | null>;
+
+  const readPage = async (key: MessagePageKey) => {
+    const startedAt = performance.now();
+    const page = await readMessagePage(
+      key,
+      (list) => source.read(chatMessagesRoute, list, performance.now() - startedAt),
+      (parameter) => source.reportDrift(chatMessagesRoute.template, parameter, 'ignored'),
+    );
+    for (const message of page?.nodes ?? []) loader.prime(one(chatMessageRoute, message), message);
+    return page;
+  };
 
   return {
     message: (key) => load(chatMessageRoute, key),
     chat: (key) => load(chatRoute, key),
+    messages: (key) =>
+      loader.load({
+        path: JSON.stringify(key),
+        calls: callsOf(key),
+        start: () => readPage(key),
+      }) as Promise<Resources['messages'] | null>,
     chargeListEntries: async (count) => void (await loader.load({ entries: count })),
     dispatch: () => {
       const send = dispatch;

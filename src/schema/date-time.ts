@@ -1,9 +1,9 @@
-import { GraphQLScalarType } from 'graphql';
+import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 import { builder } from './builder.ts';
 
 /**
  * Linq's own text: the decoder has made sure that it is a date-time. In a larger graph this may become the scalar of others too,
- * who have a `Date` where we have text.
+ * who have a `Date` where we have text. Arguments are checked where they are used, so that errors name them.
  */
 const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
@@ -12,6 +12,15 @@ const DateTime = new GraphQLScalarType<string, string>({
     '`2025-05-21T15:30:00.123-05:00`. Offsets vary: parse values before comparing them.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   coerceOutputValue: (value) => (value instanceof Date ? value.toISOString() : String(value)),
+  coerceInputValue: text,
+  parseValue: text,
+  coerceInputLiteral: (node) => text(node.kind === Kind.STRING ? node.value : undefined),
+  parseLiteral: (node) => text(node.kind === Kind.STRING ? node.value : undefined),
 });
 
 builder.addScalarType('DateTime', DateTime);
+
+function text(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GraphQLError('DateTime must be a string: an RFC 3339 date-time.');
+}

@@ -19,6 +19,9 @@ const directives: Readonly<Record<string, string>> = {
   Chat: '@key(fields: "id") @shareable',
   ChatParticipant: '@key(fields: "id", resolvable: false) @shareable',
   ChatMessage: '@key(fields: "chatId id") @shareable',
+  ChatMessageConnection: '@shareable',
+  ChatMessageEdge: '@shareable',
+  PageInfo: '@shareable',
   Attachment: '@key(fields: "id", resolvable: false) @shareable',
   Reaction: '@key(fields: "id", resolvable: false) @shareable',
 };

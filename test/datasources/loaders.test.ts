@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { chatMessageRoute } from '../../src/datasources/linq/routes/chat-message.ts';
-import { createLoaders, type Loaders, type ReadRoute } from '../../src/datasources/loaders.ts';
+import { createLoaders, type Loaders, type Source } from '../../src/datasources/loaders.ts';
 import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
 import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 
@@ -10,9 +10,9 @@ const message = (wanted: MessageKey): ChatMessage =>
 
 /** Loaders without cost limits that read messages with this function. */
 function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | null>): Loaders {
-  const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as ReadRoute;
+  const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as Source['read'];
   const limits = { distinctReads: () => {}, listEntries: () => {} };
-  return createLoaders(read, { limits, onBatch: () => {}, batching: 'tick' });
+  return createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
 }
 
 it('resolves a fast message while a slow one of the same batch is still loading', async () => {
