@@ -53,13 +53,16 @@ export class TestChat implements Timeline {
   #now = Date.UTC(2025, 4, 21, 20, 30);
   #lastId = 1_000;
 
-  constructor(random: Random, length: number, { maxBurst = 250 }: { readonly maxBurst?: number } = {}) {
+  constructor(
+    random: Random,
+    length: number,
+    { maxBurst = 250, gap = random.of([1, 3, 5_000]) }: { readonly maxBurst?: number; readonly gap?: number } = {},
+  ) {
     this.#random = random;
     this.#isFine = random.isTrue();
     this.#roundsUp = random.isTrue();
     this.#tiesFollowSort = random.isTrue();
     const longest = random.of([1, 3, 30, maxBurst]);
-    const gap = random.of([1, 3, 5_000]);
     while (this.#ascending.length < length) {
       this.#now += random.below(gap);
       const burst = random.below(10) === 0 ? 1 + random.below(Math.min(longest, length - this.#ascending.length)) : 1;

@@ -12,7 +12,7 @@ export function callsOf({ size }: MessagePageKey): number {
   return rowsFor(size) > maxPerPage ? 2 : 1;
 }
 
-/** One more than the page, to know whether there are more, and one older than that: see `readMessagePage`. */
+/** The message of the cursor, the page, and one beyond it, so that the page is known to be whole and whether there are more. */
 function rowsFor(size: number): number {
   return size + 2;
 }
@@ -46,14 +46,12 @@ export async function readMessagePage(
   const shown = new Set<string>(); // in this window
   let perPage = Math.min(maxPerPage, Math.max(minPerPage, rowsFor(size)));
   let page = 1;
-  let windowTotal: number | undefined;
   for (let calls = 1; ; calls++) {
     if (calls > maxCalls) throw ignored('per_page');
     const bound = edge === undefined ? undefined : edge - sign;
     const list = await readList({ chatId, sort, bound, page, perPage });
     if (list === null) return null;
-    const { rows, count, total, isEnd } = list;
-    if (page === 1) windowTotal = total;
+    const { rows, count, isEnd } = list;
     if (page > 1 && count > 0 && rows.every(({ position }) => shown.has(position.id))) throw ignored('page');
     for (const row of rows) {
       seen.set(row.position.id, row);
@@ -61,14 +59,15 @@ export async function readMessagePage(
     }
 
     const last = rows.at(-1)?.position.ms;
-    const isComplete = isEnd || (last !== undefined && end !== undefined && sign * (last - end) > 0);
-    const found = [...seen.values()].filter(
+    const inRange = [...seen.values()].filter(
       ({ position }) =>
-        (isEnd || (last !== undefined && sign * (last - position.ms) > 0)) &&
         (start === undefined || sign * comparePositions(position, start) > 0) &&
         (stop === undefined || sign * comparePositions(position, stop) < 0),
     );
-    if (isComplete || found.length > size) return connectionOf(key, found, [...seen.values()]);
+    const found = inRange.filter(({ position }) => isEnd || (last !== undefined && sign * (last - position.ms) > 0));
+    const isComplete = isEnd || (last !== undefined && end !== undefined && sign * (last - end) > 0);
+    const hasMore = inRange.length > size;
+    if (isComplete || (hasMore && found.length >= size)) return connectionOf(key, found, hasMore, [...seen.values()]);
 
     if (last !== undefined && (edge === undefined || sign * (last - edge) > 0)) {
       edge = last;
@@ -78,9 +77,7 @@ export async function readMessagePage(
       perPage = maxPerPage;
       page = 1;
     } else {
-      // A message that disappeared meanwhile moved others to the pages already read.
-      const hasShrunk = total !== undefined && windowTotal !== undefined && total < windowTotal;
-      page = hasShrunk ? 1 : page + 1;
+      page++;
     }
   }
 
@@ -106,16 +103,16 @@ function outermostOf({ ms, id }: MessagePosition, isUpper: boolean): number {
   return isUpper && id === '0' ? ms - 1 : ms;
 }
 
-/** `found` are messages of the page and, if there are any, more beyond it; `seen` are all that were read. */
+/** `found` are the messages of the page, and maybe more beyond it; `seen` are all that were read. */
 function connectionOf(
   { chatId, size, direction, after, before, sentSince, sentBefore }: MessagePageKey,
   found: readonly MessageRow[],
+  hasMore: boolean,
   seen: readonly MessageRow[],
 ): ChatMessageConnection {
   const isForward = direction === 'forward';
   const sorted = found.toSorted((a, b) => comparePositions(a.position, b.position));
   const rows = isForward ? sorted.slice(0, size) : sorted.slice(-size);
-  const hasMore = found.length > size;
   const hasBefore = seen.some(
     ({ position }) => after && comparePositions(position, after) <= 0 && position.ms >= (sentSince ?? position.ms),
   );

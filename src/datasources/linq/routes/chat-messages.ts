@@ -28,8 +28,6 @@ export interface MessageList {
   readonly rows: readonly MessageRow[];
   /** How many rows Linq sent, whatever is in them. */
   readonly count: number;
-  /** The number of messages in the window, if Linq says it. */
-  readonly total: number | undefined;
   /** Whether there are no more rows after these. */
   readonly isEnd: boolean;
 }
@@ -80,7 +78,7 @@ export function decodeMessageList(
     }
     previous = position.ms;
   }
-  return { rows, count: data.length, ...extentOf(meta, data.length, key, report) };
+  return { rows, count: data.length, isEnd: isEnd(meta, data.length, key, report) };
 }
 
 /** Undefined for a row that cannot be identified or placed. */
@@ -95,20 +93,15 @@ function messageRow(raw: Raw, chatId: LinqId, report: ReportDrift): MessageRow |
 }
 
 /** A list has ended where it is short, unless `meta` contradicts that: a server that caps `per_page` sends short lists too. */
-function extentOf(
-  meta: unknown,
-  count: number,
-  { page, perPage }: MessageListKey,
-  report: ReportDrift,
-): Pick<MessageList, 'total' | 'isEnd'> {
+function isEnd(meta: unknown, count: number, { page, perPage }: MessageListKey, report: ReportDrift): boolean {
   if (!isRecord(meta)) report('meta', meta === undefined ? 'missing' : 'type');
   const raw: Raw = isRecord(meta) ? meta : { page: null, total_pages: null, total_count: null, per_page: null };
   size(raw['page'], 'meta.page', report);
   const totalPages = size(raw['total_pages'], 'meta.total_pages', report) ?? 0;
-  const total = size(raw['total_count'], 'meta.total_count', report) ?? undefined;
+  const total = size(raw['total_count'], 'meta.total_count', report) ?? 0;
   const actual = size(raw['per_page'], 'meta.per_page', report) ?? perPage;
   reportUnknown(raw, 'meta', metaFields, report);
-  const hasMore = totalPages > page || (total ?? 0) > (page - 1) * Math.min(actual, perPage) + count;
+  const hasMore = totalPages > page || total > (page - 1) * Math.min(actual, perPage) + count;
   const isCapped = actual < perPage && count >= actual;
-  return { total, isEnd: count === 0 || (count < perPage && !hasMore && !isCapped) };
+  return count === 0 || (count < perPage && !hasMore && !isCapped);
 }
