@@ -19,7 +19,7 @@ export interface Rule<Value> {
 }
 
 export type Setting<Value> = Rule<Value> & { readonly fallback: Value };
-type Variable<Value> = Setting<Value> & { readonly name: string };
+type Variable<Value> = Setting<Value> & { readonly name: string; readonly formerName?: string };
 
 function variable<Value, Fallback>(name: string, fallback: Fallback, rule: Rule<Value>): Variable<Value | Fallback> {
   return { ...rule, name, fallback };
@@ -155,8 +155,11 @@ export const variables = {
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
     maxAliases: variable('MAX_ALIASES', 200, wholeNumber(0, 1_000_000)),
     maxDirectives: variable('MAX_DIRECTIVES', 50, wholeNumber(0, 1_000_000)),
-    /** Distinct messages of one operation. */
-    maxMessages: variable('MAX_MESSAGES_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+    /** Distinct reads of one operation. */
+    maxReads: {
+      ...variable('MAX_READS_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+      formerName: 'MAX_MESSAGES_PER_OPERATION',
+    },
   },
   /** Processes that share the port. */
   workers: variable('WORKERS', 1, processes),
@@ -171,6 +174,13 @@ export type Values<Table> = {
 export interface Config extends Omit<Values<typeof variables>, 'callers'> {
   /** Undefined if callers need no credentials. */
   readonly callers: CallerRules | undefined;
+  /** Those in use, which still work. */
+  readonly formerNames: readonly RenamedVariable[];
+}
+
+interface RenamedVariable {
+  readonly variable: string;
+  readonly newName: string;
 }
 
 /** Never holds the value of a secret. */
@@ -198,10 +208,17 @@ export class ConfigError extends Error {
 /** Throws a `ConfigError` that names every wrong variable. An empty variable is unset. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const faults: Fault[] = [];
-  const textOf = ({ name }: Variable<unknown>) => env[name] || undefined;
+  const formerNames: RenamedVariable[] = [];
+  const textOf = ({ name, formerName }: Variable<unknown>) => env[name] || (formerName && env[formerName]) || undefined;
   const { callers, ...rest } = readTable(variables, (variable) => {
+    const { name, formerName } = variable;
     const given = textOf(variable);
-    return readValue(variable, variable.name, given, faults, given && variable.parse?.(given));
+    const isFormer = formerName !== undefined && Boolean(env[formerName]);
+    if (isFormer) {
+      if (env[name]) faults.push({ name, wanted: `set without ${formerName}, its former name`, got: 'both' });
+      formerNames.push({ variable: formerName, newName: name });
+    }
+    return readValue(variable, isFormer ? formerName : name, given, faults, given && variable.parse?.(given));
   });
 
   const isSet = (variable: Variable<unknown>) => textOf(variable) !== undefined;
@@ -225,7 +242,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   const { apiKeys, jwksUrl, issuer, audience } = callers;
   const jwt = jwksUrl && issuer && audience ? { jwksUrl, issuer, audience } : undefined;
-  return { ...rest, callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined };
+  return { ...rest, formerNames, callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined };
 }
 
 /** Whether anyone who reaches the gateway may use its own token, so that it must be hard to reach. */

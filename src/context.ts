@@ -22,8 +22,8 @@ interface ContextOptions {
   readonly timeoutMs: number;
   /** How long a value is cached, in milliseconds; 0 is not at all. */
   readonly cacheTtlMs: number;
-  /** Distinct messages that one operation may read. */
-  readonly maxMessages: number;
+  /** Distinct reads of one operation. */
+  readonly maxReads: number;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
@@ -42,15 +42,15 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = options;
+  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
-      if (sum > maxMessages) throw tooCostly(sum, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
+      if (sum > maxReads) throw tooCostly(sum, 'distinct reads', maxReads, 'MAX_READS_PER_OPERATION');
     },
     listEntries(sum: number): void {
-      const max = 10 * maxMessages; // a response contains a message as often as it is listed
-      if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_MESSAGES_PER_OPERATION');
+      const max = 10 * maxReads; // a response contains a value as often as it is listed
+      if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_READS_PER_OPERATION');
     },
   };
   return ({ header, requestId, signal, chats }, batching = 'tick') => {

@@ -90,7 +90,7 @@ export function createGateway(
     client,
     reportDrift,
     ...linq,
-    maxMessages: limits.maxMessages,
+    maxReads: limits.maxReads,
     onBatch: metrics.batch,
   });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));

@@ -35,6 +35,11 @@ export interface Keys {
   readonly messages: MessagePageKey;
 }
 
+/** One read: the name of its loader, and the key for it. */
+export type Target<Of extends keyof Resources = keyof Resources> = {
+  readonly [Each in Of]: { readonly loader: Each; readonly key: Keys[Each] };
+}[Of];
+
 /** Linq addresses a message by its chat and its own id; the body that comes back names only the latter. */
 export interface MessageKey extends ChatKey {
   readonly id: LinqId;

@@ -64,7 +64,14 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
       log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
   );
   const client = createLinqClient({ ...upstream, metrics, reportDrift });
-  const contextOf = createContexts({ client, reportDrift, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
+  const contextOf = createContexts({
+    client,
+    reportDrift,
+    ...upstream,
+    cacheTtlMs: 0,
+    maxReads: maxMessages,
+    onBatch() {},
+  });
   return {
     createContext(given = {}) {
       checkContextOptions(given);

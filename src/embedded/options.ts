@@ -30,7 +30,7 @@ export interface ContextFactoryOptions {
   readonly requestsPerSecond?: number | undefined;
   /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
-  /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
+  /** Distinct reads of one context: `MAX_READS_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
   /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
   readonly log?: FailureLog | undefined;
@@ -89,7 +89,7 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly maxAliases?: number | undefined;
   /** `MAX_DIRECTIVES`. */
   readonly maxDirectives?: number | undefined;
-  /** Distinct messages of one operation: `MAX_MESSAGES_PER_OPERATION`. */
+  /** Distinct reads of one operation: `MAX_READS_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
 }
 
@@ -117,7 +117,7 @@ const readRules = {
 };
 const factoryRules = {
   ...readRules,
-  maxMessages: limits.maxMessages,
+  maxMessages: limits.maxReads,
   log: listener(logFunctions),
   metrics: listener(metricsFunctions),
 } satisfies Record<keyof ContextFactoryOptions, Setting<unknown>>;
@@ -140,7 +140,7 @@ const gatewayRules = {
   maxDepth: limits.maxDepth,
   maxAliases: limits.maxAliases,
   maxDirectives: limits.maxDirectives,
-  maxMessages: limits.maxMessages,
+  maxMessages: limits.maxReads,
   log: listener(logFunctions),
 } satisfies Record<keyof GatewayOptions, Setting<unknown>>;
 
@@ -195,7 +195,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
       ...defaults.linq,
       ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
     },
-    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxReads: maxMessages },
     callers: isClosed ? { apiKeys, jwt } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
   };

@@ -9,8 +9,8 @@ import { badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
 import { Chat as ChatType } from './chat.ts';
 import { ChatMessage } from './chat-message.ts';
-import { readOne } from './field-read.ts';
 import { PageInfo } from './page-info.ts';
+import { readOne } from './resolve-read.ts';
 
 /** The longest page. */
 const maxSize = 100;

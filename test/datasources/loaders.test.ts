@@ -24,6 +24,23 @@ it('resolves a fast message while a slow one of the same batch is still loading'
   expect(await first).toBeNull();
 });
 
+it('reads no message that a page of the operation has shown', async () => {
+  const body = '{"data":[{"id":5,"text":"found","sent_at":"2025-05-21T15:30:00.123-05:00"}]}';
+  const paths: string[] = [];
+  const read: Source['read'] = async (route, wanted) => {
+    paths.push(route.path(wanted));
+    return route.decode(body, wanted, () => {});
+  };
+  const limits = { distinctReads: () => {}, listEntries: () => {} };
+  const loaders = createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
+  const bounds = { after: undefined, before: undefined, sentSince: undefined, sentBefore: undefined };
+  const { chatId } = key('5');
+  const page = await loaders.messages({ chatId, direction: 'backward', size: 25, ...bounds });
+  expect(page?.nodes).toMatchObject([{ chatId: '1', id: '5', text: 'found' }]);
+  expect(await loaders.message(key('5'))).toBe(page?.nodes[0]);
+  expect(paths).toEqual(['/api/partner/v2/chats/1/chat_messages?sort=desc&page=1&per_page=27']);
+});
+
 it('fails only the failing message of a batch', async () => {
   const loaders = loadersWith(async (wanted) => {
     if (wanted.id === '1') throw new UpstreamError('unavailable');

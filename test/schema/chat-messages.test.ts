@@ -272,3 +272,87 @@ it('lists the messages of a sandbox chat as they are read one by one', async () 
     expect(one.data.chatMessage).toEqual(node);
   }
 });
+
+describe('the cost of an operation is known before its first call', () => {
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    gateway = await startTestGateway();
+  });
+  beforeEach(() => {
+    gateway.calls.length = 0;
+  });
+  afterAll(() => gateway[Symbol.asyncDispose]());
+
+  const ids = (count: number) => `[${Array.from({ length: count }, (_, index) => 10_000 + index).join()}]`;
+
+  it.each([
+    ['50 chats with a page each', `{ chatsByIds(ids: ${ids(50)}) { messages(last: 19) { nodes { id } } } }`],
+    ['33 chats with a page of 99', `{ chatsByIds(ids: ${ids(33)}) { messages(last: 99) { pageInfo { endCursor } } } }`],
+    [
+      'one chat that many fields read',
+      `{ chatMessagesByKeys(keys: [${Array.from({ length: 99 }, (_, index) => `{chatId: 2, id: ${index + 1}}`).join()}]) { chat { id } sender { id } } }`,
+    ],
+    [
+      'one page that two fields read',
+      `{ a: chat(id: 10) { messages(last: 99) { nodes { id } } } chatsByIds(ids: [10]) { messages(last: 99) { nodes { id } } } }`,
+    ],
+    [
+      'pages that are not included',
+      `query ($no: Boolean = false) { chatsByIds(ids: ${ids(90)}) { ...F @include(if: $no) ... @skip(if: true) { messages { nodes { id } } } } } fragment F on Chat { messages { nodes { id } } }`,
+    ],
+    [
+      'a malformed page, which fails by itself',
+      `{ chatsByIds(ids: ${ids(60)}) { messages(last: 101) { nodes { id } } } }`,
+    ],
+  ])('and lets through %s', async (_what, query) => {
+    const { data } = await gateway.query(query);
+    expect(data).toBeDefined();
+  });
+
+  const representations = Array.from({ length: 51 }, (_, index) => `{ __typename: "Chat", id: ${index + 1} }`).join();
+  const onePage = 'messages(last: 1) { nodes { id } }';
+  const fifty = `chatsByIds(ids: ${ids(50)})`;
+
+  it.each([
+    ['reads of chats and their pages', 102, `{ chatsByIds(ids: ${ids(51)}) { ${onePage} } }`],
+    ['reads of long pages', 150, `{ ${fifty} { messages(last: 99) { pageInfo { endCursor } } } }`],
+    ['reads of entities', 102, `{ _entities(representations: [${representations}]) { ... on Chat { ${onePage} } } }`],
+    ['entries', 2_550, `{ ${fifty} { messages(last: 50) { nodes { id } } } }`],
+    [
+      'entries by a variable',
+      2_550,
+      `query ($n: Int = 50) { ${fifty} { messages(last: $n) { edges { node { id } } } } }`,
+    ],
+    [
+      'entries of pages in pages',
+      2_550,
+      '{ chatMessage(chatId: 9, id: 9) { chat { messages(last: 50) { nodes { chat { messages(last: 50) { nodes { id } } } } } } } }',
+    ],
+  ])('and refuses too many %s', async (what, found, query) => {
+    const over = what.startsWith('reads')
+      ? 'distinct reads; the limit is 100 (MAX_READS_PER_OPERATION)'
+      : 'entries of lists; the limit is 1000 (ten times MAX_READS_PER_OPERATION)';
+    for (let turn = 0; turn < 3; turn++) {
+      const { data, errors } = await gateway.query(query);
+      expect(data).toBeUndefined();
+      expect(errors).toMatchObject([
+        {
+          message: `The operation has ${found} ${over}. Ask for less at once.`,
+          extensions: { code: 'OPERATION_TOO_COSTLY' },
+        },
+      ]);
+    }
+    expect(gateway.calls).toEqual([]);
+  });
+
+  it('is 20 reads and 260 entries for the newest 25 messages of 10 chats', async () => {
+    const query = `{ chatsByIds(ids: ${ids(10)}) { messages(last: 25) { nodes { id chat { id } } } } }`;
+    await using exact = await startTestGateway({ MAX_READS_PER_OPERATION: '26' });
+    await using fewer = await startTestGateway({ MAX_READS_PER_OPERATION: '25' });
+    await using fewest = await startTestGateway({ MAX_MESSAGES_PER_OPERATION: '19' });
+    expect((await exact.query(query)).errors).toBeUndefined();
+    expect((await fewer.query(query)).errors?.[0]?.message).toContain('260 entries of lists; the limit is 250');
+    const few = `{ chatsByIds(ids: ${ids(10)}) { messages(last: 1) { nodes { id } } } }`;
+    expect((await fewest.query(few)).errors?.[0]?.message).toContain('20 distinct reads; the limit is 19');
+  });
+});

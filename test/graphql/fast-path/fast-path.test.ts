@@ -124,7 +124,7 @@ function startReference(origin: string) {
     token: 'a-token',
     timeoutMs: 10_000,
     cacheTtlMs: 0,
-    maxMessages: 100,
+    maxReads: 100,
     onBatch: () => {},
     reportDrift: () => {},
   };
