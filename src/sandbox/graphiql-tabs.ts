@@ -79,7 +79,7 @@ query Timeout {
   }
 }
 `,
-    `# Press run, then page back with startCursor.
+    `# Run, then page back with startCursor.
 query PageBack($before: String) {
   chat(id: 3) {
     displayName

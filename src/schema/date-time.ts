@@ -1,4 +1,4 @@
-import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+import { type ValueNode, GraphQLScalarType } from 'graphql';
 import { builder } from './builder.ts';
 
 /**
@@ -11,16 +11,20 @@ const DateTime = new GraphQLScalarType<string, string>({
     'An RFC 3339 date-time, passed through exactly as Linq sends it, with offset and milliseconds, such as ' +
     '`2025-05-21T15:30:00.123-05:00`. Offsets vary: parse values before comparing them.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
-  coerceOutputValue: (value) => (value instanceof Date ? value.toISOString() : String(value)),
+  coerceOutputValue: text,
   coerceInputValue: text,
   parseValue: text,
-  coerceInputLiteral: (node) => text(node.kind === Kind.STRING ? node.value : undefined),
-  parseLiteral: (node) => text(node.kind === Kind.STRING ? node.value : undefined),
+  coerceInputLiteral: literal,
+  parseLiteral: literal,
 });
 
 builder.addScalarType('DateTime', DateTime);
 
 function text(value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw new GraphQLError('DateTime must be a string: an RFC 3339 date-time.');
+  return value instanceof Date ? value.toISOString() : String(value);
+}
+
+/** Undefined for what cannot be a date-time. */
+function literal(node: ValueNode): string | undefined {
+  return 'value' in node ? String(node.value) : undefined;
 }
