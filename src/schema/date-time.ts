@@ -1,4 +1,4 @@
-import { type ValueNode, GraphQLScalarType } from 'graphql';
+import { GraphQLScalarType, type ValueNode } from 'graphql';
 import { builder } from './builder.ts';
 
 /**
