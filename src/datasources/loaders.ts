@@ -87,17 +87,19 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       let calls = 0;
       let undeclared = 0;
       let listed = 0;
-      const later = new Map<string, number>();
+      let later: Map<string, number> | undefined;
       for (const request of batch) {
         if ('entries' in request) {
           listed += request.entries;
-          for (const { path, calls } of request.loadables) if (!loaded.has(path)) later.set(path, calls);
+          for (const { path, calls } of request.loadables) {
+            if (!loaded.has(path) && !declared?.has(path)) (later ??= new Map()).set(path, calls);
+          }
         } else {
           calls += request.calls;
           if (!declared?.has(request.path)) undeclared += request.calls;
         }
       }
-      for (const [path, calls] of later) if (!declared?.has(path)) undeclared += calls;
+      for (const calls of later?.values() ?? []) undeclared += calls;
       limits.listEntries(entries + listed);
       try {
         limits.distinctReads(distinct + undeclared);
@@ -108,7 +110,7 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       }
       distinct += undeclared;
       entries += listed;
-      if (later.size > 0) declared = new Set([...(declared ?? []), ...later.keys()]);
+      if (later !== undefined) declared = new Set([...(declared ?? []), ...later.keys()]);
       if (calls > 0) onBatch(calls);
       return batch.map((request) => ('entries' in request ? nothing : request.start()));
     },

@@ -26,7 +26,7 @@ export interface Metrics {
   operation(executor: 'compiled' | 'interpreted'): void;
   /** A request with the hash of a persisted query. */
   persistedQuery(outcome: PersistedQueryOutcome): void;
-  /** Distinct messages in one batch of an operation. */
+  /** Requests to Linq in one batch of an operation, as far as they are known before it. */
   batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
   print(): Promise<string>;
@@ -71,7 +71,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   const persisted = countsOf(words<PersistedQueryOutcome>({ hit: 0, miss: 0, registered: 0 }));
   const byHash = 'Requests with the hash of a persisted query, by result.';
   counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
-  const batches = histogram('graphql_loader_batch_size', 'Distinct messages in one batch of an operation.', {}, sizes);
+  const batches = histogram('graphql_loader_batch_size', 'Requests to Linq in one batch of an operation.', {}, sizes);
   const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
     route: routes,
     outcome: outcomes,

@@ -81,6 +81,9 @@ const nested = fc.constantFrom(
   '...Some @skip(if: $no)',
   '... on ChatMessage { isRead attachments { id } }',
   '... @skip(if: $no) { editedAt }',
+  'chat { id displayName participants { id address } }',
+  'sender { address }',
+  'chat { messages(last: 2) { nodes { id chat { id } } pageInfo { hasPreviousPage } } }',
 );
 const selection = fc
   .tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 6 }), fc.uniqueArray(nested, { maxLength: 3 }))
