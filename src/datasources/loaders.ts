@@ -75,7 +75,7 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
   let distinct = 0;
   let entries = 0;
   /** Paths that were declared and may not be loaded yet. */
-  let declared: Set<string> | undefined;
+  const declared = new Set<string>();
   /** Paths that were loaded, are being loaded, or need no read. */
   const loaded = new Map<string | Declaration, Promise<unknown>>();
   let dispatch = () => {};
@@ -87,19 +87,19 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       let calls = 0;
       let undeclared = 0;
       let listed = 0;
-      let later: Map<string, number> | undefined;
+      const later = new Map<string, number>();
       for (const request of batch) {
         if ('entries' in request) {
           listed += request.entries;
           for (const { path, calls } of request.loadables) {
-            if (!loaded.has(path) && !declared?.has(path)) (later ??= new Map()).set(path, calls);
+            if (!loaded.has(path) && !declared.has(path)) later.set(path, calls);
           }
         } else {
           calls += request.calls;
-          if (!declared?.has(request.path)) undeclared += request.calls;
+          if (!declared.has(request.path)) undeclared += request.calls;
         }
       }
-      for (const calls of later?.values() ?? []) undeclared += calls;
+      for (const calls of later.values()) undeclared += calls;
       limits.listEntries(entries + listed);
       try {
         limits.distinctReads(distinct + undeclared);
@@ -110,7 +110,7 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       }
       distinct += undeclared;
       entries += listed;
-      if (later !== undefined) declared = new Set([...(declared ?? []), ...later.keys()]);
+      for (const path of later.keys()) declared.add(path);
       if (calls > 0) onBatch(calls);
       return batch.map((request) => ('entries' in request ? nothing : request.start()));
     },
