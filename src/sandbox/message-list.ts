@@ -95,7 +95,7 @@ function countUntil(timeline: Timeline, time: number, isInclusive: boolean): num
 }
 
 /** A timeline of these messages. */
-export function timelineOf(messages: readonly LinqMessage[]): Timeline {
+function timelineOf(messages: readonly LinqMessage[]): Timeline {
   const sentAt = (message: LinqMessage) => Date.parse(message.sent_at ?? '');
   const sorted = messages.toSorted((a, b) => sentAt(a) - sentAt(b) || Number(BigInt(a.id) - BigInt(b.id)));
   return {
