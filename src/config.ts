@@ -161,6 +161,8 @@ export const variables = {
     issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
     audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
   },
+  /** Reads that one caller may start in a second; undefined means no limit. */
+  callerReadsPerSecond: variable('CALLER_READS_PER_SECOND', undefined, rate),
   /** How long an idle connection of a client is kept. */
   keepAliveMs: variable('KEEP_ALIVE_MS', 75_000, milliseconds),
   /** Origins whose pages may read responses. */
@@ -172,6 +174,8 @@ export const variables = {
   /** A file with the only documents that are executed. */
   trustedDocuments: variable('TRUSTED_DOCUMENTS', undefined, anyText),
   maxBodyBytes: variable('MAX_BODY_BYTES', 102_400, bytes),
+  /** Requests that are executed at the same time, in each process. */
+  maxRequestsInFlight: variable('MAX_REQUESTS_IN_FLIGHT', 5_000, wholeNumber(1, 1_000_000)),
   limits: {
     maxTokens: variable('MAX_TOKENS', 4_000, wholeNumber(1, 1_000_000)),
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
@@ -182,6 +186,7 @@ export const variables = {
       ...variable('MAX_READS_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
       formerName: 'MAX_MESSAGES_PER_OPERATION',
     },
+    maxResponseBytes: variable('MAX_RESPONSE_BYTES', 8_388_608, bytes),
   },
   /** Processes that share the port. */
   workers: variable('WORKERS', 1, processes),

@@ -29,7 +29,7 @@ export interface ContextFactoryOptions {
   readonly maxQueue?: number | undefined;
   /** Requests to Linq per second, for each token: `LINQ_REQUESTS_PER_SECOND`. */
   readonly requestsPerSecond?: number | undefined;
-  /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
+  /** A larger response from Linq is rejected; `maxResultBytes` of `createGateway` limits responses to clients: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
   /** A connection to Linq is not used for longer, in milliseconds: `LINQ_CONNECTION_MAX_AGE_MS`. */
   readonly connectionMaxAgeMs?: number | undefined;
@@ -74,6 +74,8 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
    * `jwt`: set it only where your program rejects unauthorized callers itself.
    */
   readonly allowAnonymous?: boolean | undefined;
+  /** Reads per second, for each caller: `CALLER_READS_PER_SECOND`. */
+  readonly callerReadsPerSecond?: number | undefined;
   /** Origins whose pages may read responses: `CORS_ORIGINS`. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** `GRAPHIQL`. */
@@ -84,6 +86,10 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly compression?: boolean | undefined;
   /** A file with the only documents that are executed: `TRUSTED_DOCUMENTS`. */
   readonly trustedDocuments?: string | undefined;
+  /** A larger response to a client is refused with `OPERATION_TOO_COSTLY`: `MAX_RESPONSE_BYTES`. */
+  readonly maxResultBytes?: number | undefined;
+  /** Requests that are executed at the same time: `MAX_REQUESTS_IN_FLIGHT`. */
+  readonly maxRequestsInFlight?: number | undefined;
   /** `MAX_BODY_BYTES`. */
   readonly maxBodyBytes?: number | undefined;
   /** `MAX_TOKENS`. */
@@ -137,11 +143,14 @@ const gatewayRules = {
   apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),
   jwt: jwtSetting(),
   allowAnonymous: booleanOf(variables.allowAnonymous),
+  callerReadsPerSecond: variables.callerReadsPerSecond,
   corsOrigins: arrayOf(variables.corsOrigins, "an array of origins, such as ['https://app.example.com']"),
   graphiql: booleanOf(variables.graphiql),
   introspection: booleanOf(variables.introspection),
   compression: booleanOf(variables.compression),
   trustedDocuments: variables.trustedDocuments,
+  maxResultBytes: limits.maxResponseBytes,
+  maxRequestsInFlight: variables.maxRequestsInFlight,
   maxBodyBytes: variables.maxBodyBytes,
   maxTokens: limits.maxTokens,
   maxDepth: limits.maxDepth,
@@ -185,7 +194,7 @@ export function checkContextOptions(given: ContextOptions): void {
 export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
   const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
   const { token, allowAnonymous, graphiql, introspection, compression } = options;
-  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes } = options;
+  const { callerReadsPerSecond, corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
   const isClosed = apiKeys.length > 0 || jwt !== undefined;
   if (token !== undefined && !isClosed && !allowAnonymous) {
     throw new TypeError(
@@ -196,7 +205,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
   const { origin, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs } = options;
   const { connectionMaxAgeMs } = options;
   const proxy = proxyOf(origin, options.proxy);
-  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages } = options;
+  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages, maxResultBytes } = options;
   const defaults = readConfig({}); // for what only a process of its own has, such as a port
   const config: Config = {
     ...defaults,
@@ -205,9 +214,13 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
       ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
       ...{ connectionMaxAgeMs, proxy },
     },
-    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxReads: maxMessages },
+    limits: {
+      ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxReads: maxMessages },
+      maxResponseBytes: maxResultBytes,
+    },
     callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
+    ...{ callerReadsPerSecond, maxRequestsInFlight },
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
 }

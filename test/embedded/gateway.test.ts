@@ -130,6 +130,21 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
+  it('refuses a response that is larger than maxResultBytes', async () => {
+    await using embedded = await startEmbedded({ maxResultBytes: 200 });
+    await use(embedded.gateway, async (ask) => {
+      const sent = (aliases: number) =>
+        ask(
+          post({
+            query: `{ chatMessage(chatId: 1, id: 224) { ${Array.from({ length: aliases }, (_, i) => `a${i}: text`).join(' ')} } }`,
+          }),
+        );
+      expect(await (await sent(1)).json()).toMatchObject({ data: { chatMessage: { a0: expect.any(String) } } });
+      const refused = await (await sent(20)).json();
+      expect(refused).toMatchObject({ errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] });
+    });
+  });
+
   it('ends the call to Linq when the request is aborted', async () => {
     const called = Promise.withResolvers<{ closed: Promise<unknown> }>();
     await using upstream = await startUpstream((response) => called.resolve({ closed: once(response, 'close') }));

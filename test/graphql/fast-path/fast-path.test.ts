@@ -143,6 +143,7 @@ function startReference(origin: string) {
           header: () => undefined,
           requestId: 'reference',
           signal: new AbortController().signal,
+          caller: undefined,
           chats: undefined,
         }),
       });

@@ -48,6 +48,7 @@ export const chatMessagesRoute: Route<MessageListKey, MessageList> = {
   decode: (body, key, report) =>
     decodeListEnvelope(body, (data, meta, collect) => decodeMessageList(data, meta, key, collect), report),
   matches: () => false,
+  group: ({ chatId }) => chatId,
   scope: ({ chatId }) => ({ chatId }),
   eachPart({ rows }, { chatId }, visit) {
     for (const { message } of rows) visit(chatMessageRoute, { chatId, id: message.id }, message);

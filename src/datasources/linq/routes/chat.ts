@@ -15,6 +15,7 @@ export const chatRoute: Route<ChatKey, Chat> = {
   path: ({ chatId }) => `/api/partner/v2/chats/${chatId}`,
   decode: (body, key, report) => decodeEnvelope(body, (data, collect) => chat(data, key, collect), report),
   matches: ({ id }, { chatId }) => id === chatId,
+  group: ({ chatId }) => chatId,
   scope: ({ chatId }) => ({ chatId }),
 };
 
