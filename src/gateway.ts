@@ -95,6 +95,12 @@ export function createGateway(
   const readiness = new Readiness();
   const replicas = createReplicas(config, log, metrics);
   const events = createEventLog(config, log, replicas);
+  const reportDrift = createDriftReporter(
+    metrics.upstream.drift,
+    perResponse((route, drifts, requestId) =>
+      log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
+    ),
+  );
   const client = createLinqClient({
     ...linq,
     callerReadsPerSecond: config.callerReadsPerSecond,
@@ -102,14 +108,15 @@ export function createGateway(
     cache: createCache(linq.cacheTtlMs, replicas, events),
     metrics: metrics.upstream,
     traceCall: tracing?.traceCall,
-    reportDrift: createDriftReporter(
-      metrics.upstream.drift,
-      perResponse((route, drifts, requestId) =>
-        log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
-      ),
-    ),
+    reportDrift,
   });
-  const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
+  const contextOf = createContextFactory({
+    client,
+    reportDrift,
+    ...linq,
+    maxReads: limits.maxReads,
+    onBatch: metrics.batch,
+  });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
   const connections = new Connections();

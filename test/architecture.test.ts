@@ -54,7 +54,11 @@ const rules: readonly Rule[] = [
     types: /^(datasources\/events\/event-log|telemetry\/metrics)\.ts$/,
   },
   { of: /^auth\//, mayImport: /^(auth|errors|network)\/|^datasources\/model\.ts$/ }, // model is pure: what an id is
-  { of: /^schema\//, mayImport: /^schema\/|^(datasources\/model|errors\/client-errors)\.ts$/, types: /^context\.ts$/ },
+  {
+    of: /^schema\//,
+    mayImport: /^schema\/|^(datasources\/(model|message-position)|errors\/client-errors)\.ts$/,
+    types: /^context\.ts$/,
+  },
   { of: /^telemetry\//, mayImport: /^telemetry\/|^errors\/codes\.ts$/, types: /^datasources\// },
   { of: /^errors\//, mayImport: /^errors\/|^datasources\/upstream-error\.ts$/ },
   {

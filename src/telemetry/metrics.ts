@@ -46,7 +46,7 @@ export interface Metrics {
   persistedQuery(outcome: PersistedQueryOutcome): void;
   /** A request to the path of webhooks. */
   webhook(outcome: WebhookOutcome): void;
-  /** Distinct messages in one batch of an operation. */
+  /** Requests to Linq in one batch of an operation, as far as they are known before it. */
   batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
   print(): Promise<string>;
@@ -112,7 +112,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
   const webhooks = countsOf(webhookOutcomes);
   counter('linq_webhooks_total', 'Requests to the path of webhooks, by what became of them.', 'outcome', webhooks);
-  const batches = histogram('graphql_loader_batch_size', 'Distinct messages in one batch of an operation.', {}, sizes);
+  const batches = histogram('graphql_loader_batch_size', 'Requests to Linq in one batch of an operation.', {}, sizes);
   const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
     route: routes,
     outcome: outcomes,

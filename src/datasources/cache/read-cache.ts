@@ -18,9 +18,15 @@ export interface Store {
  * exist a moment later. Without `invalidations`, no event outdates a value.
  */
 export function createReadCache(store: Store, invalidations?: Invalidations): ReadCache {
+  const add = <Key, Value>(route: Route<Key, Value>, key: Key, token: Token, value: Value, begunAt: string) => {
+    if (route.cacheFormat === undefined || invalidations?.isOutdated(route.scope(key), begunAt)) return;
+    const text = JSON.stringify(value);
+    if (text.length <= maxLength) store.write(token, nameOf(route, key), `${begunAt} ${text}`);
+  };
   return {
     position: () => invalidations?.position ?? '',
     async get(route, key, token) {
+      if (route.cacheFormat === undefined) return undefined;
       const text = await store.read(token, nameOf(route, key));
       if (text === undefined) return undefined;
       const end = text.indexOf(' ');
@@ -28,9 +34,8 @@ export function createReadCache(store: Store, invalidations?: Invalidations): Re
       return parse(text.slice(end + 1), route, key);
     },
     set(route, key, token, value, begunAt) {
-      const text = JSON.stringify(value);
-      if (text.length > maxLength || invalidations?.isOutdated(route.scope(key), begunAt)) return;
-      store.write(token, nameOf(route, key), `${begunAt} ${text}`);
+      add(route, key, token, value, begunAt);
+      route.eachPart?.(value, key, (partRoute, partKey, part) => add(partRoute, partKey, token, part, begunAt));
     },
     delete: (route, key, token) => store.remove(token, nameOf(route, key)),
   };

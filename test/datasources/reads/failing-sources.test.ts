@@ -21,7 +21,9 @@ interface Key {
 }
 
 const route: Route<Key, string> = {
-  ...textRoute,
+  template: textRoute.template,
+  subject: textRoute.subject,
+  cacheFormat: textRoute.cacheFormat,
   path: ({ chat, id }) => `/${chat}/${id}`,
   group: ({ chat }) => chat,
   scope: ({ chat }) => ({ chatId: chat }),

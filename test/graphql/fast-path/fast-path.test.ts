@@ -120,7 +120,14 @@ function startReference(origin: string) {
     metrics: silentMetrics,
     reportDrift: () => {},
   });
-  const options = { token: 'a-token', timeoutMs: 10_000, cacheTtlMs: 0, maxMessages: 100, onBatch: () => {} };
+  const options = {
+    token: 'a-token',
+    timeoutMs: 10_000,
+    cacheTtlMs: 0,
+    maxReads: 100,
+    onBatch: () => {},
+    reportDrift: () => {},
+  };
   const contextOf = createContextFactory({ client, ...options });
   const readParams = createParamsReader(undefined, new PersistedQueries(() => {}));
   const log = { debug() {}, warn() {}, error() {} };
