@@ -43,6 +43,18 @@ it('reports each distinct read of an operation once, in the order of its fields'
   ]);
 });
 
+it('reports chats and pages of their messages, which have no id of a message', async () => {
+  await using gateway = await startTestGateway();
+  const query = '{ chat(id: 2) { displayName messages(first: 5) { nodes { id } } } none: chat(id: 404) { id } }';
+  const chat = { ...found, route: '/api/partner/v2/chats/{chat_id}', chatId: '2', id: null };
+  const page = { ...chat, route: '/api/partner/v2/chats/{chat_id}/chat_messages' };
+  expect(await readsOf(gateway, query)).toEqual([
+    chat,
+    { ...chat, chatId: '404', outcome: 'missing', status: 404 },
+    page,
+  ]);
+});
+
 it('has an empty list for an operation that reads nothing', async () => {
   await using gateway = await startTestGateway();
   expect(await readsOf(gateway, '{ __typename }')).toEqual([]);
@@ -62,7 +74,7 @@ it('reports nothing where introspection is off', async () => {
 });
 
 it('reports nothing for an operation that is refused', async () => {
-  await using gateway = await startTestGateway({ MAX_MESSAGES_PER_OPERATION: '1' });
+  await using gateway = await startTestGateway({ MAX_READS_PER_OPERATION: '1' });
   const two = '{ a: chatMessage(chatId: 2, id: 5) { id } b: chatMessage(chatId: 2, id: 6) { id } }';
   for (const query of ['{', '{ nope }', two]) {
     expect(Object.keys(await gateway.query(query, undefined, explain))).toEqual(['errors']);

@@ -10,6 +10,7 @@ import {
   type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
+  type GraphQLUnionType,
   getNamedType,
   getNullableType,
   isAbstractType,
@@ -18,6 +19,7 @@ import {
   isListType,
   isNonNullType,
   isObjectType,
+  isUnionType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -66,8 +68,8 @@ export interface Project {
 
 /**
  * The plan of a valid query. Undefined for anything that is not plain: directives, nulls, mutations, introspection, or root fields that are not reads. The plan is derived from the schema: a field without a resolver is a
- * property of its parent, in the form in which it is sent; a field with `isRead` in its extensions has a resolver that needs
- * its arguments and the loaders alone.
+ * property of its parent, in the form in which it is sent; a field with `read` in its extensions has a resolver that needs its
+ * parent, its arguments and the loaders alone. An operation with a read below the root has no plan.
  */
 export function createPlan(
   schema: GraphQLSchema,
@@ -131,25 +133,37 @@ class Planner {
 
   #read(field: GraphQLField<unknown, unknown>, nodes: readonly FieldNode[]): PlannedRead {
     const { resolve, extensions, type } = field;
-    if (resolve === undefined || extensions['isRead'] !== true) refuse();
+    if (resolve === undefined || extensions['read'] === undefined) refuse();
     // A failed read nulls no more than itself.
     const nullable = getNullableType(type);
     const isList = isListType(nullable);
     if (isNonNullType(isList ? nullable.ofType : type)) refuse();
-    const { code, length, hasAliases } = this.#objectCode(this.#onlyObjectType(getNamedType(type)), nodes);
+    const project = this.#project(getNamedType(type), nodes);
+    return { resolve, args: this.#args(field, nodes[0] as FieldNode), isList, project };
+  }
+
+  #project(type: GraphQLNamedType, nodes: readonly FieldNode[]): Project {
+    if (isUnionType(type)) return this.#projectOfUnion(type, nodes);
+    const { code, length, hasAliases } = this.#objectCode(isObjectType(type) ? type : refuse(), nodes);
     const project = this.#projects.get(code) ?? {
       of: new Function('v', `return ${code}`) as Project['of'],
       leastLength: hasAliases ? new Function('leaf', `return (v) => ${length}`)(leastLeafLength) : undefined,
     };
     this.#projects.set(code, project);
-    return { resolve, args: this.#args(field, nodes[0] as FieldNode), isList, project };
+    return project;
   }
 
-  /** Of a union or an interface as well, as long as it has one type alone. */
-  #onlyObjectType(type: GraphQLNamedType): GraphQLObjectType {
-    if (isObjectType(type)) return type;
-    const [only, ...others] = isAbstractType(type) ? this.#schema.getPossibleTypes(type) : [];
-    return only === undefined || others.length > 0 ? refuse() : only;
+  #projectOfUnion(union: GraphQLUnionType, nodes: readonly FieldNode[]): Project {
+    const projects = new Map(union.getTypes().map((type) => [type.name, this.#project(type, nodes)]));
+    const typeOf = union.resolveType ?? refuse();
+    // It needs the value alone.
+    const projectOf = (value: object) =>
+      projects.get(typeOf(value, undefined, undefined as never, union) as string) as Project;
+    const isBounded = [...projects.values()].some(({ leastLength }) => leastLength !== undefined);
+    return {
+      of: (value) => projectOf(value).of(value),
+      leastLength: isBounded ? (value) => projectOf(value).leastLength?.(value) ?? 0 : undefined,
+    };
   }
 
   #args(field: GraphQLField<unknown, unknown>, node: FieldNode): PlannedRead['args'] {

@@ -124,9 +124,10 @@ function startReference(origin: string) {
     token: 'a-token',
     timeoutMs: 10_000,
     cacheTtlMs: 0,
-    maxMessages: 100,
+    maxReads: 100,
     explain: false,
     onBatch: () => {},
+    reportDrift: () => {},
   };
   const contextOf = createContextFactory({ client, ...options });
   const readParams = createParamsReader(undefined, new PersistedQueries(() => {}));

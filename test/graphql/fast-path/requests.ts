@@ -70,7 +70,7 @@ const leaf = fc.oneof(
       .map((index) => `${oddNames[index]}: ${['text', 'id', '__typename'][index % 3]}`),
   },
 );
-const nested = fc.constantFrom(
+const property = fc.constantFrom(
   'attachments { id url filename mimeType fileSize __typename }',
   'attachments { file: filename ... on Attachment @include(if: $yes) { fileSize } }',
   '__proto__more: attachments { __proto__: id constructor: url }',
@@ -82,6 +82,13 @@ const nested = fc.constantFrom(
   '... on ChatMessage { isRead attachments { id } }',
   '... @skip(if: $no) { editedAt }',
 );
+// Seldom: these have no plan.
+const read = fc.constantFrom(
+  'chat { id displayName participants { id address } }',
+  'sender { address }',
+  'chat { messages(last: 2) { nodes { id chat { id } } pageInfo { hasPreviousPage } } }',
+);
+const nested = fc.oneof({ weight: 30, arbitrary: property }, { weight: 1, arbitrary: read });
 const selection = fc
   .tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 6 }), fc.uniqueArray(nested, { maxLength: 3 }))
   .map(([leaves, others]) => `{ ${[...leaves, ...others].join(' ')} }`);
