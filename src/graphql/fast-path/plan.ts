@@ -25,42 +25,52 @@ import {
   type ValueNode,
 } from 'graphql';
 
-/** A query as the reads of its root fields, and what each response field takes from the values read. */
+/** A query as the reads that it needs, and what the response takes from the values read. */
 export interface Plan {
-  readonly fields: readonly PlannedField[];
+  readonly root: PlannedObject;
   /** The coerced values of the variables; undefined where they do not fit their types, or need a closer look. */
   coerce(variables: Readonly<Record<string, unknown>>): Variables | undefined;
 }
 
-export interface PlannedField {
-  /** The response key. */
-  readonly name: string;
-  /** The key as JSON, with the comma before it. */
-  readonly prefix: string;
-  /** All selections with this response key. */
-  readonly nodes: readonly FieldNode[];
-  /** Undefined for `__typename`, whose text is then known. */
-  readonly read: PlannedRead | undefined;
-  readonly text: string;
-}
+/** The selected part of an object: as a function, where no read stands below it. */
+export type Selection = Project | PlannedObject;
 
-interface PlannedRead {
-  readonly resolve: GraphQLFieldResolver<unknown, unknown>;
-  readonly args: (variables: Variables) => Record<string, unknown>;
-  readonly isList: boolean;
-  readonly project: Project;
-}
-
-/** By their order in the operation. */
-type Variables = readonly unknown[];
-
-/** The selected part of a value that was read. */
 export type Project = (value: object) => object;
 
+/** In the order of the response. */
+export interface PlannedObject {
+  readonly parts: readonly Part[];
+}
+
+/** `prefix` is what stands before a part in the JSON of its object: a comma, unless it is the first, and a key with its colon. */
+export type Part =
+  /** Neighboring fields without reads below. */
+  | { readonly kind: 'plain'; readonly prefix: string; readonly project: Project }
+  /** A property with reads below. */
+  | (Field & { readonly kind: 'property'; readonly property: string })
+  | (Field & {
+      readonly kind: 'read';
+      readonly resolve: GraphQLFieldResolver<unknown, unknown>;
+      readonly args: (variables: Variables) => Record<string, unknown>;
+      /** All selections with this response key. */
+      readonly nodes: readonly FieldNode[];
+    });
+
+/** A field whose value is an object, null, or a list of these. */
+interface Field {
+  /** The response key. */
+  readonly name: string;
+  readonly prefix: string;
+  readonly selection: Selection;
+}
+
+/** By their order in the operation; undefined where a nullable variable has no value. */
+type Variables = readonly unknown[];
+
 /**
- * The plan of a valid query. Undefined for anything that is not plain: directives, nulls, mutations, introspection, or root fields that are not reads. The plan is derived from the schema: a field without a resolver is a
- * property of its parent, in the form in which it is sent; a field with `isRead` in its extensions has a resolver that needs
- * its arguments and the loaders alone.
+ * The plan of a valid query. Undefined for anything that is not plain: directives, mutations, introspection. The plan is derived
+ * from the schema: a field without a resolver is a property of its parent, in the form in which it is sent; a field with `isRead`
+ * in its extensions has a resolver that needs its parent, its arguments and the loaders alone.
  */
 export function createPlan(
   schema: GraphQLSchema,
@@ -105,34 +115,65 @@ class Planner {
       if (directives?.length) refuse();
       const inputType = (typeFromAST(schema, type) as GraphQLInputType | undefined) ?? refuse();
       const fallback = defaultValue && (coerceInputLiteral(defaultValue, inputType) ?? refuse());
-      return { name: variable.name.value, type: inputType, fallback };
+      return { name: variable.name.value, type: inputType, fallback, mayBeNull: true };
     });
   }
 
   plan(): Plan {
     const root = this.#schema.getQueryType() ?? refuse();
-    const fields = [...this.#collect(root, [this.#operation.selectionSet])].map(([name, nodes], index) => {
-      const prefix = `${index === 0 ? '' : ','}${JSON.stringify(name)}:`;
-      const [{ name: field }] = nodes as [FieldNode];
-      const isTypename = field.value === '__typename';
-      const read = isTypename ? undefined : this.#read(root.getFields()[field.value] ?? refuse(), nodes);
-      return { name, prefix, nodes, read, text: JSON.stringify(root.name) };
-    });
+    const parts = this.#parts(root, [this.#operation.selectionSet]);
     const variables = this.#variables;
-    return { fields, coerce: (values) => coerceVariables(variables, values) };
+    return { root: { parts }, coerce: (values) => coerceVariables(variables, values) };
   }
 
-  #read(field: GraphQLField<unknown, unknown>, nodes: readonly FieldNode[]): PlannedRead {
-    const { resolve, extensions, type } = field;
-    if (resolve === undefined || extensions['isRead'] !== true) refuse();
+  /** Neighboring fields without reads are one part. */
+  #parts(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Part[] {
+    const parts: Part[] = [];
+    let plain: string[] = [];
+    const prefix = () => (parts.length === 0 ? '' : ',');
+    const endPlain = () => {
+      if (plain.length > 0)
+        parts.push({ kind: 'plain', prefix: prefix(), project: this.#project(`{${plain.join()}}`) });
+      plain = [];
+    };
+    for (const [name, nodes] of this.#collect(type, sets)) {
+      const code = this.#plainCode(type, nodes);
+      if (code !== undefined) {
+        plain.push(`[${JSON.stringify(name)}]:${code}`);
+        continue;
+      }
+      endPlain();
+      parts.push(this.#part(type, name, nodes, `${prefix()}${JSON.stringify(name)}:`));
+    }
+    endPlain();
+    return parts;
+  }
+
+  #part(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[], prefix: string): Part {
+    const [node] = nodes as [FieldNode];
+    const field = parent.getFields()[node.name.value] ?? refuse();
+    const { resolve, extensions } = field;
+    const nullable = getNullableType(field.type);
+    const type = this.#onlyObjectType(getNamedType(nullable));
+    const selection = this.#selection(type, nodes);
+    if (resolve === undefined) return { kind: 'property', name, prefix, property: field.name, selection };
+    if (extensions['isRead'] !== true) refuse();
     // A failed read nulls no more than itself.
-    const nullable = getNullableType(type);
-    const isList = isListType(nullable);
-    if (isNonNullType(isList ? nullable.ofType : type)) refuse();
-    const code = this.#objectCode(this.#onlyObjectType(getNamedType(type)), nodes);
+    if (isNonNullType(isListType(nullable) ? nullable.ofType : field.type)) refuse();
+    return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), selection };
+  }
+
+  #selection(type: GraphQLObjectType, nodes: readonly FieldNode[]): Selection {
+    const code = this.#objectCode(type, nodes);
+    if (code !== undefined) return this.#project(code);
+    return { parts: this.#parts(type, nodes.map(setOf)) };
+  }
+
+  /** The same function for the same selection, so that what it selects is known again. */
+  #project(code: string): Project {
     const project = this.#projects.get(code) ?? (new Function('v', `return ${code}`) as Project);
     this.#projects.set(code, project);
-    return { resolve, args: this.#args(field, nodes[0] as FieldNode), isList, project };
+    return project;
   }
 
   /** Of a union or an interface as well, as long as it has one type alone. */
@@ -142,34 +183,51 @@ class Planner {
     return only === undefined || others.length > 0 ? refuse() : only;
   }
 
-  #args(field: GraphQLField<unknown, unknown>, node: FieldNode): PlannedRead['args'] {
+  #args(field: GraphQLField<unknown, unknown>, node: FieldNode): (variables: Variables) => Record<string, unknown> {
     const nodes = new Map(node.arguments?.map(({ name, value }) => [name.value, value]));
-    const readers = field.args.map(({ name, type, default: fallback, defaultValue }) => {
+    const readers = field.args.flatMap(({ name, type, default: fallback, defaultValue }) => {
       if (fallback !== undefined || defaultValue !== undefined) refuse();
-      return [name, this.#reader(nodes.get(name) ?? refuse(), type)] as const;
+      const value = nodes.get(name);
+      if (value !== undefined) return [[name, this.#argument(value, type)] as const];
+      return isNonNullType(type) ? refuse() : [];
     });
     return (variables) => {
       const args: Record<string, unknown> = {};
-      for (const [name, read] of readers) args[name] = read(variables);
+      for (const [name, read] of readers) {
+        const value = read(variables);
+        if (value !== undefined) args[name] = value;
+      }
       return args;
     };
   }
 
-  /** Of the value of an argument. Literals without variables are coerced once. */
-  #reader(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
+  /** Of an argument, which may be null, or absent as a variable, where its type allows it. */
+  #argument(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
+    if (isNonNullType(type)) return this.#value(node, type);
+    if (node.kind === Kind.NULL) return () => null;
+    return node.kind === Kind.VARIABLE ? this.#variable(node.name.value) : this.#value(node, type);
+  }
+
+  #variable(name: string): (variables: Variables) => unknown {
+    const index = this.#variables.findIndex((variable) => variable.name === name);
+    return index < 0 ? refuse() : (variables) => variables[index];
+  }
+
+  /** Of a value that is not null. Literals without variables are coerced once. */
+  #value(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
     const nullable = getNullableType(type);
     if (node.kind === Kind.VARIABLE) {
-      const index = this.#variables.findIndex(({ name }) => name === node.name.value);
-      return index < 0 ? refuse() : (variables) => variables[index];
+      for (const variable of this.#variables) variable.mayBeNull &&= variable.name !== node.name.value;
+      return this.#variable(node.name.value);
     }
     if (node.kind === Kind.LIST && isListType(nullable)) {
-      const items = node.values.map((item) => this.#reader(item, nullable.ofType));
+      const items = node.values.map((item) => this.#value(item, nullable.ofType));
       return (variables) => items.map((read) => read(variables));
     }
     if (node.kind === Kind.OBJECT && isInputObjectType(nullable)) {
       const nodes = new Map(node.fields.map(({ name, value }) => [name.value, value]));
       const fields = Object.values(nullable.getFields()).map(
-        ({ name, type }) => [name, this.#reader(nodes.get(name) ?? refuse(), type)] as const,
+        ({ name, type }) => [name, this.#value(nodes.get(name) ?? refuse(), type)] as const,
       );
       return (variables) => Object.fromEntries(fields.map(([name, read]) => [name, read(variables)]));
     }
@@ -219,37 +277,45 @@ class Planner {
     return isAbstractType(other) && this.#schema.isSubType(other, type);
   }
 
-  /** An expression of the selected part of the object `v`. */
-  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): string {
-    const sets = nodes.map(({ selectionSet }) => selectionSet ?? refuse());
+  /** An expression of the selected part of the object `v`; undefined where a read stands below it. */
+  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): string | undefined {
     let isWhole = true;
     const names: string[] = [];
-    const entries = [...this.#collect(type, sets)].map(([key, [node, ...more]]) => {
-      const name = (node as FieldNode).name.value;
-      const code = this.#valueCode(type, name, [node as FieldNode, ...more]);
+    const entries: string[] = [];
+    for (const [key, nodesOfKey] of this.#collect(type, nodes.map(setOf))) {
+      const { value: name } = (nodesOfKey[0] as FieldNode).name;
+      const code = this.#plainCode(type, nodesOfKey);
+      if (code === undefined) return undefined;
       names.push(name);
       isWhole &&= key === name && code === `v.${name}`;
-      return `[${JSON.stringify(key)}]:${code}`;
-    });
+      entries.push(`[${JSON.stringify(key)}]:${code}`);
+    }
     const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
     isWhole &&= names.join() === properties.map(({ name }) => name).join();
     return isWhole ? 'v' : `{${entries.join()}}`;
   }
 
-  #valueCode(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[]): string {
+  /** An expression of a field of the object `v`; undefined where it is a read, or a read stands below it. */
+  #plainCode(parent: GraphQLObjectType, nodes: readonly FieldNode[]): string | undefined {
+    const { value: name } = (nodes[0] as FieldNode).name;
     if (name === '__typename') return JSON.stringify(parent.name);
     const { type, resolve, args } = parent.getFields()[name] ?? refuse();
-    if (resolve !== undefined || args.length > 0) refuse();
+    if (resolve !== undefined) return undefined;
+    if (args.length > 0) refuse();
     const nullable = getNullableType(type);
     const item = isListType(nullable) ? nullable.ofType : nullable;
     const named = getNullableType(item);
     if (isLeafType(named)) return `v.${name}`;
     if (!isObjectType(named)) refuse();
     const code = this.#objectCode(named, nodes);
-    if (code === 'v') return `v.${name}`;
+    if (code === undefined || code === 'v') return code && `v.${name}`;
     if (!isListType(nullable)) return `v.${name} && ((v) => (${code}))(v.${name})`;
     return isNonNullType(item) ? `v.${name} && v.${name}.map((v) => (${code}))` : refuse();
   }
+}
+
+function setOf({ selectionSet }: FieldNode): SelectionSetNode {
+  return selectionSet ?? refuse();
 }
 
 interface VariableDefinition {
@@ -257,6 +323,8 @@ interface VariableDefinition {
   readonly type: GraphQLInputType;
   /** Its default, coerced; undefined without one. */
   readonly fallback: unknown;
+  /** Whether all places where it stands take null, or nothing. */
+  mayBeNull: boolean;
 }
 
 function coerceVariables(
@@ -264,10 +332,13 @@ function coerceVariables(
   values: Readonly<Record<string, unknown>>,
 ): Variables | undefined {
   const coerced: unknown[] = [];
-  for (const { name, type, fallback } of definitions) {
-    const value = Object.hasOwn(values, name) ? coerceInputValue(values[name], type) : fallback;
-    if (value === undefined || value === null) return undefined;
-    coerced.push(value);
+  for (const { name, type, fallback, mayBeNull } of definitions) {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    const isGiven = value !== undefined && value !== null;
+    const result = isGiven ? coerceInputValue(value, type) : value === undefined ? fallback : null;
+    if (isGiven ? result === undefined : (result ?? null) === null && !(mayBeNull && !isNonNullType(type)))
+      return undefined;
+    coerced.push(result);
   }
   return coerced;
 }
