@@ -18,6 +18,7 @@ import {
   isListType,
   isNonNullType,
   isObjectType,
+  isUnionType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -32,20 +33,29 @@ export interface Plan {
   coerce(variables: Readonly<Record<string, unknown>>): Variables | undefined;
 }
 
-/** The selected part of an object: as a function, where no read stands below it. */
-export type Selection = Project | PlannedObject;
+/** What is selected from an object; of a union, from an object of each type. */
+export type Selection = ObjectSelection | { readonly kind: 'union'; of(value: object): ObjectSelection };
 
-export type Project = (value: object) => object;
+export type ObjectSelection = Projection | PlannedObject;
 
-/** In the order of the response. */
+/** The selected part of an object, without reads below it. */
+export interface Projection {
+  readonly kind: 'projection';
+  of(value: object): object;
+  /** At least how long its JSON is, computed without taking memory for it. Undefined without aliases: then no longer than that of the whole object. */
+  readonly leastLength: ((value: object) => number) | undefined;
+}
+
+/** An object with reads below it: its parts, in the order of the response. */
 export interface PlannedObject {
+  readonly kind: 'object';
   readonly parts: readonly Part[];
 }
 
 /** `prefix` is what stands before a part in the JSON of its object: a comma, unless it is the first, and a key with its colon. */
 export type Part =
   /** Neighboring fields without reads below. */
-  | { readonly kind: 'plain'; readonly prefix: string; readonly project: Project }
+  | { readonly kind: 'plain'; readonly prefix: string; readonly projection: Projection }
   /** A property with reads below. */
   | (Field & { readonly kind: 'property'; readonly property: string })
   | (Field & {
@@ -97,7 +107,7 @@ class Planner {
   readonly #operation: OperationDefinitionNode;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   readonly #variables: readonly VariableDefinition[];
-  readonly #projects = new Map<string, Project>();
+  readonly #projections = new Map<string, Projection>();
 
   constructor(schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined) {
     this.#schema = schema;
@@ -123,23 +133,23 @@ class Planner {
     const root = this.#schema.getQueryType() ?? refuse();
     const parts = this.#parts(root, [this.#operation.selectionSet]);
     const variables = this.#variables;
-    return { root: { parts }, coerce: (values) => coerceVariables(variables, values) };
+    return { root: { kind: 'object', parts }, coerce: (values) => coerceVariables(variables, values) };
   }
 
   /** Neighboring fields without reads are one part. */
   #parts(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Part[] {
     const parts: Part[] = [];
-    let plain: string[] = [];
+    let plain = new ObjectCode();
     const prefix = () => (parts.length === 0 ? '' : ',');
     const endPlain = () => {
-      if (plain.length > 0)
-        parts.push({ kind: 'plain', prefix: prefix(), project: this.#project(`{${plain.join()}}`) });
-      plain = [];
+      if (plain.isEmpty) return;
+      parts.push({ kind: 'plain', prefix: prefix(), projection: this.#projection(plain.code) });
+      plain = new ObjectCode();
     };
     for (const [name, nodes] of this.#collect(type, sets)) {
-      const code = this.#plainCode(type, nodes);
+      const code = this.#fieldCode(type, nodes);
       if (code !== undefined) {
-        plain.push(`[${JSON.stringify(name)}]:${code}`);
+        plain.add(name, nodes, code);
         continue;
       }
       endPlain();
@@ -154,8 +164,7 @@ class Planner {
     const field = parent.getFields()[node.name.value] ?? refuse();
     const { resolve, extensions } = field;
     const nullable = getNullableType(field.type);
-    const type = this.#onlyObjectType(getNamedType(nullable));
-    const selection = this.#selection(type, nodes);
+    const selection = this.#selection(getNamedType(nullable), nodes);
     if (resolve === undefined) return { kind: 'property', name, prefix, property: field.name, selection };
     if (extensions['isRead'] !== true) refuse();
     // A failed read nulls no more than itself.
@@ -163,24 +172,30 @@ class Planner {
     return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), selection };
   }
 
-  #selection(type: GraphQLObjectType, nodes: readonly FieldNode[]): Selection {
+  #selection(type: GraphQLNamedType, nodes: readonly FieldNode[]): Selection {
+    if (isObjectType(type)) return this.#objectSelection(type, nodes);
+    const union = isUnionType(type) ? type : refuse();
+    const typeOf = union.resolveType ?? refuse();
+    const selections = new Map(union.getTypes().map((type) => [type.name, this.#objectSelection(type, nodes)]));
+    // It needs the value alone.
+    const nameOf = (value: object) => typeOf(value, undefined, undefined as never, union) as string;
+    return { kind: 'union', of: (value) => selections.get(nameOf(value)) as ObjectSelection };
+  }
+
+  #objectSelection(type: GraphQLObjectType, nodes: readonly FieldNode[]): ObjectSelection {
     const code = this.#objectCode(type, nodes);
-    if (code !== undefined) return this.#project(code);
-    return { parts: this.#parts(type, nodes.map(setOf)) };
+    return code === undefined ? { kind: 'object', parts: this.#parts(type, nodes.map(setOf)) } : this.#projection(code);
   }
 
-  /** The same function for the same selection, so that what it selects is known again. */
-  #project(code: string): Project {
-    const project = this.#projects.get(code) ?? (new Function('v', `return ${code}`) as Project);
-    this.#projects.set(code, project);
-    return project;
-  }
-
-  /** Of a union or an interface as well, as long as it has one type alone. */
-  #onlyObjectType(type: GraphQLNamedType): GraphQLObjectType {
-    if (isObjectType(type)) return type;
-    const [only, ...others] = isAbstractType(type) ? this.#schema.getPossibleTypes(type) : [];
-    return only === undefined || others.length > 0 ? refuse() : only;
+  /** The same projection for the same selection, so that what it selects is known again. */
+  #projection({ value, length, hasAliases }: Code): Projection {
+    const projection = this.#projections.get(value) ?? {
+      kind: 'projection',
+      of: new Function('v', `return ${value}`) as Projection['of'],
+      leastLength: hasAliases ? new Function('leaf', `return (v) => ${length}`)(leastLeafLength) : undefined,
+    };
+    this.#projections.set(value, projection);
+    return projection;
   }
 
   #args(field: GraphQLField<unknown, unknown>, node: FieldNode): (variables: Variables) => Record<string, unknown> {
@@ -277,40 +292,91 @@ class Planner {
     return isAbstractType(other) && this.#schema.isSubType(other, type);
   }
 
-  /** An expression of the selected part of the object `v`; undefined where a read stands below it. */
-  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): string | undefined {
-    let isWhole = true;
-    const names: string[] = [];
-    const entries: string[] = [];
+  /** Of the selected part of the object `v`; undefined where a read stands below it. */
+  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): Code | undefined {
+    const whole = new ObjectCode();
     for (const [key, nodesOfKey] of this.#collect(type, nodes.map(setOf))) {
-      const { value: name } = (nodesOfKey[0] as FieldNode).name;
-      const code = this.#plainCode(type, nodesOfKey);
+      const code = this.#fieldCode(type, nodesOfKey);
       if (code === undefined) return undefined;
-      names.push(name);
-      isWhole &&= key === name && code === `v.${name}`;
-      entries.push(`[${JSON.stringify(key)}]:${code}`);
+      whole.add(key, nodesOfKey, code);
     }
-    const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
-    isWhole &&= names.join() === properties.map(({ name }) => name).join();
-    return isWhole ? 'v' : `{${entries.join()}}`;
+    return whole.codeOf(type);
   }
 
-  /** An expression of a field of the object `v`; undefined where it is a read, or a read stands below it. */
-  #plainCode(parent: GraphQLObjectType, nodes: readonly FieldNode[]): string | undefined {
+  /** Of a field of the object `v`; undefined where it is a read, or a read stands below it. */
+  #fieldCode(parent: GraphQLObjectType, nodes: readonly FieldNode[]): Code | undefined {
     const { value: name } = (nodes[0] as FieldNode).name;
-    if (name === '__typename') return JSON.stringify(parent.name);
+    if (name === '__typename') return leafCode(JSON.stringify(parent.name));
     const { type, resolve, args } = parent.getFields()[name] ?? refuse();
     if (resolve !== undefined) return undefined;
     if (args.length > 0) refuse();
     const nullable = getNullableType(type);
     const item = isListType(nullable) ? nullable.ofType : nullable;
     const named = getNullableType(item);
-    if (isLeafType(named)) return `v.${name}`;
-    if (!isObjectType(named)) refuse();
-    const code = this.#objectCode(named, nodes);
-    if (code === undefined || code === 'v') return code && `v.${name}`;
-    if (!isListType(nullable)) return `v.${name} && ((v) => (${code}))(v.${name})`;
-    return isNonNullType(item) ? `v.${name} && v.${name}.map((v) => (${code}))` : refuse();
+    const property = `v.${name}`;
+    if (isLeafType(named)) return leafCode(property);
+    const code = this.#objectCode(isObjectType(named) ? named : refuse(), nodes);
+    if (code === undefined) return undefined;
+    const isList = isListType(nullable);
+    const isWhole = code.value === 'v';
+    if (isList && !isNonNullType(item) && !isWhole) refuse();
+    const selected = isList ? `${property}.map((v) => (${code.value}))` : `((v) => (${code.value}))(${property})`;
+    const sum = isList ? `${property}.reduce((n, v) => n + ${code.length}, 1)` : `((v) => ${code.length})(${property})`;
+    return {
+      value: isWhole ? property : `${property} && ${selected}`,
+      length: `(${property} ? ${sum} : 4)`,
+      hasAliases: code.hasAliases,
+    };
+  }
+}
+
+/** Expressions of what is selected from the object `v`. */
+interface Code {
+  readonly value: string;
+  /** The least length of its JSON. */
+  readonly length: string;
+  readonly hasAliases: boolean;
+}
+
+function leafCode(value: string): Code {
+  return { value, length: `leaf(${value})`, hasAliases: false };
+}
+
+function leastLeafLength(value: unknown): number {
+  return typeof value === 'string' ? value.length + 2 : 1;
+}
+
+/** The code of an object, field by field. */
+class ObjectCode {
+  readonly #names: string[] = [];
+  readonly #entries: string[] = [];
+  #length = '(1';
+  #hasAliases = false;
+  /** Whether each field is the property of its name, as a whole. */
+  #isPlain = true;
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  add(key: string, [node]: readonly FieldNode[], { value, length, hasAliases }: Code): void {
+    const name = node?.name.value ?? '';
+    this.#names.push(name);
+    this.#entries.push(`[${JSON.stringify(key)}]:${value}`);
+    this.#length += `+${key.length + '"":,'.length}+${length}`;
+    this.#hasAliases ||= key !== name || hasAliases;
+    this.#isPlain &&= key === name && value === `v.${name}`;
+  }
+
+  get code(): Code {
+    return { value: `{${this.#entries.join()}}`, length: `${this.#length})`, hasAliases: this.#hasAliases };
+  }
+
+  /** `v` itself where all properties of the type are selected. */
+  codeOf(type: GraphQLObjectType): Code {
+    const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
+    const isWhole = this.#isPlain && this.#names.join() === properties.map(({ name }) => name).join();
+    return isWhole ? { ...this.code, value: 'v' } : this.code;
   }
 }
 

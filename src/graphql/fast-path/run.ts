@@ -1,11 +1,9 @@
 import { type GraphQLError, locatedError } from 'graphql';
 import type { Context } from '../../context.ts';
-import type { Part, Plan, PlannedObject, Project, Selection } from './plan.ts';
+import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
-/** What an operation led to: `text` is the JSON of `data` where nothing failed, else `data` holds the same beside the errors. */
-export type RunResult =
-  | { readonly text: string }
-  | { readonly data: Record<string, unknown>; readonly errors: readonly GraphQLError[] };
+/** What an operation led to: the JSON of `data`, and the errors of its fields. Undefined where `data` is too long. */
+export type RunResult = { readonly text: string; readonly errors: readonly GraphQLError[] } | undefined;
 
 /**
  * Executes a plan: all reads that can start at one moment leave together, as one batch of the loaders, and each settles by itself.
@@ -15,9 +13,10 @@ export function run(
   plan: Plan,
   variables: Readonly<Record<string, unknown>>,
   context: Context,
+  maxLength: number,
 ): Promise<RunResult> | undefined {
   const coerced = plan.coerce(variables);
-  return coerced && new Promise((done) => new Run(coerced, context, done).start(plan.root));
+  return coerced && new Promise((done) => new Run(coerced, context, maxLength, done).start(plan.root));
 }
 
 /** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
@@ -34,11 +33,12 @@ class Selected {
   }
 }
 
-type ReadPart = Extract<Part, { kind: 'read' }>;
+type PartOf<Kind> = Extract<Part, { kind: Kind }>;
 
 class Run {
   readonly #variables: readonly unknown[];
   readonly #context: Context;
+  readonly #maxLength: number;
   readonly #done: (result: RunResult) => void;
   readonly #selected = new Map<PlannedObject, Map<object, Selected>>();
   #root: Selected | undefined;
@@ -46,9 +46,10 @@ class Run {
   #pending = 1;
   #hasFailed = false;
 
-  constructor(variables: readonly unknown[], context: Context, done: (result: RunResult) => void) {
+  constructor(variables: readonly unknown[], context: Context, maxLength: number, done: (result: RunResult) => void) {
     this.#variables = variables;
     this.#context = context;
+    this.#maxLength = maxLength;
     this.#done = done;
   }
 
@@ -58,8 +59,7 @@ class Run {
     this.#settle();
   }
 
-  #startReads(selected: Selected): void {
-    const { planned, value, found } = selected;
+  #startReads({ planned, value, found }: Selected): void {
     planned.parts.forEach((part, index) => {
       if (part.kind === 'property') {
         found[index] = this.#below(part.selection, (value as Record<string, unknown>)[part.property]);
@@ -71,7 +71,7 @@ class Run {
     });
   }
 
-  #read(part: ReadPart, parent: object, set: (found: unknown) => void): void {
+  #read(part: PartOf<'read'>, parent: object, set: (found: unknown) => void): void {
     this.#pending++;
     const settle = (value: unknown) => {
       set(this.#below(part.selection, value));
@@ -88,10 +88,11 @@ class Run {
 
   /** A value with what is selected from it: an error, null, an object, or a list of these; an object with reads below as `Selected`. */
   #below(selection: Selection, value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((entry) => this.#below(selection, entry));
     if (value instanceof Error) this.#hasFailed = true;
-    else if (Array.isArray(value)) return value.map((entry) => this.#below(selection, entry));
-    else if (typeof selection !== 'function' && typeof value === 'object' && value !== null) {
-      return this.#select(selection, value);
+    else if (selection.kind !== 'projection' && typeof value === 'object' && value !== null) {
+      const chosen = choose(selection, value);
+      if (chosen.kind === 'object') return this.#select(chosen, value);
     }
     return value;
   }
@@ -110,22 +111,45 @@ class Run {
   #settle(): void {
     this.#context.loaders.dispatch();
     if (--this.#pending > 0 || this.#root === undefined) return;
-    this.#done(this.#hasFailed ? new PartialResult(this.#root) : { text: new Texts().ofSelected(this.#root) });
+    const text = new Texts(this.#maxLength).whole(this.#root);
+    this.#done(text === undefined ? undefined : { text, errors: this.#hasFailed ? errorsBelow(this.#root, []) : [] });
   }
 }
 
-/** The JSON of the selected parts of values: written once for all fields that select the same part of the same value. */
-class Texts {
-  readonly #known = new Map<Project, Map<object, string>>();
+function choose(selection: Selection, value: object): ObjectSelection {
+  return selection.kind === 'union' ? selection.of(value) : selection;
+}
 
-  ofSelected(selected: Selected): string {
-    if (selected.text !== undefined) return selected.text;
+/**
+ * The JSON of the selected parts of values: written once for all fields and entries that select the same part of the same value.
+ * It stops when there is more than may be `left`.
+ */
+class Texts {
+  #left: number;
+  readonly #known = new Map<Projection, Map<object, string>>();
+
+  constructor(maxLength: number) {
+    this.#left = maxLength;
+  }
+
+  /** Undefined if it is too long. */
+  whole(root: Selected): string | undefined {
+    const text = this.#ofSelected(root);
+    return this.#left < 0 ? undefined : text;
+  }
+
+  #ofSelected(selected: Selected): string {
+    if (selected.text !== undefined) {
+      this.#left -= selected.text.length;
+      return selected.text;
+    }
     const { planned, value, found } = selected;
     let text = '{';
-    for (let index = 0; index < planned.parts.length; index++) {
+    for (let index = 0; index < planned.parts.length && this.#left >= 0; index++) {
       const part = planned.parts[index] as Part;
+      this.#left -= part.prefix.length;
       text += part.prefix;
-      if (part.kind === 'plain') text += JSON.stringify(part.project(value)).slice(1, -1);
+      if (part.kind === 'plain') text += this.#project(part.projection, value).slice(1, -1);
       else text += this.#of(found[index], part.selection);
     }
     selected.text = `${text}}`;
@@ -135,45 +159,52 @@ class Texts {
   #of(found: unknown, selection: Selection): string {
     if (!Array.isArray(found)) return this.#ofOne(found, selection);
     let list = '';
-    for (let index = 0; index < found.length; index++) {
+    for (let index = 0; index < found.length && this.#left >= 0; index++) {
       list += (index === 0 ? '' : ',') + this.#ofOne(found[index], selection);
     }
     return `[${list}]`;
   }
 
   #ofOne(found: unknown, selection: Selection): string {
-    if (typeof found !== 'object' || found === null) return 'null';
-    if (found instanceof Selected) return this.ofSelected(found);
-    const project = selection as Project;
-    const known = this.#known.get(project) ?? new Map<object, string>();
-    this.#known.set(project, known);
-    const text = known.get(found) ?? JSON.stringify(project(found));
+    if (found instanceof Selected) return this.#ofSelected(found);
+    if (typeof found !== 'object' || found === null || found instanceof Error) {
+      this.#left -= 'null'.length;
+      return 'null';
+    }
+    const projection = choose(selection, found) as Projection;
+    const known = this.#known.get(projection) ?? new Map<object, string>();
+    this.#known.set(projection, known);
+    const existing = known.get(found);
+    if (existing !== undefined) {
+      this.#left -= existing.length;
+      return existing;
+    }
+    const text = this.#project(projection, found);
     known.set(found, text);
+    return text;
+  }
+
+  #project(projection: Projection, value: object): string {
+    const leastLength = projection.leastLength?.(value) ?? 0;
+    const text = leastLength > this.#left ? '' : JSON.stringify(projection.of(value));
+    this.#left -= Math.max(leastLength, text.length);
     return text;
   }
 }
 
-/** Data beside errors, each error at every place where it nulls a field. */
-class PartialResult {
-  readonly errors: GraphQLError[] = [];
-  readonly data: Record<string, unknown>;
+/** Each error at every place where it nulls a field, in the order of the response. */
+function errorsBelow({ planned, found }: Selected, path: readonly (string | number)[]): GraphQLError[] {
+  return planned.parts.flatMap((part, index) =>
+    part.kind === 'plain' ? [] : errorsAt(found[index], part, [...path, part.name]),
+  );
+}
 
-  constructor(root: Selected) {
-    this.data = this.#object(root, []);
-  }
-
-  #object({ planned, value, found }: Selected, path: readonly (string | number)[]): Record<string, unknown> {
-    const entries = planned.parts.flatMap((part, index) => {
-      if (part.kind === 'plain') return Object.entries(part.project(value));
-      return [[part.name, this.#value(found[index], part, [...path, part.name])] as const];
-    });
-    return Object.fromEntries(entries);
-  }
-
-  #value(found: unknown, part: Exclude<Part, { kind: 'plain' }>, path: readonly (string | number)[]): unknown {
-    if (Array.isArray(found)) return found.map((entry, place) => this.#value(entry, part, [...path, place]));
-    if (found instanceof Error) this.errors.push(locatedError(found, part.kind === 'read' ? part.nodes : [], path));
-    if (typeof found !== 'object' || found === null || found instanceof Error) return null;
-    return found instanceof Selected ? this.#object(found, path) : (part.selection as Project)(found);
-  }
+function errorsAt(
+  found: unknown,
+  part: PartOf<'property' | 'read'>,
+  path: readonly (string | number)[],
+): GraphQLError[] {
+  if (Array.isArray(found)) return found.flatMap((entry, place) => errorsAt(entry, part, [...path, place]));
+  if (found instanceof Selected) return errorsBelow(found, path);
+  return found instanceof Error && part.kind === 'read' ? [locatedError(found, part.nodes, path)] : [];
 }
