@@ -13,7 +13,7 @@ import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import { type ErrorCode, errorCodes } from './errors/codes.ts';
 import type { FailureLog } from './errors/failure-log.ts';
-import { inOrder, publicError, refusesAll } from './errors/public-error.ts';
+import { publicError, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
 import { createEndpoint, createSdlHandle } from './graphql/endpoint.ts';
@@ -112,10 +112,10 @@ export function createGateway(
       readiness.closeWhenDraining(res);
     },
     afterSend: endRequest,
-    publicErrors: (errors, data, record) =>
+    publicErrors: (errors, _data, record) =>
       errors.some(refusesAll)
         ? undefined
-        : inOrder(errors, data).map((error) => publicError(error, record, log, { suggestions: introspection })),
+        : errors.map((error) => publicError(error, record, log, { suggestions: introspection })),
   });
   const authenticate = createAuthenticate(config.callers, log);
   const headers = { ...(config.callers && { authorization: 'Bearer ' }), ...firstPage.headers };

@@ -1,23 +1,22 @@
 import DataLoader from 'dataloader';
+import { chatRoute } from './linq/routes/chat.ts';
 import { chatMessageRoute } from './linq/routes/chat-message.ts';
-import type { ChatMessage, LinqId, MessageKey } from './model.ts';
+import type { ChatKey, Keys, Resources } from './model.ts';
 import type { Route } from './reads/route.ts';
 
 /** All routes that loaders read; the labels of metrics are known from the start. */
-export const routes: readonly { readonly template: string }[] = [chatMessageRoute];
-
-/** Every key names its chat, so that access can be checked in one place. */
-interface ChatKey {
-  readonly chatId: LinqId;
-}
+export const routes: readonly { readonly template: string }[] = [chatMessageRoute, chatRoute];
 
 /** Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`. */
 export type ReadRoute = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) => Promise<Value | null>;
 
+/** One read for each distinct key. */
+type Load = {
+  readonly [Name in keyof Resources]: (key: Keys[Name]) => Promise<Resources[Name] | null>;
+};
+
 /** The reads that resolvers can request. New for each request, so that nothing one caller loaded can reach another. */
-export interface Loaders {
-  /** One read for each distinct key. */
-  readonly message: (key: MessageKey) => Promise<ChatMessage | null>;
+export interface Loaders extends Load {
   /** Declares the length of a list before its items load; rejects when over the cost limit. */
   chargeListEntries(count: number): Promise<void>;
   /** Sends the pending batch now. Only for loaders with `batching: 'manual'`. */
@@ -91,6 +90,7 @@ export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: Lo
 
   return {
     message: (key) => load(chatMessageRoute, key),
+    chat: (key) => load(chatRoute, key),
     chargeListEntries: async (count) => void (await loader.load({ entries: count })),
     dispatch: () => {
       const send = dispatch;

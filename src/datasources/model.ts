@@ -16,19 +16,35 @@ export function isLinqId(text: string): text is LinqId {
   );
 }
 
-/** Linq addresses a message by its chat and its own id; the body that comes back names only the latter. */
-export interface MessageKey {
+/** The key of a chat; those of its messages hold it too, so that access can be checked in one place. */
+export interface ChatKey {
   readonly chatId: LinqId;
+}
+
+/** What can be read, by the name of its loader. */
+export interface Resources {
+  readonly message: ChatMessage;
+  readonly chat: Chat;
+}
+
+/** The key of each resource. */
+export interface Keys {
+  readonly message: MessageKey;
+  readonly chat: ChatKey;
+}
+
+/** Linq addresses a message by its chat and its own id; the body that comes back names only the latter. */
+export interface MessageKey extends ChatKey {
   readonly id: LinqId;
 }
 
 /**
  * Has the property fields of its GraphQL type in their order, like `Attachment` and `Reaction`, so that a response that selects
- * all of them can serialize the object itself. When its shape changes, increase `cacheFormat` in linq/routes/chat-message.ts.
+ * all of them can serialize the object itself. When its shape changes, increase `cacheFormat` in linq/routes.
  */
 export interface ChatMessage {
   /** From the request: Linq's body does not carry it. */
-  readonly chatId: string;
+  readonly chatId: LinqId;
   readonly id: string;
   readonly text: string | null;
   readonly sentAt: string | null;
@@ -63,6 +79,29 @@ export interface Reaction {
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
 }
+
+/** Has the property fields of its GraphQL type in their order, as `ChatMessage` has. */
+export interface Chat {
+  readonly id: string;
+  /** The name of a group, or the names or numbers of the participants: personal data. */
+  readonly displayName: string | null;
+  readonly service: string | null;
+  readonly isGroup: boolean | null;
+  readonly messageCount: number | null;
+  readonly participants: readonly ChatParticipant[];
+}
+
+/** Linq's "chat handle": one address in a chat. */
+export interface ChatParticipant {
+  readonly id: string;
+  /** A phone number, or an email address. */
+  readonly address: string | null;
+  readonly service: string | null;
+  readonly joinedAt: string | null;
+}
+
+/** The services that Linq documents for V2. Other values are passed through unchanged. */
+export const knownServices = ['iMessage', 'SMS', 'RCS'];
 
 /** The values in Linq's documentation, in two lists that disagree. Other values are passed through unchanged. */
 export const knownDeliveryStatuses = ['pending', 'delivered', 'service_unavailable', 'paused', 'rate_limit_exceeded'];

@@ -1,3 +1,5 @@
+import type { Bodies } from './scenarios.ts';
+
 /** The response of Get Chat Message, as Linq's reference documents it. The id is a string because some exceed 2^53. */
 export interface LinqMessage {
   id: string;
@@ -18,6 +20,11 @@ export function messageJson(message: LinqMessage): string {
   return `{"data":${JSON.stringify(message).replace(/^\{"id":"(\d+)"/, '{"id":$1')}}`;
 }
 
+/** The documented message under another id. */
+export function messageBodies(id: string): Bodies {
+  return { documented: messageJson({ ...documentedMessage, id }), drifted: driftedJson(id) };
+}
+
 /** Null if there is no such message. */
 export function findMessage(chatId: string, id: string): LinqMessage | null {
   if (chatId === '1') return chatOne.get(id) ?? null;
@@ -34,7 +41,7 @@ const pdf = {
 };
 
 /** The unchanged example of the reference. It combines `pending` with a `delivered_at`. */
-export const documentedMessage: LinqMessage = {
+const documentedMessage: LinqMessage = {
   id: '224',
   text: 'Hello, how are you?',
   sent_at: '2025-05-21T15:30:00.123-05:00',
@@ -161,4 +168,32 @@ function generatedMessage(id: number): LinqMessage {
 /** In Linq's format: three-digit milliseconds and a numeric offset. */
 function linqTime(instant: number): string {
   return new Date(instant - 5 * 3_600_000).toISOString().replace('Z', '-05:00');
+}
+
+/** Every kind of drift that leaves the message readable: wrong types, invalid date-times, too large numbers, unknown and missing fields. */
+function driftedJson(id: string): string {
+  return `{
+    "data": {
+      "id": ${id},
+      "text": { "plain": "Hello" },
+      "sent_at": "2025-05-21 15:30:00 -0600",
+      "delivered_at": 1747859405,
+      "delivery_status": "teleported",
+      "edited_at": "yesterday",
+      "is_read": "false",
+      "sent_from": 15551234567,
+      "chat_handle_id": "123",
+      "service": "iMessage",
+      "attachments": [
+        { "id": "abc12345-1234-5678-9abc-def012345678", "url": null, "filename": 7, "mime_type": "application/pdf", "file_size": 4294967296 },
+        { "url": "https://storage.googleapis.com/linq-files/attachments/no-id.pdf" },
+        "not an attachment"
+      ],
+      "reactions": [
+        { "id": "456", "chat_message_id": ${id}, "reaction": "custom", "custom_emoji": "🦊", "is_from_me": 0 },
+        { "id": null, "reaction": "love" }
+      ]
+    },
+    "meta": { "trace": "sandbox" }
+  }`;
 }

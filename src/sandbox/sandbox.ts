@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { findMessage, messageJson } from './messages.ts';
+import { chatBodies, chatJson, findChat } from './chats.ts';
+import { findMessage, messageBodies, messageJson } from './messages.ts';
 import { failures, scenarios, sendError, sendJson, sendRateLimited } from './scenarios.ts';
 
 export interface SandboxCall {
@@ -30,7 +31,7 @@ export interface SandboxOptions {
 
 /**
  * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 has the documented example and variations of
- * it, chat 2 has a message for every id from 1 to 1,000,000, and the chats in `scenarios` each show one failure.
+ * it, chat 2 has a message for every id from 1 to 1,000,000, and the chats in `scenarios` each show one failure in all routes.
  * It is written from Linq's documentation and shares no code with the client, so that tests detect a misreading in
  * either of them.
  */
@@ -48,19 +49,21 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       callsThisSecond.set(token, calls);
     }
     const respond = () => {
-      const [, chatId = '', id = ''] = (method === 'GET' && route.exec(path)) || [];
+      const [, chatId = '', id] = (method === 'GET' && route.exec(path)) || [];
+      const bodies = () => (id === undefined ? chatBodies(chatId) : messageBodies(id));
       const scenario = scenarios.get(chatId);
       if (token === '') {
         sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized');
       } else if (scenario !== undefined) {
-        scenario(response, id, attempts.next(`${chatId}/${id}`));
-        if (response.statusCode === 200) attempts.forget(`${chatId}/${id}`);
+        scenario(response, bodies(), attempts.next(path));
+        if (response.statusCode === 200) attempts.forget(path);
       } else if (calls > (requestsPerSecond ?? calls)) {
         sendRateLimited(response, 1);
       } else if (Math.random() < failureShare) {
-        failures[Math.floor(Math.random() * failures.length)]?.(response, id, 1);
+        failures[Math.floor(Math.random() * failures.length)]?.(response, bodies(), 1);
       } else {
-        sendMessageOr404(response, chatId, id, signature?.(token));
+        if (id === undefined) sendChatOr404(response, chatId);
+        else sendMessageOr404(response, chatId, id, signature?.(token));
       }
     };
     if (max === 0) respond();
@@ -79,7 +82,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 }
 
-const route = /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/;
+const route = /^\/api\/partner\/v2\/chats\/(\d+)(?:\/chat_messages\/(\d+))?$/;
+
+function sendChatOr404(response: ServerResponse, chatId: string): void {
+  const chat = findChat(chatId);
+  if (chat !== undefined) sendJson(response, 200, chatJson(chat));
+  else sendError(response, 404, 'not_found', 'Not Found', 'Chat not found');
+}
 
 function sendMessageOr404(response: ServerResponse, chatId: string, id: string, signature = ''): void {
   const message = findMessage(chatId, id);
@@ -87,11 +96,11 @@ function sendMessageOr404(response: ServerResponse, chatId: string, id: string, 
     const text = chatId === '2' ? `${message.text ?? ''}${signature}` : message.text;
     return void sendJson(response, 200, messageJson(signature ? { ...message, text: text ?? null } : message));
   }
-  const detail = chatId === '1' || chatId === '2' ? 'Chat message not found' : 'Chat not found';
+  const detail = findChat(chatId) === undefined ? 'Chat not found' : 'Chat message not found';
   sendError(response, 404, 'not_found', 'Not Found', detail);
 }
 
-/** Counts the attempts to read each message since its last success. Bounded: the oldest counts are dropped. */
+/** Counts the requests for each path since its last success. Bounded: the oldest counts are dropped. */
 class Attempts {
   readonly #counts = new Map<string, number>();
 

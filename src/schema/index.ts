@@ -1,6 +1,8 @@
 import { isObjectType } from 'graphql';
 import { builder } from './builder.ts';
+import './chat.ts';
 import './chat-message.ts';
+import './date-time.ts';
 import './federation.ts';
 import './stitching.ts';
 

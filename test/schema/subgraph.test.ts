@@ -49,7 +49,7 @@ it('fails an entity alone, by its index, whether it is none, has no key, or cann
   await using gateway = await startTestGateway();
   const r = [
     message('2', '9'),
-    { __typename: 'Chat', id: 1 },
+    { __typename: 'Attachment', id: 1 },
     message('2', 'x'),
     message('403', '1'),
     7,

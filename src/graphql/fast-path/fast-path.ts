@@ -52,22 +52,18 @@ export function createFastPath(options: FastPathOptions): FastPath {
     } catch {
       return false; // a malformed header: Yoga refuses it
     }
-    const execute = () => run(plan, params.variables ?? {}, context);
+    const execute = () => run(plan, params.variables ?? {}, context, Number.POSITIVE_INFINITY);
     const result = record.trace === undefined ? execute() : record.trace.operation(execute);
     return result === undefined ? false : result.then((result) => send(result, contentType, res, record));
   };
 
   function send(result: RunResult, contentType: string, res: ServerResponse, record: RequestRecord): boolean {
-    let text: string;
-    if ('text' in result) {
-      record.note(true, []);
-      text = `{"data":${result.text}}`;
-    } else {
-      const errors = publicErrors(result.errors, result.data, record);
-      if (errors === undefined) return false;
-      record.note(true, errors);
-      text = JSON.stringify({ errors, data: result.data });
-    }
+    if (result === undefined) return false;
+    const { errors: found } = result;
+    const errors = found.length === 0 ? [] : publicErrors(found, null, record);
+    if (errors === undefined) return false;
+    const text = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${result.text}}`;
+    record.note(true, errors);
     beforeSend(record, res);
     const bytes = Buffer.byteLength(text);
     const own = ['x-request-id', record.requestId, 'Content-Type', contentType, 'content-length', `${bytes}`];

@@ -79,7 +79,7 @@ type Variables = readonly unknown[];
 
 /**
  * The plan of a valid query. Undefined for anything that is not plain: directives, mutations, introspection. The plan is derived
- * from the schema: a field without a resolver is a property of its parent, in the form in which it is sent; a field with `isRead`
+ * from the schema: a field without a resolver is a property of its parent, in the form in which it is sent; a field with `read`
  * in its extensions has a resolver that needs its parent, its arguments and the loaders alone.
  */
 export function createPlan(
@@ -166,7 +166,7 @@ class Planner {
     const nullable = getNullableType(field.type);
     const selection = this.#selection(getNamedType(nullable), nodes);
     if (resolve === undefined) return { kind: 'property', name, prefix, property: field.name, selection };
-    if (extensions['isRead'] !== true) refuse();
+    if (extensions['read'] === undefined) refuse();
     // A failed read nulls no more than itself.
     if (isNonNullType(isListType(nullable) ? nullable.ofType : field.type)) refuse();
     return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), selection };

@@ -43,7 +43,7 @@ const definitions: Readonly<Record<VariableKey, readonly string[]>> = {
   ],
   r: [
     '[_Any!]! = []',
-    '[_Any!] = [{ __typename: "ChatMessage", chatId: 1, id: 9007199254740993 }, { nested: [{ a: 1.5 }, null] }]',
+    '[_Any!] = [{ __typename: "ChatMessage", chatId: 1, id: 9007199254740993 }, { __typename: "Chat", id: 2 }, { nested: [{ a: 1.5 }, null] }]',
     '[_Any!]! = { __typename: "ChatMessage", chatId: "2", id: 9223372036854775807 }',
   ],
   yes: ['Boolean!', 'Boolean = true', 'Boolean! = true', 'Boolean = false'],
@@ -81,6 +81,10 @@ const nested = fc.constantFrom(
   '...Some @skip(if: $no)',
   '... on ChatMessage { isRead attachments { id } }',
   '... @skip(if: $no) { editedAt }',
+  'chat { id displayName service isGroup messageCount participants { id address service joinedAt } }',
+  'again: chat { toString: service isGroup people: participants { constructor: address } __typename }',
+  'chat @include(if: $yes) { id }',
+  'sender { id address service joinedAt __typename }',
 );
 const selection = fc
   .tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 6 }), fc.uniqueArray(nested, { maxLength: 3 }))
@@ -109,11 +113,45 @@ const field = fc.oneof(
     ),
   },
 );
+const chatField = fc.constantFrom(
+  'chat(id: $c)',
+  'chat(id: "2")',
+  'chat(id: 404)',
+  'chat(id: 403)',
+  'chat(id: 602)',
+  'chat(id: "x")',
+  'chatsByIds(ids: [$c, 2, 1, 2, 401, 0])',
+  'chatsByIds(ids: [])',
+);
+const chatSelection = fc
+  .uniqueArray(
+    fc.constantFrom(
+      'id',
+      'displayName',
+      'service',
+      'isGroup',
+      'messageCount',
+      '__typename',
+      'other: displayName',
+      'participants { id address service joinedAt }',
+      '__proto__: service',
+      'id @skip(if: $yes)',
+      '... on Chat { isGroup }',
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((fields) => `{ ${fields.join(' ')} }`);
 const rarely = fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
 
 const document: fc.Arbitrary<Document> = fc
   .record({
-    fields: fc.array(fc.tuple(field, selection), { minLength: 1, maxLength: 5 }),
+    fields: fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: fc.tuple(field, selection) },
+        { weight: 1, arbitrary: fc.tuple(chatField, chatSelection) },
+      ),
+      { minLength: 1, maxLength: 5 },
+    ),
     aliases: fc.shuffledSubarray(oddNames, { minLength: 12 }),
     isOdd: fc.record({ aliases: fc.boolean(), variables: rarely, operation: rarely, fragment: rarely }),
     types: fc.record(
@@ -139,7 +177,7 @@ const document: fc.Arbitrary<Document> = fc
       ...fields.map(([call, selected], index) => `${alias(index)}: ${call} ${selected}`),
       '__typename',
       `${alias(6)}: chatMessage(chatId: $c, id: $i) ${rootDirective ? '@include(if: $yes)' : ''} { ...Some }`,
-      `more: _entities(representations: $r) { __typename ... on ChatMessage { id text ...Some } }`,
+      `more: _entities(representations: $r) { __typename ... on ChatMessage { id text ...Some } ... on Chat { id displayName } }`,
       literal
         ? 'e: _entities(representations: [{ __typename: "ChatMessage", chatId: $c, id: 9007199254740993 }, 7]) { ...Some }'
         : '',
