@@ -150,6 +150,8 @@ export const variables = {
   /** A file with the only documents that are executed. */
   trustedDocuments: variable('TRUSTED_DOCUMENTS', undefined, anyText),
   maxBodyBytes: variable('MAX_BODY_BYTES', 102_400, bytes),
+  /** Requests that are executed at the same time, in each process. */
+  maxRequestsInFlight: variable('MAX_REQUESTS_IN_FLIGHT', 5_000, wholeNumber(1, 1_000_000)),
   limits: {
     maxTokens: variable('MAX_TOKENS', 4_000, wholeNumber(1, 1_000_000)),
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
@@ -157,6 +159,7 @@ export const variables = {
     maxDirectives: variable('MAX_DIRECTIVES', 50, wholeNumber(0, 1_000_000)),
     /** Distinct messages of one operation. */
     maxMessages: variable('MAX_MESSAGES_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+    maxResponseBytes: variable('MAX_RESPONSE_BYTES', 8_388_608, bytes),
   },
   /** Processes that share the port. */
   workers: variable('WORKERS', 1, processes),

@@ -63,6 +63,7 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<Shut
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
     process.exit(1);
   });
+  gateway.limitConnections(server);
   await gateway.connect();
   server.listen(config.port, config.host);
   await once(server, 'listening');

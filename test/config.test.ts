@@ -35,7 +35,15 @@ it('needs no variable at all', () => {
     introspection: true,
     trustedDocuments: undefined,
     maxBodyBytes: 102_400,
-    limits: { maxTokens: 4_000, maxDepth: 10, maxAliases: 200, maxDirectives: 50, maxMessages: 100 },
+    maxRequestsInFlight: 5_000,
+    limits: {
+      maxTokens: 4_000,
+      maxDepth: 10,
+      maxAliases: 200,
+      maxDirectives: 50,
+      maxMessages: 100,
+      maxResponseBytes: 8_388_608,
+    },
     workers: 1,
     logLevel: 'info',
   });

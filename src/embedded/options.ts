@@ -28,7 +28,7 @@ export interface ContextFactoryOptions {
   readonly maxQueue?: number | undefined;
   /** Requests to Linq per second, for each token: `LINQ_REQUESTS_PER_SECOND`. */
   readonly requestsPerSecond?: number | undefined;
-  /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
+  /** A larger response from Linq is rejected; `maxResultBytes` of `createGateway` limits responses to clients: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
   /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
@@ -79,6 +79,10 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly compression?: boolean | undefined;
   /** A file with the only documents that are executed: `TRUSTED_DOCUMENTS`. */
   readonly trustedDocuments?: string | undefined;
+  /** A larger response to a client is refused with `OPERATION_TOO_COSTLY`: `MAX_RESPONSE_BYTES`. */
+  readonly maxResultBytes?: number | undefined;
+  /** Requests that are executed at the same time: `MAX_REQUESTS_IN_FLIGHT`. */
+  readonly maxRequestsInFlight?: number | undefined;
   /** `MAX_BODY_BYTES`. */
   readonly maxBodyBytes?: number | undefined;
   /** `MAX_TOKENS`. */
@@ -135,6 +139,8 @@ const gatewayRules = {
   introspection: booleanOf(variables.introspection),
   compression: booleanOf(variables.compression),
   trustedDocuments: variables.trustedDocuments,
+  maxResultBytes: limits.maxResponseBytes,
+  maxRequestsInFlight: variables.maxRequestsInFlight,
   maxBodyBytes: variables.maxBodyBytes,
   maxTokens: limits.maxTokens,
   maxDepth: limits.maxDepth,
@@ -178,7 +184,7 @@ export function checkContextOptions(given: ContextOptions): void {
 export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
   const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
   const { token, allowAnonymous, graphiql, introspection, compression } = options;
-  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes } = options;
+  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
   const isClosed = apiKeys.length > 0 || jwt !== undefined;
   if (token !== undefined && !isClosed && !allowAnonymous) {
     throw new TypeError(
@@ -187,7 +193,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     );
   }
   const { origin, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs } = options;
-  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages } = options;
+  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages, maxResultBytes } = options;
   const defaults = readConfig({}); // for what only a process of its own has, such as a port
   const config: Config = {
     ...defaults,
@@ -195,9 +201,13 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
       ...defaults.linq,
       ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
     },
-    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+    limits: {
+      ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+      maxResponseBytes: maxResultBytes,
+    },
     callers: isClosed ? { apiKeys, jwt } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
+    maxRequestsInFlight,
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
 }
