@@ -59,30 +59,50 @@ async function startLinq(): Promise<Server> {
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
-/** In a thread of its own: requests /livez every 20 ms; posts the longest time without a response when it is told to stop. */
+/**
+ * In a thread of its own: requests /livez every 20 ms; posts the longest time without a response when it is told to stop, and how
+ * long the main thread of the gateway computed meanwhile: other programs of the machine do not count.
+ */
 const probe = `
 const { parentPort, workerData } = require('node:worker_threads');
 const { Agent, get } = require('node:http');
 const agent = new Agent({ keepAlive: true });
-let last = performance.now(), longest = 0, failures = 0;
+const { readFileSync } = require('node:fs');
+const { url, pid } = workerData;
+const computed = () => Number(readFileSync('/proc/' + pid + '/task/' + pid + '/schedstat', 'utf8').split(' ')[0]) / 1e6;
+let last = performance.now(), lastComputed = computed(), longest = 0, longestComputed = 0, failures = 0;
 const timer = setInterval(() => {
-  longest = Math.max(longest, performance.now() - last);
-  get(workerData + '/livez', { agent }, (res) => {
+  get(url + '/livez', { agent }, (res) => {
     res.resume();
     if (res.statusCode !== 200) failures++;
     const now = performance.now();
     longest = Math.max(longest, now - last);
     last = now;
+    longestComputed = Math.max(longestComputed, computed() - lastComputed);
+    lastComputed = computed();
   }).on('error', () => failures++);
 }, 20);
-parentPort.once('message', () => { clearInterval(timer); agent.destroy(); parentPort.postMessage({ longest, failures }); });
+parentPort.once('message', () => { clearInterval(timer); agent.destroy(); parentPort.postMessage({ longest: Math.max(longest, performance.now() - last), longestComputed, failures }); });
 `;
 
-async function probed(origin: string, work: () => Promise<void>): Promise<{ longest: number; failures: number }> {
-  const worker = new Worker(probe, { eval: true, workerData: origin });
+interface Silence {
+  readonly longest: number;
+  readonly longestComputed: number;
+  readonly failures: number;
+}
+
+/** In a thread of its own as well, so that this test does not hold it up; posts its port. */
+const idleServer = `
+const { parentPort } = require('node:worker_threads');
+const server = require('node:http').createServer((_req, res) => res.end());
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+async function probed(url: string, work: () => Promise<void>): Promise<Silence> {
+  const worker = new Worker(probe, { eval: true, workerData: { url, pid: gateway.process.pid } });
   await new Promise((resolve) => worker.once('online', resolve));
   await work();
-  const result = new Promise<{ longest: number; failures: number }>((resolve) => worker.once('message', resolve));
+  const result = new Promise<Silence>((resolve) => worker.once('message', resolve));
   worker.postMessage('stop');
   const found = await result;
   await worker.terminate();
@@ -90,7 +110,8 @@ async function probed(origin: string, work: () => Promise<void>): Promise<{ long
 }
 
 let linq: Server;
-let idle: Server;
+let idle: Worker;
+let idleOrigin: string;
 let gateway: Program;
 let origin: string;
 const post = (query: string, variables: object = {}) =>
@@ -102,8 +123,8 @@ const post = (query: string, variables: object = {}) =>
 
 beforeAll(async () => {
   linq = await startLinq();
-  idle = createServer((_req, res) => res.end());
-  await new Promise<void>((resolve) => idle.listen(0, '127.0.0.1', resolve));
+  idle = new Worker(idleServer, { eval: true });
+  idleOrigin = await new Promise((resolve) => idle.once('message', (port) => resolve(`http://127.0.0.1:${port}`)));
   gateway = await startProgram({
     args: [`--max-old-space-size=${heapMb}`, 'src/server.ts'],
     env: { LINQ_API_URL: `http://127.0.0.1:${portOf(linq)}`, LINQ_INTEGRATION_TOKEN: 'token', LINQ_TIMEOUT_MS: '3000' },
@@ -114,10 +135,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();
-  for (const server of [linq, idle]) {
-    server.close();
-    server.closeAllConnections();
-  }
+  await idle?.terminate();
+  linq?.close();
+  linq?.closeAllConnections();
 });
 
 /** The most memory that the gateway ever had, in MB. */
@@ -127,22 +147,21 @@ function peak(): number {
 }
 
 /**
- * The probe of a server that does nothing runs beside the gateway's: what this machine holds back from both is no silence of the
- * gateway.
+ * The probe of a server that does nothing runs beside the gateway's: how late that one is, is how late this machine is.
  */
 async function expectAlive(what: string, work: () => Promise<void>): Promise<void> {
-  let found = { longest: 0, failures: 0 };
-  const machine = await probed(`http://127.0.0.1:${portOf(idle)}`, async () => {
+  let found: Silence = { longest: 0, longestComputed: 0, failures: 0 };
+  const machine = await probed(idleOrigin, async () => {
     found = await probed(origin, work);
   });
   const megabytes = peak();
   process.stdout.write(
-    `${what}: /livez silent for ${Math.round(found.longest)} ms (the machine: ${Math.round(machine.longest)} ms), peak ${megabytes} MB\n`,
+    `${what}: /livez silent for ${Math.round(found.longest)} ms, ${Math.round(found.longestComputed)} ms of them computing (the machine: ${Math.round(machine.longest)} ms), peak ${megabytes} MB\n`,
   );
   expect(gateway.process.exitCode).toBe(null);
   expect(found.failures).toBe(0);
   expect(megabytes).toBeLessThan(maxResidentMb);
-  expect(found.longest).toBeLessThan(maxSilenceMs + machine.longest);
+  expect(found.longestComputed).toBeLessThan(maxSilenceMs + machine.longest);
 }
 
 const aliases = (count: number) => times(count, (index) => `a${index}: text`).join(' ');
@@ -218,15 +237,16 @@ describe('under attack the gateway stays alive, small and responsive', () => {
   it('four connections with 60,000 pipelined requests each for one message that Linq never returns', async () => {
     const body = JSON.stringify({ query: '{ chatMessage(chatId: 9, id: 1) { id } }' });
     const request = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const requests = Buffer.from(request.repeat(60_000));
     await expectAlive('pipelined requests', async () => {
-      const sockets = times(4, () => flood(request.repeat(60_000)));
+      const sockets = times(4, () => flood(requests));
       await pause(8_000);
       for (const socket of sockets) socket.destroy();
     });
   });
 });
 
-function flood(requests: string): Socket {
+function flood(requests: string | Buffer): Socket {
   const socket = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {});
   socket.pause();
   socket.write(requests);

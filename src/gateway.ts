@@ -22,6 +22,7 @@ import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
 import { PersistedQueries } from './graphql/persisted-queries.ts';
 import type { TrustedDocuments } from './graphql/trusted-documents.ts';
+import { Turns } from './graphql/turns.ts';
 import { createYogaServer } from './graphql/yoga.ts';
 import { Connections } from './http/connections.ts';
 import { createCors } from './http/cors.ts';
@@ -103,6 +104,7 @@ export function createGateway(
   const unread = new UnreadResponses({ maxBytes: unreadResponses * maxResponseBytes, maxMs: unreadMs }, () =>
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
+  const turns = new Turns();
   const yoga = createYogaServer({
     schema,
     contextOf,
@@ -113,6 +115,7 @@ export function createGateway(
       metrics.operation('interpreted');
     },
     limits,
+    turns,
     introspection,
     readiness,
     log,
@@ -123,6 +126,7 @@ export function createGateway(
     readParams,
     maxResponseBytes,
     unread,
+    turns,
     beforeSend: (record, res) => {
       record.executor = 'compiled';
       metrics.operation('compiled');

@@ -13,6 +13,7 @@ import { isLinqId } from '../datasources/model.ts';
 import type { CallerSignal } from '../datasources/reads/cancellation.ts';
 import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import { type FailureLog, framesOf } from '../errors/failure-log.ts';
+import { proxyFor } from '../network/proxies.ts';
 
 /** Each number and string has the default and bounds of the environment variable that it names; README.md describes them. */
 export interface ContextFactoryOptions {
@@ -30,6 +31,10 @@ export interface ContextFactoryOptions {
   readonly requestsPerSecond?: number | undefined;
   /** A larger response from Linq is rejected; `maxResultBytes` of `createGateway` limits responses to clients: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
+  /** A connection to Linq is not used for longer, in milliseconds: `LINQ_CONNECTION_MAX_AGE_MS`. */
+  readonly connectionMaxAgeMs?: number | undefined;
+  /** The URL of an HTTP proxy for all but loopback: `HTTPS_PROXY`, and `HTTP_PROXY` too. */
+  readonly proxy?: string | undefined;
   /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
   /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
@@ -118,6 +123,8 @@ const readRules = {
   maxQueue: linq.maxQueue,
   requestsPerSecond: linq.requestsPerSecond,
   maxResponseBytes: linq.maxResponseBytes,
+  connectionMaxAgeMs: linq.connectionMaxAgeMs,
+  proxy: variables.proxies.https,
 };
 const factoryRules = {
   ...readRules,
@@ -172,7 +179,7 @@ export function readFactoryOptions(given: ContextFactoryOptions) {
   const metrics: UpstreamMetrics = harmless(metricsFunctions, given.metrics, (error) =>
     log.error({ error: error.name, frames: framesOf(error) }, 'the metrics listener failed'),
   );
-  return { ...options, log, metrics };
+  return { ...options, proxy: proxyOf(options.origin, options.proxy), log, metrics };
 }
 
 /** Throws a `TypeError` that names every wrong option. */
@@ -193,6 +200,8 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     );
   }
   const { origin, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs } = options;
+  const { connectionMaxAgeMs } = options;
+  const proxy = proxyOf(origin, options.proxy);
   const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages, maxResultBytes } = options;
   const defaults = readConfig({}); // for what only a process of its own has, such as a port
   const config: Config = {
@@ -200,16 +209,21 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     linq: {
       ...defaults.linq,
       ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
+      ...{ connectionMaxAgeMs, proxy },
     },
     limits: {
       ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
       maxResponseBytes: maxResultBytes,
     },
-    callers: isClosed ? { apiKeys, jwt } : undefined,
+    callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
     maxRequestsInFlight,
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
+}
+
+function proxyOf(target: string, proxy: string | undefined): string | undefined {
+  return proxyFor(target, { https: proxy, http: proxy, none: '' });
 }
 
 type Rules = Readonly<Record<string, Setting<unknown>>>;

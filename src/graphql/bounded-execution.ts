@@ -12,6 +12,10 @@ import {
 } from 'graphql';
 import { responseTooLarge } from '../errors/client-errors.ts';
 import { executeOperation } from './execute-operation.ts';
+import type { Turns } from './turns.ts';
+
+/** A list with more entries is executed in a turn of its own. */
+const shortList = 50;
 
 type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
 
@@ -19,9 +23,11 @@ type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResul
  * Executes with graphql-js, in bounded memory: equal entries of a list are executed once and share their result, and an
  * execution whose result is too large stops and fails as a whole.
  */
-export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: number): Execute {
+export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: number, turns: Turns): Execute {
   const lists = new WeakMap<object, SharedList[]>();
-  const executable = mapSchema(schema, { [MapperKind.OBJECT_FIELD]: (field) => withSharedEntries(field, lists) });
+  const executable = mapSchema(schema, {
+    [MapperKind.OBJECT_FIELD]: (field) => withSharedEntries(field, lists, turns),
+  });
   return (args) => {
     const budget = new Budget(maxResponseBytes);
     const shared: SharedList[] = [];
@@ -75,7 +81,7 @@ interface SharedList {
 
 type Field = GraphQLFieldConfig<unknown, object>;
 
-function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>): Field {
+function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, turns: Turns): Field {
   const { resolve, extensions, type } = field;
   if (resolve === undefined || extensions?.['read'] === undefined || !isListType(getNullableType(type))) return field;
   return {
@@ -83,6 +89,7 @@ function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>): 
     async resolve(source, args, context, info) {
       const entries: unknown = await resolve(source, args, context, info);
       if (!Array.isArray(entries)) return entries;
+      if (entries.length > shortList) await new Promise<void>((resolve) => turns.run(resolve, true));
       const places = new Map<unknown, number>();
       const distinct: unknown[] = [];
       const indexes = entries.map((entry) => {

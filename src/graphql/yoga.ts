@@ -14,6 +14,7 @@ import { usePublicErrors } from './public-errors.ts';
 import { useResponseLimit } from './response-limit.ts';
 import type { ServerContext } from './server-context.ts';
 import { useOperationSpans } from './spans.ts';
+import type { Turns } from './turns.ts';
 
 interface YogaOptions {
   readonly schema: GraphQLSchema;
@@ -22,6 +23,7 @@ interface YogaOptions {
   readonly plans: Plans;
   readonly onExecute: (record: RequestRecord) => void;
   readonly limits: OperationLimits & { readonly maxResponseBytes: number };
+  readonly turns: Turns;
   readonly introspection: boolean;
   readonly readiness: Readiness;
   readonly log: FailureLog;
@@ -29,7 +31,7 @@ interface YogaOptions {
 
 /** For every request that the fast path leaves to it. */
 export function createYogaServer(options: YogaOptions) {
-  const { schema, contextOf, readParams, plans, onExecute, limits, readiness, log } = options;
+  const { schema, contextOf, readParams, plans, onExecute, limits, turns, readiness, log } = options;
   const errorOptions = { suggestions: options.introspection };
   return createYoga<ServerContext, Context>({
     schema,
@@ -47,7 +49,7 @@ export function createYogaServer(options: YogaOptions) {
       useJsonRequests(readParams),
       useOperationLimits(limits),
       !options.introspection && useNoIntrospection(),
-      useBoundedExecution(schema, limits.maxResponseBytes),
+      useBoundedExecution(createBoundedExecution(schema, limits.maxResponseBytes, turns)),
       usePlans(plans, onExecute),
       useOperationSpans(),
       usePublicErrors(log, errorOptions),
@@ -61,8 +63,7 @@ export function createYogaServer(options: YogaOptions) {
  * Executes with graphql-js. Yoga's own executor (@graphql-tools/executor) reads the defaults of variables through
  * `parseLiteral`, where an id beyond 2^53 becomes another one.
  */
-function useBoundedExecution(schema: GraphQLSchema, maxResponseBytes: number): Plugin {
-  const execute = createBoundedExecution(schema, maxResponseBytes);
+function useBoundedExecution(execute: ReturnType<typeof createBoundedExecution>): Plugin {
   return { onExecute: ({ setExecuteFn }) => setExecuteFn(execute) };
 }
 

@@ -16,6 +16,10 @@ export interface LinqClientOptions
   readonly requestsPerSecond: number | undefined;
   /** A larger body fails the read. In bytes. */
   readonly maxResponseBytes: number;
+  /** A connection is not used for longer; undefined is no limit. */
+  readonly connectionMaxAgeMs?: number | undefined;
+  /** The URL of an HTTP proxy; undefined reaches Linq directly. */
+  readonly proxy?: string | undefined;
   /** The other processes that rates and pauses are shared with; undefined is none. */
   readonly replicas?: Replicas | undefined;
 }
@@ -24,13 +28,8 @@ export interface LinqClientOptions
 export type LinqClient = Pick<Reads, 'get' | 'close'>;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
-  const { origin, timeoutMs, maxConcurrency, maxResponseBytes, replicas } = options;
-  const connections = createHttpConnections({
-    origin,
-    count: maxConcurrency,
-    maxResponseBytes,
-    connectTimeoutMs: timeoutMs,
-  });
+  const { timeoutMs, maxConcurrency, replicas } = options;
+  const connections = createHttpConnections({ ...options, count: maxConcurrency, connectTimeoutMs: timeoutMs });
   const reads = new Reads({
     ...options,
     connections,

@@ -11,6 +11,7 @@ import type { UnreadResponses } from '../../http/unread-responses.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
 import type { ServerContext } from '../server-context.ts';
+import type { Turns } from '../turns.ts';
 import type { Plans } from './plans.ts';
 import { type RunResult, run } from './run.ts';
 
@@ -20,6 +21,7 @@ interface FastPathOptions {
   readonly readParams: ReadParams;
   readonly maxResponseBytes: number;
   readonly unread: UnreadResponses;
+  readonly turns: Turns;
   readonly beforeSend: (record: RequestRecord, res: ServerResponse) => void;
   readonly afterSend: EndRequest;
   /** The errors of a response, which are in its order, as a client sees them; undefined if they refuse the whole operation. */
@@ -41,7 +43,9 @@ type FastPath = (
  * a response sent here is byte for byte what Yoga would send (test/graphql/fast-path/fast-path.test.ts).
  */
 export function createFastPath(options: FastPathOptions): FastPath {
-  const { plans, contextOf, readParams, maxResponseBytes, unread, beforeSend, afterSend, publicErrors } = options;
+  const { plans, contextOf, readParams, maxResponseBytes, unread, turns, beforeSend, afterSend, publicErrors } =
+    options;
+  const maxLength = maxResponseBytes;
   return (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
     const params = contentType === undefined ? undefined : knownParams(() => readParams(body, record));
@@ -53,9 +57,14 @@ export function createFastPath(options: FastPathOptions): FastPath {
     } catch {
       return false; // a malformed header: Yoga refuses it
     }
-    const execute = () => run(plan, params.variables ?? {}, context, maxResponseBytes);
-    const result = record.trace === undefined ? execute() : record.trace.operation(execute);
-    return result === undefined ? false : result.then((result) => send(result, contentType, res, record));
+    const isWanted = () => !res.closed;
+    const finish = (result: RunResult) => send(result, contentType, res, record);
+    const execute = <Outcome>(finish: (result: RunResult) => Outcome) =>
+      run(plan, params.variables ?? {}, context, { maxLength, turns, isWanted, finish });
+    if (record.trace === undefined) return execute(finish) ?? false;
+    // The span of the operation ends before that of the request.
+    const result = record.trace.operation(() => execute((result) => result));
+    return result === undefined ? false : result.then(finish);
   };
 
   function send(

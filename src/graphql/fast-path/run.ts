@@ -1,22 +1,50 @@
 import { type GraphQLError, locatedError } from 'graphql';
 import type { Context } from '../../context.ts';
+import type { Turns } from '../turns.ts';
 import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
 /** What an operation led to: the JSON of `data`, and the errors of its fields. Undefined where `data` is too long. */
 export type RunResult = { readonly text: string; readonly errors: readonly GraphQLError[] } | undefined;
 
+interface RunOptions<Outcome> {
+  readonly maxLength: number;
+  readonly turns: Turns;
+  /** Whether its caller still waits for it; if not, its data is null. */
+  readonly isWanted: () => boolean;
+  /** Called in the turn in which the result is written. */
+  readonly finish: (result: RunResult) => Outcome;
+}
+
 /**
  * Executes a plan: all reads that can start at one moment leave together, as one batch of the loaders, and each settles by itself.
  * `context` needs loaders with `batching: 'manual'`. Undefined where the variables are left to Yoga; then nothing was read.
  */
-export function run(
+export function run<Outcome>(
   plan: Plan,
   variables: Readonly<Record<string, unknown>>,
   context: Context,
-  maxLength: number,
-): Promise<RunResult> | undefined {
+  { maxLength, turns, isWanted, finish }: RunOptions<Outcome>,
+): Promise<Outcome> | undefined {
   const coerced = plan.coerce(variables);
-  return coerced && new Promise((done) => new Run(coerced, context, maxLength, done).start(plan.root));
+  if (coerced === undefined) return undefined;
+  return new Promise((done, fail) => {
+    const complete = (root: Selected) =>
+      turns.run(() => {
+        try {
+          done(finish(isWanted() ? resultOf(root, maxLength) : unwanted));
+        } catch (error) {
+          fail(error);
+        }
+      });
+    new Run(coerced, context, complete).start(plan.root);
+  });
+}
+
+const unwanted: RunResult = { text: 'null', errors: [] };
+
+function resultOf(root: Selected, maxLength: number): RunResult {
+  const text = new Texts(maxLength).whole(root);
+  return text === undefined ? undefined : { text, errors: errorsBelow(root, []) };
 }
 
 /** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
@@ -38,23 +66,20 @@ type PartOf<Kind> = Extract<Part, { kind: Kind }>;
 class Run {
   readonly #variables: readonly unknown[];
   readonly #context: Context;
-  readonly #maxLength: number;
-  readonly #done: (result: RunResult) => void;
+  readonly #complete: (root: Selected) => void;
   readonly #selected = new Map<PlannedObject, Map<object, Selected>>();
   #root: Selected | undefined;
   /** Reads under way, and the root while its reads start. */
   #pending = 1;
-  #hasFailed = false;
 
-  constructor(variables: readonly unknown[], context: Context, maxLength: number, done: (result: RunResult) => void) {
+  constructor(variables: readonly unknown[], context: Context, complete: (root: Selected) => void) {
     this.#variables = variables;
     this.#context = context;
-    this.#maxLength = maxLength;
-    this.#done = done;
+    this.#complete = complete;
   }
 
-  start(root: PlannedObject): void {
-    this.#root = new Selected(root, {});
+  start(planned: PlannedObject): void {
+    this.#root = new Selected(planned, {});
     this.#startReads(this.#root);
     this.#settle();
   }
@@ -89,8 +114,7 @@ class Run {
   /** A value with what is selected from it: an error, null, an object, or a list of these; an object with reads below as `Selected`. */
   #below(selection: Selection, value: unknown): unknown {
     if (Array.isArray(value)) return value.map((entry) => this.#below(selection, entry));
-    if (value instanceof Error) this.#hasFailed = true;
-    else if (selection.kind !== 'projection' && typeof value === 'object' && value !== null) {
+    if (selection.kind !== 'projection' && typeof value === 'object' && value !== null && !(value instanceof Error)) {
       const chosen = choose(selection, value);
       if (chosen.kind === 'object') return this.#select(chosen, value);
     }
@@ -110,9 +134,7 @@ class Run {
 
   #settle(): void {
     this.#context.loaders.dispatch();
-    if (--this.#pending > 0 || this.#root === undefined) return;
-    const text = new Texts(this.#maxLength).whole(this.#root);
-    this.#done(text === undefined ? undefined : { text, errors: this.#hasFailed ? errorsBelow(this.#root, []) : [] });
+    if (--this.#pending === 0 && this.#root !== undefined) this.#complete(this.#root);
   }
 }
 
@@ -192,19 +214,24 @@ class Texts {
   }
 }
 
+type Path = readonly (string | number)[];
+
 /** Each error at every place where it nulls a field, in the order of the response. */
-function errorsBelow({ planned, found }: Selected, path: readonly (string | number)[]): GraphQLError[] {
-  return planned.parts.flatMap((part, index) =>
-    part.kind === 'plain' ? [] : errorsAt(found[index], part, [...path, part.name]),
-  );
+function errorsBelow({ planned, found }: Selected, path: Path, errors: GraphQLError[] = []): GraphQLError[] {
+  for (let index = 0; index < planned.parts.length; index++) {
+    const part = planned.parts[index] as Part;
+    if (part.kind !== 'plain') addErrors(found[index], part, [...path, part.name], errors);
+  }
+  return errors;
 }
 
-function errorsAt(
-  found: unknown,
-  part: PartOf<'property' | 'read'>,
-  path: readonly (string | number)[],
-): GraphQLError[] {
-  if (Array.isArray(found)) return found.flatMap((entry, place) => errorsAt(entry, part, [...path, place]));
-  if (found instanceof Selected) return errorsBelow(found, path);
-  return found instanceof Error && part.kind === 'read' ? [locatedError(found, part.nodes, path)] : [];
+function addErrors(found: unknown, part: PartOf<'property' | 'read'>, path: Path, errors: GraphQLError[]): void {
+  if (Array.isArray(found)) {
+    if (found.some((entry) => entry instanceof Error || entry instanceof Selected)) {
+      found.forEach((entry, place) => {
+        addErrors(entry, part, [...path, place], errors);
+      });
+    }
+  } else if (found instanceof Selected) errorsBelow(found, path, errors);
+  else if (found instanceof Error && part.kind === 'read') errors.push(locatedError(found, part.nodes, path));
 }

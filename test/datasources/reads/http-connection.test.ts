@@ -1,4 +1,5 @@
 import dns from 'node:dns';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -79,6 +80,22 @@ it('reuses its connections, also after failures', async () => {
   for (let id = 1; id <= 10; id++) await gateway.query(`{ chatMessage(chatId: 1, id: ${id}) { id } }`);
   expect(upstream.paths).toHaveLength(10);
   expect(sockets.size).toBe(1);
+});
+
+it('uses no connection that is older than LINQ_CONNECTION_MAX_AGE_MS', async () => {
+  const sockets: Socket[] = [];
+  await using upstream = await startUpstream((response, { socket }, id) => {
+    sockets.push(socket);
+    response.end(`{"data":{"id":${id}}}`);
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CONNECTION_MAX_AGE_MS: '1' });
+  for (const calls of [1, 2]) {
+    const found = await gateway.query(`{ chatMessage(chatId: 1, id: ${calls}) { id } }`);
+    expect(found).toEqual({ data: { chatMessage: { id: `${calls}` } } });
+    const socket = sockets.at(-1);
+    if (socket?.destroyed === false) await once(socket, 'close');
+  }
+  expect(new Set(sockets).size).toBe(2);
 });
 
 it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and completes all', async () => {
