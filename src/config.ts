@@ -161,6 +161,8 @@ export const variables = {
     issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
     audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
   },
+  /** Reads that one caller may start in a second; undefined means no limit. */
+  callerReadsPerSecond: variable('CALLER_READS_PER_SECOND', undefined, rate),
   /** How long an idle connection of a client is kept. */
   keepAliveMs: variable('KEEP_ALIVE_MS', 75_000, milliseconds),
   /** Origins whose pages may read responses. */

@@ -89,6 +89,7 @@ export function createGateway(
   const replicas = createReplicas(config, log, metrics);
   const client = createLinqClient({
     ...linq,
+    callerReadsPerSecond: config.callerReadsPerSecond,
     replicas,
     cache: createCache(linq.cacheTtlMs, replicas),
     metrics: metrics.upstream,

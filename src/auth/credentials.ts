@@ -23,6 +23,8 @@ interface JwtRules {
 
 /** An authenticated caller. */
 export interface Identity {
+  /** A digest of the key or of the JWT's subject; undefined where no credentials are required. */
+  readonly caller: string | undefined;
   readonly chats: ChatAccess;
 }
 
@@ -52,7 +54,7 @@ export function createCredentialCheck({ apiKeys, jwt }: CallerRules, log: Failur
     const presented = digest(credential);
     let known = false;
     for (const key of keyDigests) known = timingSafeEqual(key, presented) || known; // every one, whichever it is
-    if (known) return { chats: undefined };
+    if (known) return { caller: `key ${presented.toString('base64url')}`, chats: undefined };
     return checkJwt === undefined ? 'unauthenticated' : checkJwt(credential, presented.toString('base64url'), ids);
   };
 }
@@ -82,8 +84,10 @@ function createJwtCheck({ jwksUrl, issuer, audience, proxy }: JwtRules, log: Fai
     const chats = chatsOf(payload['linq_chats']);
     if (chats === 'malformed') return 'unauthenticated';
     const leftMs = Number(payload.exp) * 1_000 - Date.now() + clockToleranceSeconds * 1_000;
-    trusted.set(id, { chats }, { ttl: Math.max(1, Math.min(keys.trustMs, leftMs)) });
-    return { chats };
+    // Without a subject, all of them are one caller: the number of JWTs that an issuer gives to one client is not limited.
+    const identity: Identity = { caller: `subject ${digest(payload.sub ?? '').toString('base64url')}`, chats };
+    trusted.set(id, identity, { ttl: Math.max(1, Math.min(keys.trustMs, leftMs)) });
+    return identity;
   };
 }
 

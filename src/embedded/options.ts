@@ -74,6 +74,8 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
    * `jwt`: set it only where your program rejects unauthorized callers itself.
    */
   readonly allowAnonymous?: boolean | undefined;
+  /** Reads per second, for each caller: `CALLER_READS_PER_SECOND`. */
+  readonly callerReadsPerSecond?: number | undefined;
   /** Origins whose pages may read responses: `CORS_ORIGINS`. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** `GRAPHIQL`. */
@@ -141,6 +143,7 @@ const gatewayRules = {
   apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),
   jwt: jwtSetting(),
   allowAnonymous: booleanOf(variables.allowAnonymous),
+  callerReadsPerSecond: variables.callerReadsPerSecond,
   corsOrigins: arrayOf(variables.corsOrigins, "an array of origins, such as ['https://app.example.com']"),
   graphiql: booleanOf(variables.graphiql),
   introspection: booleanOf(variables.introspection),
@@ -191,7 +194,7 @@ export function checkContextOptions(given: ContextOptions): void {
 export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
   const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
   const { token, allowAnonymous, graphiql, introspection, compression } = options;
-  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
+  const { callerReadsPerSecond, corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
   const isClosed = apiKeys.length > 0 || jwt !== undefined;
   if (token !== undefined && !isClosed && !allowAnonymous) {
     throw new TypeError(
@@ -217,7 +220,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     },
     callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
-    maxRequestsInFlight,
+    ...{ callerReadsPerSecond, maxRequestsInFlight },
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
 }

@@ -24,6 +24,10 @@ const publicFaults: Record<UpstreamFault, readonly [ErrorCode, (subject: string)
     'UPSTREAM_BAD_RESPONSE',
     (subject) => `Linq returned a response that is not ${requested(subject)}. Report it with the requestId.`,
   ],
+  'caller-limited': [
+    'RATE_LIMITED',
+    () => 'You have reached your rate limit of this gateway. Retry after retryAfterMs.',
+  ],
   overloaded: ['OVERLOADED', () => 'The queue of reads is full. Retry shortly.'],
   cancelled: ['OVERLOADED', () => 'The gateway canceled this read. Retry.'],
 };

@@ -35,8 +35,8 @@ export function createYogaServer(options: YogaOptions) {
   const errorOptions = { suggestions: options.introspection };
   return createYoga<ServerContext, Context>({
     schema,
-    context: ({ request, record: { requestId }, identity: { chats } }) =>
-      contextOf({ header: (name) => request.headers.get(name), requestId, signal: request.signal, chats }),
+    context: ({ request, record: { requestId }, identity: { caller, chats } }) =>
+      contextOf({ header: (name) => request.headers.get(name), requestId, signal: request.signal, caller, chats }),
     cors: false, // http/cors.ts covers every response
     graphiql: false, // src/graphiql serves it
     landingPage: false,

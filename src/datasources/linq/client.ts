@@ -7,7 +7,10 @@ import type { Replicas } from '../redis/replicas.ts';
 import { SharedBucket } from '../redis/shared-bucket.ts';
 
 export interface LinqClientOptions
-  extends Pick<ReadsOptions, 'timeoutMs' | 'maxQueue' | 'cache' | 'metrics' | 'reportDrift' | 'traceCall'> {
+  extends Pick<
+    ReadsOptions,
+    'timeoutMs' | 'maxQueue' | 'callerReadsPerSecond' | 'cache' | 'metrics' | 'reportDrift' | 'traceCall'
+  > {
   /** Scheme, host and port. */
   readonly origin: string;
   /** Calls in flight, and connections held open. */

@@ -133,6 +133,7 @@ function isObjectOrNone(value: unknown): value is Record<string, unknown> | unde
 /** The caller of a Node request. It has disconnected if the response closes before it is finished. */
 class HttpCaller implements Caller {
   readonly requestId: string;
+  readonly caller: Caller['caller'];
   readonly chats: Caller['chats'];
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -141,9 +142,10 @@ class HttpCaller implements Caller {
     req: IncomingMessage,
     res: ServerResponse,
     { requestId }: RequestRecord,
-    { chats }: ServerContext['identity'],
+    { caller, chats }: ServerContext['identity'],
   ) {
     this.requestId = requestId;
+    this.caller = caller;
     this.chats = chats;
     this.#req = req;
     this.#res = res;
