@@ -13,6 +13,7 @@ export const chatRoute: Route<ChatKey, Chat> = {
   subject: 'the chat',
   cacheFormat: 1,
   path: ({ chatId }) => `/api/partner/v2/chats/${chatId}`,
+  group: ({ chatId }) => chatId,
   decode: (body, key, report) => decodeEnvelope(body, (data, collect) => chat(data, key, collect), report),
   matches: ({ id }, { chatId }) => id === chatId,
 };
