@@ -40,7 +40,7 @@ const limits: Limit[] = [
     query: `{ ${times(300, () => '... @skip(if: true) { __typename }')} }`,
   },
   {
-    variable: 'MAX_MESSAGES_PER_OPERATION',
+    variable: 'MAX_READS_PER_OPERATION',
     sent: '4,000 malformed keys',
     query: 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }',
     variables: { keys: Array.from({ length: 4_000 }, () => ({ chatId: 0, id: 0 })) },
@@ -55,7 +55,5 @@ export async function checkLimits({ post }: Target): Promise<Finding[]> {
     if (status === 413 || codes.includes('OPERATION_TOO_COSTLY')) continue;
     findings.push(warn(`not refused: ${sent}`, `lower ${variable}, unless it is intentionally high`));
   }
-  return findings.length > 0
-    ? findings
-    : [ok('body size, tokens, depth, aliases, directives and messages are limited')];
+  return findings.length > 0 ? findings : [ok('body size, tokens, depth, aliases, directives and reads are limited')];
 }

@@ -58,16 +58,20 @@ export const subschema: GraphQLSchema = withoutGatewayFields(schema);
  */
 export function createContextFactory(options: ContextFactoryOptions = {}): ContextFactory {
   const { log, metrics, maxMessages, ...upstream } = readFactoryOptions(options);
-  const client = createLinqClient({
+  const reportDrift = createDriftReporter(
+    (route, path, kind) => metrics.drift(route, path, kind),
+    (route, path, kind, requestId) =>
+      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
+  );
+  const client = createLinqClient({ ...upstream, metrics, reportDrift });
+  const contextOf = createContexts({
+    client,
+    reportDrift,
     ...upstream,
-    metrics,
-    reportDrift: createDriftReporter(
-      (route, path, kind) => metrics.drift(route, path, kind),
-      (route, path, kind, requestId) =>
-        log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
-    ),
+    cacheTtlMs: 0,
+    maxReads: maxMessages,
+    onBatch() {},
   });
-  const contextOf = createContexts({ client, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);

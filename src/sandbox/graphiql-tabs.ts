@@ -79,5 +79,25 @@ query Timeout {
   }
 }
 `,
+    `# Run, then page back with startCursor.
+query PageBack($before: String) {
+  chat(id: 3) {
+    displayName
+    messages(last: 5, before: $before) {
+      nodes {
+        text
+        sentAt
+        sender {
+          address
+        }
+      }
+      pageInfo {
+        hasPreviousPage
+        startCursor
+      }
+    }
+  }
+}
+`,
   ],
 };

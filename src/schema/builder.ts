@@ -8,7 +8,7 @@ export const builder = new SchemaBuilder<{
   DefaultFieldNullability: false;
   Scalars: {
     ID: { Input: string | number; Output: string };
-    DateTime: { Input: never; Output: string };
+    DateTime: { Input: string; Output: string };
     _Any: { Input: unknown; Output: never };
   };
   /** Of @graphql-tools/stitch. */

@@ -8,9 +8,9 @@ import { Attachment } from './attachment.ts';
 import { builder } from './builder.ts';
 import { Chat } from './chat.ts';
 import { ChatParticipant } from './chat-participant.ts';
-import { readEach, readOne } from './field-read.ts';
 import { idForm, messageKey } from './ids.ts';
 import { Reaction } from './reaction.ts';
+import { readEach, readOne } from './resolve-read.ts';
 
 export const ChatMessage = builder.objectRef<ChatMessageModel>('ChatMessage').implement({
   description: 'A message in a chat, sent or received, with its attachments and reactions.',

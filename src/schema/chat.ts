@@ -1,8 +1,8 @@
 import type { Chat as ChatModel } from '../datasources/model.ts';
 import { builder } from './builder.ts';
 import { ChatParticipant, knownServicesText } from './chat-participant.ts';
-import { readEach, readOne } from './field-read.ts';
 import { chatKey, idForm } from './ids.ts';
+import { readEach, readOne } from './resolve-read.ts';
 
 export const Chat = builder.objectRef<ChatModel>('Chat').implement({
   description: 'A conversation of one of your lines with one or more people.',

@@ -1,10 +1,11 @@
 import { GraphQLScalarType, type GraphQLSchema, Kind, printSchema, type ValueNode } from 'graphql';
+import type { Target } from '../datasources/model.ts';
 import { badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
 import { Chat } from './chat.ts';
 import { ChatMessage } from './chat-message.ts';
-import { readEach, type Target } from './field-read.ts';
 import { chatKey, messageKey } from './ids.ts';
+import { readEach } from './resolve-read.ts';
 import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
@@ -19,6 +20,9 @@ const directives: Readonly<Record<string, string>> = {
   Chat: '@key(fields: "id") @shareable',
   ChatParticipant: '@key(fields: "id", resolvable: false) @shareable',
   ChatMessage: '@key(fields: "chatId id") @shareable',
+  ChatMessageConnection: '@shareable',
+  ChatMessageEdge: '@shareable',
+  PageInfo: '@shareable',
   Attachment: '@key(fields: "id", resolvable: false) @shareable',
   Reaction: '@key(fields: "id", resolvable: false) @shareable',
 };

@@ -2,6 +2,7 @@ import { isObjectType } from 'graphql';
 import { builder } from './builder.ts';
 import './chat.ts';
 import './chat-message.ts';
+import './chat-message-connection.ts';
 import './date-time.ts';
 import './federation.ts';
 import './stitching.ts';

@@ -16,8 +16,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'fault', // of UpstreamFault
   'reason', // an error code of Node, undici or Redis, or the status of a proxy
   'route', // a template
-  'path', // of a drift: field names without indices
-  'kind', // of a drift
+  'drifts', // paths of fields, without indices, and kinds
   'error', // the name of an error class
   'frames', // locations in our code
   'signal',
@@ -25,6 +24,8 @@ export const logFields: ReadonlySet<string> = new Set([
   'code', // exit code of a worker
   'restartInMs',
   'replicas', // how many share Redis
+  'variable', // of the environment, with a former name
+  'newName', // of that variable
   'url', // ours
   'linq', // the origin of Linq
   'proxy', // its host and port, without credentials

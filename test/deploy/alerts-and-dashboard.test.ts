@@ -126,6 +126,8 @@ it('every promise that metrics can show is watched by an alert', () => {
     'A response never reaches another token', // this and the rest are in no metric: only tests can tell
     'A Redis outage fails no read',
     'A cached message never reaches another token, and is never older than `LINQ_CACHE_TTL_MS` plus one read',
+    'After a webhook, no cached value is returned whose read began before it',
+    'No event is lost without a gap, and none is delivered twice',
   ]);
 });
 

@@ -27,7 +27,7 @@ for (const [variable, value, sent] of [
   ['MAX_DEPTH', '1000', '100 levels of fields'],
   ['MAX_ALIASES', '10000', '1,000 aliases'],
   ['MAX_DIRECTIVES', '10000', '300 directives'],
-  ['MAX_MESSAGES_PER_OPERATION', '10000', '4,000 malformed keys'],
+  ['MAX_READS_PER_OPERATION', '10000', '4,000 malformed keys'],
 ] as const) {
   const line = new RegExp(`^warn limits not refused: ${sent}: lower ${variable}, unless it is intentionally high$`);
   finds('limits', `a high ${variable}`, { gateway: { [variable]: value } }, line);

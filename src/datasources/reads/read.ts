@@ -20,8 +20,11 @@ export type Freshness = 'shared' | 'fresh';
 
 /** Keeps values of recent reads, each for the token that it was read with. May lose any at any time; never rejects. */
 export interface ReadCache {
+  /** What to pass to `set` for a value whose call is sent now, so that an event which comes meanwhile outdates it. */
+  position(): string;
   get<Key, Value>(route: Route<Key, Value>, key: Key, token: Token): Promise<Value | undefined>;
-  set<Key, Value>(route: Route<Key, Value>, key: Key, token: Token, value: Value): void;
+  /** `begunAt` is what `position` returned before the call was sent. */
+  set<Key, Value>(route: Route<Key, Value>, key: Key, token: Token, value: Value, begunAt: string): void;
   delete<Key, Value>(route: Route<Key, Value>, key: Key, token: Token): void;
 }
 
@@ -101,6 +104,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   // Of the call in flight.
   #connection: Connection | undefined;
   #sentAt = 0;
+  #begunAt = '';
   #breakerPeriod = 0;
   #endTrace: ReturnType<TraceCall> | undefined;
   #callsSent = 0;
@@ -195,7 +199,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   }
 
   admit(connection: Connection, now: number): void {
-    const { breaker, traceCall } = this.#environment;
+    const { breaker, cache, traceCall } = this.#environment;
     this.#state = 'starting';
     this.#delayReason = undefined;
     const { digest } = this.#queue.token;
@@ -210,6 +214,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#connection = connection;
     this.#breakerPeriod = breaker.enter(digest, now);
     this.#sentAt = now;
+    this.#begunAt = cache?.position() ?? '';
     const resends = this.#callsSent++;
     if (traceCall !== undefined) {
       this.#endTrace = this.#runInContext?.(() => traceCall(this.#target.route.template, resends));
@@ -281,7 +286,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     if (!this.#queue.token.isAccepted) this.#environment.limiter.setAccepted(this.#queue.token, true);
     const { cache } = this.#environment;
     const { route, key, token, freshness } = this.#target;
-    if (value !== null) cache?.set(route, key, token, value);
+    if (value !== null) cache?.set(route, key, token, value, this.#begunAt);
     else if (freshness === 'fresh') cache?.delete(route, key, token);
     this.#resolve(value, now);
   }

@@ -9,6 +9,7 @@ import {
   type GraphQLInputType,
   type GraphQLNamedType,
   type GraphQLObjectType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   getNamedType,
   getNullableType,
@@ -29,12 +30,16 @@ import {
 /** A query as the reads that it needs, and what the response takes from the values read. */
 export interface Plan {
   readonly root: PlannedObject;
-  /** The coerced values of the variables; undefined where they do not fit their types, or need a closer look. */
+  /** The names of the variables. */
+  readonly variables: readonly string[];
+  /** Their coerced values; undefined where they do not fit their types, or need a closer look. */
   coerce(variables: Readonly<Record<string, unknown>>): Variables | undefined;
 }
 
 /** What is selected from an object; of a union, from an object of each type. */
-export type Selection = ObjectSelection | { readonly kind: 'union'; of(value: object): ObjectSelection };
+export type Selection =
+  | ObjectSelection
+  | { readonly kind: 'union'; of(value: object): ObjectSelection; readonly hasReads: boolean };
 
 export type ObjectSelection = Projection | PlannedObject;
 
@@ -64,7 +69,11 @@ export type Part =
       readonly args: (variables: Variables) => Record<string, unknown>;
       /** All selections with this response key. */
       readonly nodes: readonly FieldNode[];
+      /** What its resolver needs to know of the operation, besides the variables: for a field of the root with reads below it. */
+      readonly info: ReadInfo | undefined;
     });
+
+type ReadInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'schema' | 'path'>;
 
 /** A field whose value is an object, null, or a list of these. */
 interface Field {
@@ -133,7 +142,11 @@ class Planner {
     const root = this.#schema.getQueryType() ?? refuse();
     const parts = this.#parts(root, [this.#operation.selectionSet]);
     const variables = this.#variables;
-    return { root: { kind: 'object', parts }, coerce: (values) => coerceVariables(variables, values) };
+    return {
+      root: { kind: 'object', parts },
+      variables: variables.map(({ name }) => name),
+      coerce: (values) => coerceVariables(variables, values),
+    };
   }
 
   /** Neighboring fields without reads are one part. */
@@ -169,7 +182,14 @@ class Planner {
     if (extensions['read'] === undefined) refuse();
     // A failed read nulls no more than itself.
     if (isNonNullType(isListType(nullable) ? nullable.ofType : field.type)) refuse();
-    return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), selection };
+    const isRoot = parent === this.#schema.getQueryType();
+    const info = isRoot && hasReads(selection) ? this.#info(parent, name, nodes) : undefined;
+    return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), info, selection };
+  }
+
+  #info({ name: typename }: GraphQLObjectType, key: string, fieldNodes: readonly FieldNode[]): ReadInfo {
+    const fragments = Object.fromEntries(this.#fragments);
+    return { fieldNodes, fragments, schema: this.#schema, path: { prev: undefined, key, typename } };
   }
 
   #selection(type: GraphQLNamedType, nodes: readonly FieldNode[]): Selection {
@@ -179,7 +199,8 @@ class Planner {
     const selections = new Map(union.getTypes().map((type) => [type.name, this.#objectSelection(type, nodes)]));
     // It needs the value alone.
     const nameOf = (value: object) => typeOf(value, undefined, undefined as never, union) as string;
-    return { kind: 'union', of: (value) => selections.get(nameOf(value)) as ObjectSelection };
+    const hasReads = [...selections.values()].some(({ kind }) => kind === 'object');
+    return { kind: 'union', of: (value) => selections.get(nameOf(value)) as ObjectSelection, hasReads };
   }
 
   #objectSelection(type: GraphQLObjectType, nodes: readonly FieldNode[]): ObjectSelection {
@@ -378,6 +399,10 @@ class ObjectCode {
     const isWhole = this.#isPlain && this.#names.join() === properties.map(({ name }) => name).join();
     return isWhole ? { ...this.code, value: 'v' } : this.code;
   }
+}
+
+function hasReads(selection: Selection): boolean {
+  return selection.kind === 'union' ? selection.hasReads : selection.kind === 'object';
 }
 
 function setOf({ selectionSet }: FieldNode): SelectionSetNode {

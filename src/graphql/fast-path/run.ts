@@ -36,7 +36,7 @@ export function run<Outcome>(
           fail(error);
         }
       });
-    new Run(coerced, context, complete).start(plan.root);
+    new Run(plan, coerced, context, complete).start();
   });
 }
 
@@ -64,6 +64,7 @@ class Selected {
 type PartOf<Kind> = Extract<Part, { kind: Kind }>;
 
 class Run {
+  readonly #plan: Plan;
   readonly #variables: readonly unknown[];
   readonly #context: Context;
   readonly #complete: (root: Selected) => void;
@@ -72,14 +73,15 @@ class Run {
   /** Reads under way, and the root while its reads start. */
   #pending = 1;
 
-  constructor(variables: readonly unknown[], context: Context, complete: (root: Selected) => void) {
+  constructor(plan: Plan, variables: readonly unknown[], context: Context, complete: (root: Selected) => void) {
+    this.#plan = plan;
     this.#variables = variables;
     this.#context = context;
     this.#complete = complete;
   }
 
-  start(planned: PlannedObject): void {
-    this.#root = new Selected(planned, {});
+  start(): void {
+    this.#root = new Selected(this.#plan.root, {});
     this.#startReads(this.#root);
     this.#settle();
   }
@@ -103,12 +105,18 @@ class Run {
       this.#settle();
     };
     try {
-      // A read needs no information about the operation.
-      const promise = part.resolve(parent, part.args(this.#variables), this.#context, undefined as never);
+      // A read needs no more information about the operation.
+      const info = part.info && { ...part.info, variableValues: { sources: {}, coerced: this.#variablesByName() } };
+      const promise = part.resolve(parent, part.args(this.#variables), this.#context, info as never);
       (promise as Promise<unknown>).then(settle, settle);
     } catch (error) {
       settle(error);
     }
+  }
+
+  #variablesByName(): Record<string, unknown> {
+    const entries = this.#plan.variables.map((name, index) => [name, this.#variables[index]] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   }
 
   /** A value with what is selected from it: an error, null, an object, or a list of these; an object with reads below as `Selected`. */

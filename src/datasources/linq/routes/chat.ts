@@ -13,9 +13,10 @@ export const chatRoute: Route<ChatKey, Chat> = {
   subject: 'the chat',
   cacheFormat: 1,
   path: ({ chatId }) => `/api/partner/v2/chats/${chatId}`,
-  group: ({ chatId }) => chatId,
   decode: (body, key, report) => decodeEnvelope(body, (data, collect) => chat(data, key, collect), report),
   matches: ({ id }, { chatId }) => id === chatId,
+  group: ({ chatId }) => chatId,
+  scope: ({ chatId }) => ({ chatId }),
 };
 
 /** Invalid values become null and are reported. Fails only if the id is not the requested one. */
