@@ -68,7 +68,9 @@ export function App({ firstPage, linked }: AppProps) {
             defaultEditorToolsVisibility={linked?.variables ? 'variables' : 'headers'}
             showPersistHeadersSettings={false}
           >
-            <GraphiQL.Logo>{title}</GraphiQL.Logo>
+            <GraphiQL.Logo>
+              <h1>{title}</h1>
+            </GraphiQL.Logo>
             <GraphiQL.Toolbar>
               {({ prettify, copy, merge }) => (
                 <>

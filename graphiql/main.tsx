@@ -6,6 +6,7 @@ import '@graphiql/plugin-history/style.css';
 import 'graphiql/graphiql.css';
 import './style.css';
 import { createRoot } from 'react-dom/client';
+import { completeAccessibility } from './accessibility.ts';
 import { App } from './app.tsx';
 
 const search = new URLSearchParams(location.search);
@@ -17,4 +18,7 @@ const linked = query && {
 };
 const firstPage = JSON.parse(document.querySelector('#first-page')?.textContent ?? '');
 const root = document.querySelector('#root');
-if (root !== null) createRoot(root).render(<App firstPage={firstPage} linked={linked || undefined} />);
+if (root !== null) {
+  completeAccessibility(root);
+  createRoot(root).render(<App firstPage={firstPage} linked={linked || undefined} />);
+}
