@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -71,13 +72,11 @@ async function bundle(): Promise<{ manifest: GraphiQLManifest; files: Map<string
 }
 
 const [, , folder] = process.argv;
-try {
-  import.meta.resolve('vite');
+// Without the development dependencies, as with `npm ci --omit=dev`, there is nothing to build it with.
+if (existsSync(new URL('../node_modules/vite', import.meta.url))) {
   await buildGraphiQL(
     folder === undefined ? new URL('../dist/graphiql-assets/', import.meta.url) : pathToFileURL(`${folder}/`),
   );
-} catch (error) {
-  // Without the development dependencies, as with `npm ci --omit=dev`, there is nothing to build it with.
-  if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
-  process.stderr.write('GraphiQL is not built: it needs the development dependencies.\n');
+} else {
+  process.stderr.write('GraphiQL is not built: that needs the development dependencies.\n');
 }
