@@ -5,7 +5,7 @@ ARG NODE_IMAGE=node:26.10.0-bookworm-slim
 # GraphiQL's page, whose packages are development dependencies and do not reach the image.
 FROM ${NODE_IMAGE} AS graphiql
 WORKDIR /gateway
-COPY package.json package-lock.json ./
+COPY package.json package-lock.json tsconfig.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY graphiql ./graphiql
 RUN npm run prepare

@@ -54,7 +54,7 @@ export async function load(page: Page, navigate: () => Promise<unknown>): Promis
   await expect.poll(() => Promise.all(working()), { timeout: 20_000 }).toEqual([true, true, true]);
 }
 
-export const editor = (page: Page, label: string) => page.locator(`[aria-label="${label}"] .view-lines`);
+export const editor = (page: Page, label: string) => page.locator(`[aria-label="${label}"] .view-lines:visible`);
 
 /** What a pane shows, as text. */
 export async function shown(page: Page, label: string): Promise<string> {
