@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { CallerRules } from './auth/credentials.ts';
 import { isLoopback } from './http/loopback.ts';
+import { proxyFor } from './network/proxies.ts';
 
 type FromText<Value> = (text: string) => Value | undefined;
 
@@ -110,6 +111,17 @@ const redisUrl = text(
   () => 'something else',
 );
 
+const proxyUrl = text(
+  'the URL of an HTTP proxy, such as http://user:password@proxy.example.com:3128',
+  (text) => {
+    const url = URL.parse(text.includes('://') ? text : `http://${text}`);
+    const isHttp = url !== null && /^https?:$/.test(url.protocol);
+    const isPlain = url?.pathname === '/' && url.search === '' && url.hash === '';
+    return isHttp && isPlain && isDecodable(url.username + url.password) ? url.href : undefined;
+  },
+  () => 'something else',
+);
+
 /** Exactly as a browser sends it. */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
 
@@ -128,8 +140,16 @@ export const variables = {
     /** For each token; undefined means no limit. */
     requestsPerSecond: variable('LINQ_REQUESTS_PER_SECOND', undefined, rate),
     maxResponseBytes: variable('LINQ_MAX_RESPONSE_BYTES', 4_194_304, bytes),
+    /** A connection is not used for longer. */
+    connectionMaxAgeMs: variable('LINQ_CONNECTION_MAX_AGE_MS', 300_000, milliseconds),
     /** How long a message is cached; 0 disables the cache. */
     cacheTtlMs: variable('LINQ_CACHE_TTL_MS', 0, wholeNumber(0, 86_400_000)),
+  },
+  /** Their lower-case forms count first. */
+  proxies: {
+    https: variable('HTTPS_PROXY', undefined, proxyUrl),
+    http: variable('HTTP_PROXY', undefined, proxyUrl),
+    none: variable('NO_PROXY', '', anyText),
   },
   /** Shared by replicas. */
   redisUrl: variable('REDIS_URL', undefined, redisUrl),
@@ -141,6 +161,10 @@ export const variables = {
     issuer: variable('GATEWAY_JWT_ISSUER', undefined, anyText),
     audience: variable('GATEWAY_JWT_AUDIENCE', undefined, anyText),
   },
+  /** Reads that one caller may start in a second; undefined means no limit. */
+  callerReadsPerSecond: variable('CALLER_READS_PER_SECOND', undefined, rate),
+  /** How long an idle connection of a client is kept. */
+  keepAliveMs: variable('KEEP_ALIVE_MS', 75_000, milliseconds),
   /** Origins whose pages may read responses. */
   corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
   /** Whether responses are compressed for clients that accept it. */
@@ -150,6 +174,8 @@ export const variables = {
   /** A file with the only documents that are executed. */
   trustedDocuments: variable('TRUSTED_DOCUMENTS', undefined, anyText),
   maxBodyBytes: variable('MAX_BODY_BYTES', 102_400, bytes),
+  /** Requests that are executed at the same time, in each process. */
+  maxRequestsInFlight: variable('MAX_REQUESTS_IN_FLIGHT', 5_000, wholeNumber(1, 1_000_000)),
   limits: {
     maxTokens: variable('MAX_TOKENS', 4_000, wholeNumber(1, 1_000_000)),
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
@@ -157,6 +183,7 @@ export const variables = {
     maxDirectives: variable('MAX_DIRECTIVES', 50, wholeNumber(0, 1_000_000)),
     /** Distinct messages of one operation. */
     maxMessages: variable('MAX_MESSAGES_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+    maxResponseBytes: variable('MAX_RESPONSE_BYTES', 8_388_608, bytes),
   },
   /** Processes that share the port. */
   workers: variable('WORKERS', 1, processes),
@@ -168,7 +195,9 @@ export type Values<Table> = {
 };
 
 /** The configuration from the environment, read once by `server.ts`. */
-export interface Config extends Omit<Values<typeof variables>, 'callers'> {
+export interface Config extends Omit<Values<typeof variables>, 'callers' | 'linq' | 'proxies'> {
+  /** `proxy` is the URL of the proxy through which Linq is reached. */
+  readonly linq: Values<typeof variables.linq> & { readonly proxy: string | undefined };
   /** Undefined if callers need no credentials. */
   readonly callers: CallerRules | undefined;
 }
@@ -199,9 +228,11 @@ export class ConfigError extends Error {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const faults: Fault[] = [];
   const textOf = ({ name }: Variable<unknown>) => env[name] || undefined;
-  const { callers, ...rest } = readTable(variables, (variable) => {
-    const given = textOf(variable);
-    return readValue(variable, variable.name, given, faults, given && variable.parse?.(given));
+  const { callers, proxies, ...rest } = readTable(variables, (variable) => {
+    const lowerCase = variable.name.toLowerCase();
+    const name = variable.name.endsWith('_PROXY') && env[lowerCase] ? lowerCase : variable.name;
+    const given = env[name] || undefined;
+    return readValue(variable, name, given, faults, given && variable.parse?.(given));
   });
 
   const isSet = (variable: Variable<unknown>) => textOf(variable) !== undefined;
@@ -224,8 +255,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (faults.length > 0) throw new ConfigError(faults);
 
   const { apiKeys, jwksUrl, issuer, audience } = callers;
-  const jwt = jwksUrl && issuer && audience ? { jwksUrl, issuer, audience } : undefined;
-  return { ...rest, callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined };
+  const jwt =
+    jwksUrl && issuer && audience ? { jwksUrl, issuer, audience, proxy: proxyFor(jwksUrl, proxies) } : undefined;
+  return {
+    ...rest,
+    linq: { ...rest.linq, proxy: proxyFor(rest.linq.origin, proxies) },
+    callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined,
+  };
 }
 
 /** Whether anyone who reaches the gateway may use its own token, so that it must be hard to reach. */

@@ -32,6 +32,8 @@ export interface Caller {
   readonly requestId: string;
   /** Fires when the caller disconnects. */
   readonly signal: CallerSignal;
+  /** A digest that identifies an authenticated caller, for its turns and its rate. */
+  readonly caller: string | undefined;
   /** Other chats are treated as if they did not exist. */
   readonly chats: ChatAccess;
 }
@@ -51,9 +53,11 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_MESSAGES_PER_OPERATION');
     },
   };
-  return ({ header, requestId, signal, chats }, batching = 'tick') => {
+  return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
+    const callersToken = tokenOf(header('x-linq-integration-token'));
     const reader: Reader = {
-      token: tokenOf(header('x-linq-integration-token')) ?? ownToken,
+      caller: caller ?? (callersToken === undefined ? 'anonymous' : undefined),
+      token: callersToken ?? ownToken,
       timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))),
       freshness: cacheTtlMs > 0 && wantsFresh(header('cache-control')) ? 'fresh' : 'shared',
       requestId,

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { printSchema } from 'graphql';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
@@ -13,7 +13,7 @@ import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import { type ErrorCode, errorCodes } from './errors/codes.ts';
 import type { FailureLog } from './errors/failure-log.ts';
-import { inOrder, publicError, refusesAll } from './errors/public-error.ts';
+import { publicError, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
 import { createEndpoint, createSdlHandle } from './graphql/endpoint.ts';
@@ -22,11 +22,15 @@ import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
 import { PersistedQueries } from './graphql/persisted-queries.ts';
 import type { TrustedDocuments } from './graphql/trusted-documents.ts';
+import { Turns } from './graphql/turns.ts';
 import { createYogaServer } from './graphql/yoga.ts';
+import { Connections } from './http/connections.ts';
 import { createCors } from './http/cors.ts';
 import { createGuard } from './http/guard.ts';
+import { maxConnections } from './http/open-files.ts';
 import { Readiness } from './http/readiness.ts';
 import { createRouter } from './http/router.ts';
+import { UnreadResponses } from './http/unread-responses.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createEndRequest } from './telemetry/request-record.ts';
@@ -37,6 +41,8 @@ export interface Gateway {
   connect(): Promise<void>;
   /** Handles every request of a `node:http` server. */
   readonly handle: RequestListener;
+  /** Keeps the connections of a server that `handle` serves below the number that the system lets this process open. */
+  limitConnections(server: Server): void;
   /** /readyz is 200 from now on. Call it when the server listens. */
   open(): void;
   /**
@@ -58,15 +64,21 @@ interface GatewayOptions {
   /** The only documents that are executed; undefined is all. */
   readonly documents?: TrustedDocuments | undefined;
   readonly firstPage?: FirstPage | undefined;
+  /** How long a client may read nothing of its response, in milliseconds. */
+  readonly unreadMs?: number | undefined;
 }
+
+/** What clients have not read yet of their responses may be this many times MAX_RESPONSE_BYTES. */
+const unreadResponses = 16;
 
 /** Wires the parts. Opens no connection: the first read connects to Linq, and `connect` to Redis. */
 export function createGateway(
   config: Config,
   log: GatewayLog,
-  { documents, firstPage = linqPage }: GatewayOptions = {},
+  { documents, firstPage = linqPage, unreadMs = 60_000 }: GatewayOptions = {},
 ): Gateway {
   const { linq, limits, introspection, maxBodyBytes } = config;
+  const { maxResponseBytes } = limits;
   const metrics = createMetrics(
     Object.keys(errorCodes) as ErrorCode[],
     routes.map(({ template }) => template),
@@ -77,6 +89,7 @@ export function createGateway(
   const replicas = createReplicas(config, log, metrics);
   const client = createLinqClient({
     ...linq,
+    callerReadsPerSecond: config.callerReadsPerSecond,
     replicas,
     cache: createCache(linq.cacheTtlMs, replicas),
     metrics: metrics.upstream,
@@ -88,6 +101,11 @@ export function createGateway(
   const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
+  const connections = new Connections();
+  const unread = new UnreadResponses({ maxBytes: unreadResponses * maxResponseBytes, maxMs: unreadMs }, () =>
+    log.debug({}, 'connection closed: its client does not read its responses'),
+  );
+  const turns = new Turns();
   const yoga = createYogaServer({
     schema,
     contextOf,
@@ -98,6 +116,7 @@ export function createGateway(
       metrics.operation('interpreted');
     },
     limits,
+    turns,
     introspection,
     readiness,
     log,
@@ -106,32 +125,51 @@ export function createGateway(
     plans,
     contextOf,
     readParams,
+    maxResponseBytes,
+    unread,
+    turns,
     beforeSend: (record, res) => {
       record.executor = 'compiled';
       metrics.operation('compiled');
       readiness.closeWhenDraining(res);
     },
     afterSend: endRequest,
-    publicErrors: (errors, data, record) =>
+    publicErrors: (errors, record) =>
       errors.some(refusesAll)
         ? undefined
-        : inOrder(errors, data).map((error) => publicError(error, record, log, { suggestions: introspection })),
+        : errors.map((error) => publicError(error, record, log, { suggestions: introspection })),
   });
   const authenticate = createAuthenticate(config.callers, log);
   const headers = { ...(config.callers && { authorization: 'Bearer ' }), ...firstPage.headers };
-  return {
-    handle: createRouter({
-      graphql: createEndpoint({ authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes }),
-      sdl: introspection ? createSdlHandle(authenticate, `${printSchema(schema)}\n`) : undefined,
-      graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,
-      metrics,
+  const router = createRouter({
+    graphql: createEndpoint({
+      authenticate,
+      answerFast,
+      yoga,
+      tracing,
       readiness,
-      compression: config.compression,
-      cors: createCors(config.corsOrigins),
-      guard: createGuard({ ...config, loopbackOnly: isOpen(config) }),
-      log,
       endRequest,
+      maxBodyBytes,
+      maxInFlight: config.maxRequestsInFlight,
+      unread,
     }),
+    sdl: introspection ? createSdlHandle(authenticate, `${printSchema(schema)}\n`) : undefined,
+    graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,
+    metrics,
+    readiness,
+    compression: config.compression,
+    unread,
+    cors: createCors(config.corsOrigins),
+    guard: createGuard({ ...config, loopbackOnly: isOpen(config) }),
+    log,
+    endRequest,
+  });
+  return {
+    handle: connections.limitRequests(router),
+    limitConnections(server) {
+      const max = maxConnections(linq.maxConcurrency);
+      if (max !== undefined) connections.limitNumber(server, max, log);
+    },
     connect: async () => replicas?.open(),
     open: () => readiness.open(),
     drain: (isSiblingProbed) => readiness.drain(isSiblingProbed),

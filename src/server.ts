@@ -23,8 +23,6 @@ const cutMs = 1_000;
 const exitGraceMs = 5_000;
 /** The longest stop of a worker: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
 const workerStopMs = 25_000;
-/** Longer than load balancers commonly keep an idle connection; if we closed it first, their next request on it would fail. */
-const keepAliveMs = 75_000;
 
 const sandbox = process.argv.includes('--sandbox') ? await startSandbox() : undefined;
 const config = configOrExit({
@@ -58,11 +56,12 @@ if (cluster.isWorker) {
 async function serve(onListening?: (address: AddressInfo) => void): Promise<Shutdown> {
   const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
   // The gateway checks the Host header itself, with its own messages.
-  const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, gateway.handle);
+  const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
     process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
     process.exit(1);
   });
+  gateway.limitConnections(server);
   await gateway.connect();
   server.listen(config.port, config.host);
   await once(server, 'listening');
@@ -119,6 +118,7 @@ function announce({ address, port }: { readonly address: string; readonly port: 
 function summaryOf({ linq, callers, graphiql, introspection, workers }: Config): object {
   return {
     linq: linq.origin,
+    proxy: linq.proxy && new URL(linq.proxy).host,
     ownToken: linq.token !== undefined,
     callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
     trustedDocuments: documents?.size ?? 'off',

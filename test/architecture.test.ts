@@ -23,7 +23,7 @@ const rules: readonly Rule[] = [
   {
     of: /^embedded\//,
     mayImport:
-      /^(embedded|errors|schema|datasources)\/|^(config|context|gateway)\.ts$|^graphql\/trusted-documents\.ts$/,
+      /^(embedded|errors|schema|datasources)\/|^(config|context|gateway)\.ts$|^(graphql\/trusted-documents|network\/proxies)\.ts$/,
   },
   // Shares no code with the client that it tests; its tabs have the type of GraphiQL's first page.
   { of: /^sandbox\//, mayImport: /^sandbox\//, types: /^graphiql\/graphiql-page\.ts$/ },
@@ -31,7 +31,7 @@ const rules: readonly Rule[] = [
   // Values of the configuration have the types of the parts that they are for; loopback is pure.
   {
     of: /^config\.ts$/,
-    mayImport: /^http\/loopback\.ts$/,
+    mayImport: /^(http\/loopback|network\/proxies)\.ts$/,
     types: /^(auth\/credentials|graphql\/operation-limits)\.ts$/,
   },
   // Parts.
@@ -43,15 +43,16 @@ const rules: readonly Rule[] = [
     mayImport: /^(graphql|http|errors|telemetry)\/|^context\.ts$|^datasources\/linq\/lossless-json\.ts$/,
   },
   { of: /^http\//, mayImport: /^(http|errors|telemetry)\// },
-  { of: /^auth\//, mayImport: /^(auth|errors)\/|^datasources\/model\.ts$/ }, // model is pure: what an id is
+  { of: /^auth\//, mayImport: /^(auth|errors|network)\/|^datasources\/model\.ts$/ }, // model is pure: what an id is
   { of: /^schema\//, mayImport: /^schema\/|^(datasources\/model|errors\/client-errors)\.ts$/, types: /^context\.ts$/ },
   { of: /^telemetry\//, mayImport: /^telemetry\/|^errors\/codes\.ts$/, types: /^datasources\// },
   { of: /^errors\//, mayImport: /^errors\/|^datasources\/upstream-error\.ts$/ },
   {
     of: /^datasources\/reads\//,
-    mayImport: /^datasources\/(reads\/|(upstream-error|upstream-metrics|token)\.ts$)/,
+    mayImport: /^datasources\/(reads\/|(upstream-error|upstream-metrics|token)\.ts$)|^network\//,
   },
   { of: /^datasources\//, mayImport: /^datasources\// },
+  { of: /^network\//, mayImport: /^network\/|^http\/loopback\.ts$/ }, // connections to Linq and to the issuer alike
 ];
 
 /** These know nothing of GraphQL: they import none of its packages. */

@@ -24,18 +24,29 @@ it('needs no variable at all', () => {
       maxQueue: 1024,
       requestsPerSecond: undefined,
       maxResponseBytes: 4_194_304,
+      connectionMaxAgeMs: 300_000,
+      proxy: undefined,
       cacheTtlMs: 0,
     },
     redisUrl: undefined,
     allowAnonymous: false,
     callers: undefined,
+    keepAliveMs: 75_000,
     corsOrigins: [],
     compression: true,
     graphiql: true,
     introspection: true,
     trustedDocuments: undefined,
     maxBodyBytes: 102_400,
-    limits: { maxTokens: 4_000, maxDepth: 10, maxAliases: 200, maxDirectives: 50, maxMessages: 100 },
+    maxRequestsInFlight: 5_000,
+    limits: {
+      maxTokens: 4_000,
+      maxDepth: 10,
+      maxAliases: 200,
+      maxDirectives: 50,
+      maxMessages: 100,
+      maxResponseBytes: 8_388_608,
+    },
     workers: 1,
     logLevel: 'info',
   });
@@ -311,10 +322,110 @@ describe('REDIS_URL', () => {
   });
 });
 
+describe('a proxy', () => {
+  const proxied = (env: Record<string, string>) => readConfig(env).linq.proxy;
+
+  it.each([
+    ['https://api.linqapp.com', 'http://secure:1/'],
+    ['http://linq.test', 'http://plain:2/'],
+    ['https://linq.test:8443', 'http://secure:1/'],
+  ])('is the one for the scheme of %s', (LINQ_API_URL, proxy) => {
+    expect(proxied({ LINQ_API_URL, HTTPS_PROXY: 'http://secure:1', HTTP_PROXY: 'http://plain:2' })).toBe(proxy);
+    expect(proxied({ LINQ_API_URL, https_proxy: 'http://secure:1', http_proxy: 'http://plain:2' })).toBe(proxy);
+  });
+
+  it('is for the keys of JWTs too, each by its own host', () => {
+    const jwt = {
+      GATEWAY_JWKS_URL: 'https://issuer.test/keys',
+      GATEWAY_JWT_ISSUER: 'issuer',
+      GATEWAY_JWT_AUDIENCE: 'audience',
+      HTTPS_PROXY: 'http://proxy',
+    };
+    expect(readConfig(jwt).callers?.jwt?.proxy).toBe('http://proxy/');
+    expect(readConfig({ ...jwt, NO_PROXY: 'api.linqapp.com' }).callers?.jwt?.proxy).toBe('http://proxy/');
+    expect(readConfig({ ...jwt, NO_PROXY: 'api.linqapp.com' }).linq.proxy).toBeUndefined();
+    expect(readConfig({ ...jwt, NO_PROXY: 'issuer.test' }).callers?.jwt?.proxy).toBeUndefined();
+  });
+
+  it('in lower case counts before one in capitals, and an empty one is unset', () => {
+    expect(proxied({ https_proxy: 'http://lower', HTTPS_PROXY: 'http://upper' })).toBe('http://lower/');
+    expect(proxied({ https_proxy: '', HTTPS_PROXY: 'http://upper' })).toBe('http://upper/');
+    expect(proxied({ https_proxy: 'http://lower', no_proxy: '*', NO_PROXY: 'other' })).toBeUndefined();
+  });
+
+  it.each(['127.0.0.1', '127.8.9.10', 'localhost', 'linq.localhost', '[::1]'])('is never used for %s', (host) => {
+    expect(proxied({ LINQ_API_URL: `http://${host}:9000`, HTTP_PROXY: 'http://proxy' })).toBeUndefined();
+  });
+
+  const origin = 'https://api.linqapp.com';
+  it.each([
+    [origin, '*'],
+    [origin, 'other, *'],
+    [origin, 'API.linqapp.com'],
+    [origin, 'api.linqapp.com.'],
+    [origin, 'other api.linqapp.com'],
+    [origin, 'linqapp.com'],
+    [origin, '.linqapp.com'],
+    [origin, '*.linqapp.com'],
+    [origin, 'api.linqapp.com:443'],
+    ['https://api.linqapp.com:8443', 'linqapp.com:8443'],
+    ['https://api.linqapp.com:8443', '*:8443'],
+    ['https://10.1.2.3', '10.1.2.3'],
+    ['https://[fd00::1]', '[fd00::1]'],
+    ['https://[fd00::1]', 'fd00::1'],
+    ['https://[fd00::1]', '[fd00::1]:443'],
+  ])('is not used for %s with NO_PROXY=%s', (LINQ_API_URL, NO_PROXY) => {
+    expect(proxied({ LINQ_API_URL, NO_PROXY, HTTPS_PROXY: 'http://proxy' })).toBeUndefined();
+  });
+
+  it.each([
+    [origin, ''],
+    [origin, ','],
+    [origin, 'inqapp.com'],
+    [origin, 'www.api.linqapp.com'],
+    [origin, '*.api.linqapp.com'],
+    [origin, 'api.linqapp.com:80'],
+    [origin, '*:80'],
+    [origin, 'api.linqapp.com.evil'],
+    ['https://[fd00::1]', 'fd00::2'],
+  ])('is used for %s with NO_PROXY=%s', (LINQ_API_URL, NO_PROXY) => {
+    expect(proxied({ LINQ_API_URL, NO_PROXY, HTTPS_PROXY: 'http://proxy' })).toBe('http://proxy/');
+  });
+
+  it.each([
+    ['proxy:3128', 'http://proxy:3128/'],
+    ['http://proxy', 'http://proxy/'],
+    ['https://proxy:8443/', 'https://proxy:8443/'],
+    ['http://user:p%40ss@proxy:3128', 'http://user:p%40ss@proxy:3128/'],
+    ['user:pass@proxy:3128', 'http://user:pass@proxy:3128/'],
+    ['http://[::1]:3128', 'http://[::1]:3128/'],
+  ])('may be %s', (HTTPS_PROXY, proxy) => {
+    expect(proxied({ HTTPS_PROXY })).toBe(proxy);
+  });
+
+  it.each([
+    'socks5://user:hunter2@proxy',
+    'http://',
+    'http://user:hunter2@',
+    'http://user:12#hunter2@proxy:3128',
+    'http://user:hunter2@proxy:99999',
+    'http://user:hunter%2@proxy',
+    'http://proxy/path?password=hunter2',
+    'http://proxy/hunter2',
+    'http//user:hunter2@proxy',
+  ])('may not be %s, and is not shown', (url) => {
+    const fault =
+      'must be the URL of an HTTP proxy, such as http://user:password@proxy.example.com:3128, got something else';
+    expect(faultsOf({ HTTPS_PROXY: url })).toEqual([`HTTPS_PROXY ${fault}`]);
+    expect(faultsOf({ http_proxy: url })).toEqual([`http_proxy ${fault}`]);
+  });
+});
+
 it('reads the variables that the README lists, and no others', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const listed = [...readme.matchAll(/^\| `([A-Z_]+)` *\| (?:`[^|]+`|unset) *\|[^|]*\|$/gm)].map(([, name]) => name);
   const read = new Set<string | symbol>();
   readConfig(new Proxy({}, { get: (_env, name) => void read.add(name) }));
+  for (const name of ['https_proxy', 'http_proxy', 'no_proxy']) expect(read.delete(name)).toBe(true); // the same as in capitals
   expect(listed.toSorted()).toEqual([...read].toSorted());
 });

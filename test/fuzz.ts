@@ -33,6 +33,11 @@ const malformedTimeoutMs = 100;
 const maxHeapGrowthMB = 40;
 
 const apiKey = 'fuzz-key-of-the-gateway';
+const greedyKey = 'fuzz-key-of-a-greedy-caller';
+/** More than all other requests together need. */
+const callerReadsPerSecond = 3_000;
+/** At once, of a hundred reads each. */
+const overloadOperations = 60;
 const ownToken = 'fuzz-linq-token-of-the-gateway';
 const callerToken = 'fuzz-linq-token-of-a-caller';
 const page = 'https://app.example.com';
@@ -1130,7 +1135,8 @@ const config = readConfig({
   LINQ_API_URL: sandbox.origin,
   LINQ_INTEGRATION_TOKEN: ownToken,
   LINQ_TIMEOUT_MS: '2000',
-  GATEWAY_API_KEYS: apiKey,
+  GATEWAY_API_KEYS: `${apiKey},${greedyKey}`,
+  CALLER_READS_PER_SECOND: `${callerReadsPerSecond}`,
   CORS_ORIGINS: page,
   LOG_LEVEL: 'error',
 });
@@ -1139,7 +1145,7 @@ const gateway = createGateway(config, log);
 const server = createServer({ requireHostHeader: false, keepAliveTimeout: 75_000 }, gateway.handle); // as server.ts does
 await listen(server);
 const { port } = server.address() as AddressInfo;
-const agent = new Agent({ keepAlive: true, maxSockets: callers });
+const agent = new Agent({ keepAlive: true, maxSockets: callers + overloadOperations });
 let nextIndex = 0;
 
 await run(warmUpSeconds);
@@ -1179,7 +1185,23 @@ async function run(forSeconds: number): Promise<void> {
   const caller = async (): Promise<void> => {
     while (performance.now() < until) await sendAndCheck(requestAt(nextIndex++));
   };
-  await Promise.all(Array.from({ length: callers }, caller));
+  await Promise.all([overload(), ...Array.from({ length: callers }, caller)]);
+}
+
+/** A caller that fills the queue with reads that never end, and is over its rate. It must not affect the valid requests. */
+async function overload(): Promise<void> {
+  const query = 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }';
+  const headers = ['Host: localhost', 'Content-Type: application/json', `Authorization: Bearer ${greedyKey}`];
+  const all = Array.from({ length: overloadOperations }, (_, operation) => {
+    const keys = Array.from({ length: 100 }, (_, id) => ({ chatId: 504, id: 1 + operation * 100 + id }));
+    const body = Buffer.from(JSON.stringify({ query, variables: { keys } }));
+    const request: FuzzRequest = { ...emptyRequest(0), method: 'POST', path: '/graphql', headers, body, mayRead: true };
+    return send(request).then((response) => response === undefined || checkResponse(request, response));
+  });
+  await Promise.all(all);
+  for (const code of ['OVERLOADED', 'RATE_LIMITED']) {
+    if (codes[code] === undefined) violation(`no ${code}`);
+  }
 }
 
 /** Measures what remains after all connections have closed. */

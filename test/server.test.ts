@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { close, listen } from './support/gateway.ts';
@@ -26,6 +28,14 @@ it('as sandbox opens GraphiQL with prepared tabs', async () => {
   for (const title of ['DocumentedMessage', 'ManyMessages', 'FailingAndMissing', 'RateLimit', 'Timeout']) {
     expect(page).toContain(`\\nquery ${title} {`);
   }
+  server.kill();
+  await outcomeOf(server);
+});
+
+it('as sandbox works where the environment names a proxy, which it does not use', async () => {
+  const server = start({ HTTP_PROXY: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' }, ['--sandbox']);
+  const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
+  expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
   server.kill();
   await outcomeOf(server);
 });
@@ -62,6 +72,37 @@ it('logs one line at startup, with its address and its configuration except secr
     headers: { authorization: 'Bearer secret-key' },
   });
   expect(await answer.json()).toEqual({ data: { chatMessage: { text: 'real' } } });
+  server.kill();
+  await outcomeOf(server);
+});
+
+it('logs at startup through which proxy Linq is reached, without its credentials', async () => {
+  const server = start({ HTTPS_PROXY: 'http://user:hunter2@proxy.test:3128' });
+  const line = await linesOf(server)('listening');
+  expect(line).toMatchObject({ proxy: 'proxy.test:3128' });
+  expect(JSON.stringify(line)).not.toContain('hunter2');
+  server.kill();
+  await outcomeOf(server);
+});
+
+it.each([
+  [{}, 75],
+  [{ KEEP_ALIVE_MS: '600000' }, 600], // longer than the default time limits of Node for a request
+])('with %o keeps an idle connection of a client for %i seconds', async (env, seconds) => {
+  const server = start(env);
+  const { url } = await linesOf(server)('listening');
+  expect((await fetch(`${new URL(String(url)).origin}/livez`)).headers.get('keep-alive')).toBe(`timeout=${seconds}`);
+  server.kill();
+  await outcomeOf(server);
+});
+
+it('closes a connection of a client that was idle for longer than KEEP_ALIVE_MS', async () => {
+  const server = start({ KEEP_ALIVE_MS: '1' });
+  const { url } = await linesOf(server)('listening');
+  const { hostname, port } = new URL(String(url));
+  const socket = connect(Number(port), hostname);
+  socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await once(socket.resume(), 'end'); // the server ends it
   server.kill();
   await outcomeOf(server);
 });

@@ -1,6 +1,8 @@
 /**
  * `npm run soak`: 64 callers, two tokens and an upstream of which every fifth call goes wrong, for a minute (or as many
- * seconds as the argument says). Fails on a wrong answer, an error without a code, or anything left behind afterwards.
+ * seconds as the argument says). Beside them, a greedy caller, one that reads a chat that always fails, and one that invents
+ * tokens. Fails on a wrong answer, an error without a code, a read of the 64 that was refused for lack of room or because the
+ * breaker was open, or anything left behind afterwards.
  */
 import { readdirSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:http';
@@ -14,10 +16,16 @@ import { listen } from './support/gateway.ts';
 const seconds = Number(process.argv[2] ?? 60);
 const callers = 64;
 const tokens = ['soak-token-a', 'soak-token-b'];
+/** What the floods read; their answers are not checked. Chat 401 rejects every token, chat 500 always fails. */
+const floods = [
+  { name: 'greedy', clients: 4, ids: 100, chatId: 2, token: () => 'soak-token-greedy' },
+  { name: 'failing chat', clients: 2, ids: 5, chatId: 500, token: () => 'soak-token-a' },
+  { name: 'invented tokens', clients: 8, ids: 1, chatId: 401, token: () => `invented ${Math.random()}` },
+];
 
 interface Answer {
   readonly data: Record<string, { id: string; text: string } | null>;
-  readonly errors?: readonly { path: [string]; extensions: { code: string } }[];
+  readonly errors?: readonly { path: [string]; extensions: { code: string; retryAfterMs?: number } }[];
 }
 
 const sandbox = await startSandbox({
@@ -29,7 +37,7 @@ const config = readConfig({ LINQ_API_URL: sandbox.origin, LINQ_TIMEOUT_MS: '1000
 const gateway = createGateway(config, pino({ level: config.logLevel }));
 const server = createServer(gateway.handle);
 const origin = await listen(server);
-const agent = new Agent({ keepAlive: true, maxSockets: callers });
+const agent = new Agent({ keepAlive: true, maxSockets: callers + 14 });
 
 await run(10); // what is allocated once, is allocated before the base is taken
 await idle();
@@ -48,10 +56,11 @@ const grown = Object.entries(after).filter(([name, value]) => {
   return name === 'heapMB' ? value > before * 1.2 + 5 : value > before;
 });
 print({ 'operations, reads and answers': tally, 'left at the base': base, 'left afterwards': after });
-const failed = tally.wrong > 0 || tally.uncoded > 0 || grown.length > 0;
+const displaced = (tally.codes['OVERLOADED'] ?? 0) + tally.refusedByBreaker;
+const failed = tally.wrong > 0 || tally.uncoded > 0 || displaced > 0 || grown.length > 0;
 print(
   failed
-    ? { FAILED: { wrong: tally.wrong, uncoded: tally.uncoded, grown } }
+    ? { FAILED: { wrong: tally.wrong, uncoded: tally.uncoded, displaced, grown } }
     : { result: 'nothing wrong, nothing left behind' },
 );
 process.exitCode = failed ? 1 : 0;
@@ -64,8 +73,12 @@ async function run(forSeconds: number) {
     wrong: 0,
     uncoded: 0,
     left: 0,
+    refusedByBreaker: 0,
     codes: {} as Record<string, number>,
+    floods: {} as Record<string, number>,
+    p50: 0,
   };
+  const times: number[] = [];
   const until = performance.now() + forSeconds * 1_000;
   const caller = async (): Promise<void> => {
     while (performance.now() < until) {
@@ -74,7 +87,9 @@ async function run(forSeconds: number) {
       const ids = [
         ...new Set(Array.from({ length: 1 + Math.floor(Math.random() * 5) }, () => 1 + Math.floor(Math.random() * 40))),
       ];
+      const startedAt = performance.now();
       const answer = await ask(token, ids, Math.random() < 0.05 ? Math.random() * 30 : undefined);
+      times.push(performance.now() - startedAt);
       found.operations++;
       if (answer === undefined) {
         found.left++;
@@ -88,14 +103,23 @@ async function run(forSeconds: number) {
     () => print({ operations: found.operations, wrong: found.wrong, uncoded: found.uncoded }),
     10_000,
   );
-  await Promise.all(Array.from({ length: callers }, caller));
+  const flood = async ({ name, ids, chatId, token }: (typeof floods)[number]): Promise<void> => {
+    for (let id = 1_000; performance.now() < until; id += ids) {
+      const wanted = Array.from({ length: ids }, (_, at) => 1 + ((id + at) % 1_000_000));
+      await ask(token(), wanted, undefined, chatId);
+      found.floods[name] = (found.floods[name] ?? 0) + 1;
+    }
+  };
+  const all = floods.flatMap((one) => Array.from({ length: one.clients }, () => flood(one)));
+  await Promise.all([...all, ...Array.from({ length: callers }, caller)]);
+  found.p50 = Math.round(times.sort((a, b) => a - b)[times.length >> 1] ?? 0);
   clearInterval(progress);
   return found;
 }
 
 function check(found: Awaited<ReturnType<typeof run>>, answer: Answer, token: string, id: string): void {
   const message = answer.data[`m${id}`];
-  const code = answer.errors?.find(({ path }) => path[0] === `m${id}`)?.extensions.code;
+  const { code, retryAfterMs } = answer.errors?.find(({ path }) => path[0] === `m${id}`)?.extensions ?? {};
   if (message) {
     found.answered++;
     if (message.id !== id || !message.text.endsWith(` for ${token}`)) found.wrong++;
@@ -103,12 +127,13 @@ function check(found: Awaited<ReturnType<typeof run>>, answer: Answer, token: st
     found.uncoded++;
   } else {
     found.codes[code] = (found.codes[code] ?? 0) + 1;
+    if (code === 'UPSTREAM_UNAVAILABLE' && retryAfterMs !== undefined) found.refusedByBreaker++;
   }
 }
 
 /** Undefined for a caller that hung up after `leaveAfterMs`. */
-function ask(token: string, ids: readonly number[], leaveAfterMs?: number): Promise<Answer | undefined> {
-  const query = `{ ${ids.map((id) => `m${id}: chatMessage(chatId: 2, id: ${id}) { id text }`).join(' ')} }`;
+function ask(token: string, ids: readonly number[], leaveAfterMs?: number, chatId = 2): Promise<Answer | undefined> {
+  const query = `{ ${ids.map((id) => `m${id}: chatMessage(chatId: ${chatId}, id: ${id}) { id text }`).join(' ')} }`;
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'x-linq-integration-token': token };
     const outgoing = request(`${origin}/graphql`, { method: 'POST', headers, agent }, (response) => {

@@ -13,6 +13,7 @@ const words = new Map<string, readonly [title: string, advice: string]>([
   ['UPSTREAM_UNAVAILABLE', ['Linq cannot be reached', 'It was tried more than once. Try again in a while.']],
   ['UPSTREAM_BAD_RESPONSE', ['Linq’s answer is no message', 'Trying again will hardly help. Please tell us.']],
   ['OVERLOADED', ['Too much is going on', 'Try again in a moment.']],
+  ['RATE_LIMITED', ['Too many messages were read', 'Try again in a moment.']],
   ['PERSISTED_QUERY_NOT_FOUND', ourMistake],
   ['OPERATION_TOO_COSTLY', ourMistake],
   ['GRAPHQL_PARSE_FAILED', ourMistake],

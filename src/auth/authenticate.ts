@@ -8,7 +8,7 @@ type Authenticate = (
   ids: RequestIds,
 ) => Identity | Rejection | Promise<Identity | Rejection>;
 
-const anonymous: Identity = { chats: undefined };
+const anonymous: Identity = { caller: undefined, chats: undefined };
 
 /** Without rules, every caller is accepted. */
 export function createAuthenticate(rules: CallerRules | undefined, log: FailureLog): Authenticate {

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { FailureLog, RequestIds } from '../errors/failure-log.ts';
 import { type ChatAccess, chatsOf } from './chat-access.ts';
+import { freshMs, IssuerKeys, KeysUnavailableError } from './issuer-keys.ts';
 
 /** The credentials that are accepted: `Authorization: Bearer`, followed by one of the keys or by a JWT. */
 export interface CallerRules {
@@ -16,10 +17,14 @@ interface JwtRules {
   readonly jwksUrl: string;
   readonly issuer: string;
   readonly audience: string;
+  /** The URL of the proxy through which the keys are fetched. */
+  readonly proxy: string | undefined;
 }
 
 /** An authenticated caller. */
 export interface Identity {
+  /** A digest of the key or of the JWT's subject; undefined where no credentials are required. */
+  readonly caller: string | undefined;
   readonly chats: ChatAccess;
 }
 
@@ -32,14 +37,9 @@ type CheckCredential = (authorization: string | undefined, ids: RequestIds) => P
 const algorithms = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
 /** How far the issuer's clock and ours may differ. In seconds. */
 const clockToleranceSeconds = 30;
-/**
- * How long the issuer's keys are kept, and how long a valid JWT is not checked again: a withdrawn key is accepted for the sum
- * of both at most, which is a minute.
- */
-const trustMs = 30_000;
+/** Absent, or of an access token (RFC 9068) or a JWT of no special purpose; a logout token is none of these. */
+const types = /^(application\/)?(at\+)?jwt$/i;
 const longestCredential = 8_192;
-/** An outage of the issuer is reported again only after this time without a failure. */
-const reportAgainAfterMs = 30_000;
 
 /**
  * Checks credentials. Keys are compared as digests and in constant time; a JWT's signature, issuer, audience and times are
@@ -54,57 +54,46 @@ export function createCredentialCheck({ apiKeys, jwt }: CallerRules, log: Failur
     const presented = digest(credential);
     let known = false;
     for (const key of keyDigests) known = timingSafeEqual(key, presented) || known; // every one, whichever it is
-    if (known) return { chats: undefined };
+    if (known) return { caller: `key ${presented.toString('base64url')}`, chats: undefined };
     return checkJwt === undefined ? 'unauthenticated' : checkJwt(credential, presented.toString('base64url'), ids);
   };
 }
 
-function createJwtCheck({ jwksUrl, issuer, audience }: JwtRules, log: FailureLog) {
-  // Fetched when needed: first, when they are too old, and for an unknown key, though for that at most twice a minute.
-  const keys = createRemoteJWKSet(new URL(jwksUrl), {
-    timeoutDuration: 5_000,
-    cooldownDuration: 30_000,
-    cacheMaxAge: trustMs,
-  });
-  const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: trustMs });
-  let failedAt = Number.NEGATIVE_INFINITY;
-  return async (token: string, id: string, { requestId, traceId }: RequestIds): Promise<Identity | AuthFailure> => {
+function createJwtCheck({ jwksUrl, issuer, audience, proxy }: JwtRules, log: FailureLog) {
+  const keys = new IssuerKeys(jwksUrl, proxy, log);
+  // A withdrawn key is accepted for as long as keys are fresh and a valid JWT is not checked again: a minute in all.
+  const trusted = new LRUCache<string, Identity>({ max: 1_000, ttl: freshMs });
+  return async (token: string, id: string, ids: RequestIds): Promise<Identity | AuthFailure> => {
     const known = trusted.get(id);
     if (known !== undefined) return known;
     let payload: JWTPayload;
     try {
-      ({ payload } = await jwtVerify(token, keys, {
-        issuer,
-        audience,
-        algorithms,
-        clockTolerance: clockToleranceSeconds,
-        requiredClaims: ['exp'],
-      }));
+      ({ payload } = await jwtVerify(
+        token,
+        (header, jws) => {
+          if (header.typ !== undefined && !types.test(header.typ)) throw new errors.JWTInvalid();
+          return keys.keyFor(ids, header, jws);
+        },
+        { issuer, audience, algorithms, clockTolerance: clockToleranceSeconds, requiredClaims: ['exp'] },
+      ));
     } catch (error) {
       if (isRejection(error)) return 'unauthenticated';
-      if (performance.now() - failedAt > reportAgainAfterMs) {
-        const { name } = error as Error;
-        log.error({ requestId, traceId, error: name }, 'the keys at GATEWAY_JWKS_URL cannot be fetched');
-      }
-      failedAt = performance.now();
+      if (!(error instanceof KeysUnavailableError)) keys.report(error as Error, ids); // a key that is published cannot be used
       return 'unavailable';
     }
     const chats = chatsOf(payload['linq_chats']);
     if (chats === 'malformed') return 'unauthenticated';
     const leftMs = Number(payload.exp) * 1_000 - Date.now() + clockToleranceSeconds * 1_000;
-    trusted.set(id, { chats }, { ttl: Math.max(1, Math.min(trustMs, leftMs)) });
-    return { chats };
+    // Without a subject, all of them are one caller: the number of JWTs that an issuer gives to one client is not limited.
+    const identity: Identity = { caller: `subject ${digest(payload.sub ?? '').toString('base64url')}`, chats };
+    trusted.set(id, identity, { ttl: Math.max(1, Math.min(keys.trustMs, leftMs)) });
+    return identity;
   };
 }
 
-/** Whether the token is invalid, rather than the issuer's keys not available. */
+/** Whether the token is invalid, rather than the issuer's keys. */
 function isRejection(error: unknown): boolean {
-  if (!(error instanceof errors.JOSEError)) return false;
-  return !(
-    error instanceof errors.JWKSTimeout ||
-    error instanceof errors.JWKSInvalid ||
-    error.code === 'ERR_JOSE_GENERIC'
-  );
+  return error instanceof errors.JOSEError && !(error instanceof errors.JWKSInvalid);
 }
 
 function digest(text: string): Buffer {

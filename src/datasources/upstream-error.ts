@@ -7,6 +7,7 @@ export type UpstreamFault =
   | 'timeout' // retry
   | 'unavailable' // retry later
   | 'bad-response' // Linq broke its contract: a human must look at it
+  | 'caller-limited' // the caller reads more than it may in a second: wait, then retry
   | 'overloaded' // too many reads are queued here: retry
   | 'cancelled'; // every caller has disconnected, or the gateway is shutting down
 

@@ -76,7 +76,13 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
         'x-linq-integration-token': token,
         'x-request-timeout-ms': timeoutMs?.toString(),
       };
-      const context = contextOf({ header: (name) => headers[name], requestId, signal, chats: chats && new Set(chats) });
+      const context = contextOf({
+        header: (name) => headers[name],
+        requestId,
+        signal,
+        caller: undefined,
+        chats: chats && new Set(chats),
+      });
       const toPublic = (error: Error) => {
         const found = new GraphQLError(error.message, { originalError: error, path: [] }); // a path marks it as the error of a field, not of the request
         const { message, extensions } = publicError(found, { requestId }, log, { suggestions: true });

@@ -13,6 +13,7 @@ import { isLinqId } from '../datasources/model.ts';
 import type { CallerSignal } from '../datasources/reads/cancellation.ts';
 import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import { type FailureLog, framesOf } from '../errors/failure-log.ts';
+import { proxyFor } from '../network/proxies.ts';
 
 /** Each number and string has the default and bounds of the environment variable that it names; README.md describes them. */
 export interface ContextFactoryOptions {
@@ -28,8 +29,12 @@ export interface ContextFactoryOptions {
   readonly maxQueue?: number | undefined;
   /** Requests to Linq per second, for each token: `LINQ_REQUESTS_PER_SECOND`. */
   readonly requestsPerSecond?: number | undefined;
-  /** A larger response from Linq is rejected: `LINQ_MAX_RESPONSE_BYTES`. */
+  /** A larger response from Linq is rejected; `maxResultBytes` of `createGateway` limits responses to clients: `LINQ_MAX_RESPONSE_BYTES`. */
   readonly maxResponseBytes?: number | undefined;
+  /** A connection to Linq is not used for longer, in milliseconds: `LINQ_CONNECTION_MAX_AGE_MS`. */
+  readonly connectionMaxAgeMs?: number | undefined;
+  /** The URL of an HTTP proxy for all but loopback: `HTTPS_PROXY`, and `HTTP_PROXY` too. */
+  readonly proxy?: string | undefined;
   /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
   /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
@@ -69,6 +74,8 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
    * `jwt`: set it only where your program rejects unauthorized callers itself.
    */
   readonly allowAnonymous?: boolean | undefined;
+  /** Reads per second, for each caller: `CALLER_READS_PER_SECOND`. */
+  readonly callerReadsPerSecond?: number | undefined;
   /** Origins whose pages may read responses: `CORS_ORIGINS`. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** `GRAPHIQL`. */
@@ -79,6 +86,10 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly compression?: boolean | undefined;
   /** A file with the only documents that are executed: `TRUSTED_DOCUMENTS`. */
   readonly trustedDocuments?: string | undefined;
+  /** A larger response to a client is refused with `OPERATION_TOO_COSTLY`: `MAX_RESPONSE_BYTES`. */
+  readonly maxResultBytes?: number | undefined;
+  /** Requests that are executed at the same time: `MAX_REQUESTS_IN_FLIGHT`. */
+  readonly maxRequestsInFlight?: number | undefined;
   /** `MAX_BODY_BYTES`. */
   readonly maxBodyBytes?: number | undefined;
   /** `MAX_TOKENS`. */
@@ -114,6 +125,8 @@ const readRules = {
   maxQueue: linq.maxQueue,
   requestsPerSecond: linq.requestsPerSecond,
   maxResponseBytes: linq.maxResponseBytes,
+  connectionMaxAgeMs: linq.connectionMaxAgeMs,
+  proxy: variables.proxies.https,
 };
 const factoryRules = {
   ...readRules,
@@ -130,11 +143,14 @@ const gatewayRules = {
   apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),
   jwt: jwtSetting(),
   allowAnonymous: booleanOf(variables.allowAnonymous),
+  callerReadsPerSecond: variables.callerReadsPerSecond,
   corsOrigins: arrayOf(variables.corsOrigins, "an array of origins, such as ['https://app.example.com']"),
   graphiql: booleanOf(variables.graphiql),
   introspection: booleanOf(variables.introspection),
   compression: booleanOf(variables.compression),
   trustedDocuments: variables.trustedDocuments,
+  maxResultBytes: limits.maxResponseBytes,
+  maxRequestsInFlight: variables.maxRequestsInFlight,
   maxBodyBytes: variables.maxBodyBytes,
   maxTokens: limits.maxTokens,
   maxDepth: limits.maxDepth,
@@ -166,7 +182,7 @@ export function readFactoryOptions(given: ContextFactoryOptions) {
   const metrics: UpstreamMetrics = harmless(metricsFunctions, given.metrics, (error) =>
     log.error({ error: error.name, frames: framesOf(error) }, 'the metrics listener failed'),
   );
-  return { ...options, log, metrics };
+  return { ...options, proxy: proxyOf(options.origin, options.proxy), log, metrics };
 }
 
 /** Throws a `TypeError` that names every wrong option. */
@@ -178,7 +194,7 @@ export function checkContextOptions(given: ContextOptions): void {
 export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
   const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
   const { token, allowAnonymous, graphiql, introspection, compression } = options;
-  const { corsOrigins, redisUrl, trustedDocuments, maxBodyBytes } = options;
+  const { callerReadsPerSecond, corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
   const isClosed = apiKeys.length > 0 || jwt !== undefined;
   if (token !== undefined && !isClosed && !allowAnonymous) {
     throw new TypeError(
@@ -187,19 +203,30 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     );
   }
   const { origin, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs } = options;
-  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages } = options;
+  const { connectionMaxAgeMs } = options;
+  const proxy = proxyOf(origin, options.proxy);
+  const { maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages, maxResultBytes } = options;
   const defaults = readConfig({}); // for what only a process of its own has, such as a port
   const config: Config = {
     ...defaults,
     linq: {
       ...defaults.linq,
       ...{ origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, cacheTtlMs },
+      ...{ connectionMaxAgeMs, proxy },
     },
-    limits: { ...defaults.limits, maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
-    callers: isClosed ? { apiKeys, jwt } : undefined,
+    limits: {
+      ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+      maxResponseBytes: maxResultBytes,
+    },
+    callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
+    ...{ callerReadsPerSecond, maxRequestsInFlight },
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
+}
+
+function proxyOf(target: string, proxy: string | undefined): string | undefined {
+  return proxyFor(target, { https: proxy, http: proxy, none: '' });
 }
 
 type Rules = Readonly<Record<string, Setting<unknown>>>;

@@ -24,9 +24,15 @@ export function persistedQueryNotFound(): GraphQLError {
   return clientError('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', { http: { status: 200 } });
 }
 
-/** Refuses the whole operation, before anything is requested from Linq. `variable` is the one that sets the limit. */
+/** Refuses the whole operation. `variable` is the one that sets the limit. */
 export function tooCostly(found: number, what: string, limit: number, variable?: string): GraphQLError {
   const setBy = variable === undefined ? '' : ` (${variable})`;
   const message = `The operation has ${found} ${what}; the limit is ${limit}${setBy}. Ask for less at once.`;
   return clientError(message, 'OPERATION_TOO_COSTLY');
+}
+
+/** Refuses the whole operation, when everything was read and before its response takes memory. */
+export function responseTooLarge(maxBytes: number): { readonly message: string; readonly code: ErrorCode } {
+  const message = `The response has more than ${maxBytes} bytes (MAX_RESPONSE_BYTES). Ask for less at once.`;
+  return { message, code: 'OPERATION_TOO_COSTLY' };
 }

@@ -8,6 +8,7 @@ export const errorCodes = {
   UPSTREAM_UNAVAILABLE: { retryable: true },
   UPSTREAM_BAD_RESPONSE: { retryable: false },
   OVERLOADED: { retryable: true },
+  RATE_LIMITED: { retryable: true },
   PERSISTED_QUERY_NOT_FOUND: { retryable: false },
   OPERATION_TOO_COSTLY: { retryable: false },
   GRAPHQL_PARSE_FAILED: { retryable: false },

@@ -19,3 +19,9 @@ export function framesOf({ stack = '' }: { readonly stack?: string | undefined }
     .filter((line) => /^ {4}at /.test(line))
     .map((line) => line.trim());
 }
+
+/** The error code of the cause, from Node, undici or a proxy, such as ECONNREFUSED, without its message. */
+export function reasonOf({ cause }: Error): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
+}

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
 import { UpstreamError, type UpstreamFault } from '../datasources/upstream-error.ts';
 import { type ErrorCode, errorCodes, isErrorCode } from './codes.ts';
-import { type FailureLog, framesOf, type RequestIds } from './failure-log.ts';
+import { type FailureLog, framesOf, type RequestIds, reasonOf } from './failure-log.ts';
 
 /** The code of each fault, and the message for what was to be read, such as "the message". */
 const publicFaults: Record<UpstreamFault, readonly [ErrorCode, (subject: string) => string]> = {
@@ -23,6 +23,10 @@ const publicFaults: Record<UpstreamFault, readonly [ErrorCode, (subject: string)
   'bad-response': [
     'UPSTREAM_BAD_RESPONSE',
     (subject) => `Linq returned a response that is not ${requested(subject)}. Report it with the requestId.`,
+  ],
+  'caller-limited': [
+    'RATE_LIMITED',
+    () => 'You have reached your rate limit of this gateway. Retry after retryAfterMs.',
   ],
   overloaded: ['OVERLOADED', () => 'The queue of reads is full. Retry shortly.'],
   cancelled: ['OVERLOADED', () => 'The gateway canceled this read. Retry.'],
@@ -131,10 +135,4 @@ function codeOf({ extensions, path }: GraphQLError): ErrorCode | undefined {
   if (code === undefined) return path === undefined ? 'BAD_USER_INPUT' : undefined; // a variable of the wrong type
   if (code === 'REQUEST_ENTITY_TOO_LARGE' || code === 'OPERATION_RESOLUTION_FAILURE') return 'BAD_REQUEST'; // Yoga's codes
   return isErrorCode(code) ? code : undefined;
-}
-
-/** The error code of Node or undici, such as ECONNREFUSED, without the message. */
-function reasonOf({ cause }: Error): string | undefined {
-  if (!(cause instanceof Error)) return undefined;
-  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.name;
 }

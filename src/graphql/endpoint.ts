@@ -3,9 +3,11 @@ import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
 import { responseTypeFor } from '../http/accept.ts';
 import { dropUnreadBody, hasEncodedBody, hasJsonBody, readBody } from '../http/body.ts';
+import { sendWhole } from '../http/compress.ts';
 import { setResponseHeaders } from '../http/headers.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { Handle } from '../http/router.ts';
+import type { UnreadResponses } from '../http/unread-responses.ts';
 import type { EndRequest, RequestRecord } from '../telemetry/request-record.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { createFastPath } from './fast-path/fast-path.ts';
@@ -19,6 +21,8 @@ type Authenticate = (
   ids: RequestIds,
 ) => Identity | Rejection | Promise<Identity | Rejection>;
 
+type Result = Rejection | undefined;
+
 interface EndpointOptions {
   readonly authenticate: Authenticate;
   readonly answerFast: ReturnType<typeof createFastPath>;
@@ -27,12 +31,21 @@ interface EndpointOptions {
   readonly readiness: Readiness;
   readonly endRequest: EndRequest;
   readonly maxBodyBytes: number;
+  /** Operations that are executed at the same time. */
+  readonly maxInFlight: number;
+  readonly unread: UnreadResponses;
 }
 
 const shuttingDown: Rejection = {
   status: 503,
   code: 'OVERLOADED',
   message: 'The gateway is shutting down. Retry.',
+};
+
+const tooMany: Rejection = {
+  status: 503,
+  code: 'OVERLOADED',
+  message: 'Too many requests are being executed. Retry shortly.',
 };
 
 const notJson: Rejection = {
@@ -50,23 +63,46 @@ const encoded: Rejection = {
 
 /** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. Without a promise until a read is sent. */
 export function createEndpoint(options: EndpointOptions): Handle {
-  const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes } = options;
+  const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes, maxInFlight, unread } = options;
+  let inFlight = 0;
+
+  /** Counts what a request does before and after its body arrives, but not the waiting for it: slow bodies must not exclude others. */
+  function limited<T>(start: () => T | Promise<T>): T | Rejection | Promise<T> {
+    if (inFlight >= maxInFlight) return tooMany;
+    inFlight++;
+    const leave = () => {
+      inFlight--;
+    };
+    let result: T | Promise<T>;
+    try {
+      result = start();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (result instanceof Promise) result.then(leave, leave);
+    else leave();
+    return result;
+  }
 
   function execute(req: IncomingMessage, res: ServerResponse, record: RequestRecord, identity: Identity | Rejection) {
     if ('code' in identity) return identity;
     const context = { record, identity };
-    if (req.method !== 'POST') return executeWithYoga(req, res, context);
+    if (req.method !== 'POST') return limited(() => executeWithYoga(req, res, context));
     if (!hasJsonBody(req)) return notJson;
     if (hasEncodedBody(req)) return encoded;
-    return new Promise<Rejection | undefined>((resolve, reject) => {
+    return new Promise<Result>((resolve, reject) => {
       readBody(req, maxBodyBytes, (body) => {
         if (typeof body === 'object') return resolve(body);
-        const finish = (isHandled: boolean) =>
-          isHandled ? undefined : executeWithYoga(req, res, { ...context, body });
+        const finish = (handled: boolean | Rejection) =>
+          handled === false ? executeWithYoga(req, res, { ...context, body }) : handled === true ? undefined : handled;
         try {
-          const handled = answerFast(req, res, context, body);
-          if (handled === false) resolve(finish(false));
-          else handled.then(finish).then(resolve, reject);
+          const result = limited(() => {
+            const handled = answerFast(req, res, context, body);
+            return handled === false ? finish(false) : handled.then(finish);
+          });
+          if (result instanceof Promise) result.then(resolve, reject);
+          else resolve(result);
         } catch (error) {
           reject(error); // this is an event handler: nothing may be thrown here
         }
@@ -83,15 +119,16 @@ export function createEndpoint(options: EndpointOptions): Handle {
     else res.once('close', end);
     // Yoga reads neither weights nor quotes: it is told the one type that is to be sent.
     req.headers.accept = responseTypeFor(req.headers.accept) ?? 'application/json';
-    yoga(req, res, context);
-    return undefined;
+    sendWhole(req, res, unread);
+    const handled = Promise.resolve(yoga(req, res, context));
+    return handled.then(() => undefined);
   }
 
   return (req, res, record) => {
     if (readiness.isClosed) return shuttingDown;
     record.trace = tracing?.begin(req);
     const start = () => {
-      const identity = authenticate(req.headers.authorization, record);
+      const identity = limited(() => authenticate(req.headers.authorization, record));
       if (!(identity instanceof Promise)) return execute(req, res, record, identity);
       return identity.then((known) => execute(req, res, record, known));
     };

@@ -7,7 +7,7 @@ export interface ServerContext {
   readonly record: RequestRecord;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly identity: Pick<Caller, 'chats'>;
+  readonly identity: Pick<Caller, 'caller' | 'chats'>;
   /** The body of a POST. */
   readonly body?: string;
 }

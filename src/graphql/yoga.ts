@@ -4,15 +4,17 @@ import type { Context, CreateContext } from '../context.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import type { Readiness } from '../http/readiness.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
+import { createBoundedExecution } from './bounded-execution.ts';
 import { createDocumentCache } from './document-cache.ts';
-import { executeOperation } from './execute-operation.ts';
 import type { Plans } from './fast-path/plans.ts';
 import { useNoIntrospection } from './introspection.ts';
 import { type OperationLimits, useOperationLimits } from './operation-limits.ts';
 import { type ReadParams, useJsonRequests } from './params.ts';
 import { usePublicErrors } from './public-errors.ts';
+import { useResponseLimit } from './response-limit.ts';
 import type { ServerContext } from './server-context.ts';
 import { useOperationSpans } from './spans.ts';
+import type { Turns } from './turns.ts';
 
 interface YogaOptions {
   readonly schema: GraphQLSchema;
@@ -20,7 +22,8 @@ interface YogaOptions {
   readonly readParams: ReadParams;
   readonly plans: Plans;
   readonly onExecute: (record: RequestRecord) => void;
-  readonly limits: OperationLimits;
+  readonly limits: OperationLimits & { readonly maxResponseBytes: number };
+  readonly turns: Turns;
   readonly introspection: boolean;
   readonly readiness: Readiness;
   readonly log: FailureLog;
@@ -28,11 +31,12 @@ interface YogaOptions {
 
 /** For every request that the fast path leaves to it. */
 export function createYogaServer(options: YogaOptions) {
-  const { schema, contextOf, readParams, plans, onExecute, readiness, log } = options;
+  const { schema, contextOf, readParams, plans, onExecute, limits, turns, readiness, log } = options;
+  const errorOptions = { suggestions: options.introspection };
   return createYoga<ServerContext, Context>({
     schema,
-    context: ({ request, record: { requestId }, identity: { chats } }) =>
-      contextOf({ header: (name) => request.headers.get(name), requestId, signal: request.signal, chats }),
+    context: ({ request, record: { requestId }, identity: { caller, chats } }) =>
+      contextOf({ header: (name) => request.headers.get(name), requestId, signal: request.signal, caller, chats }),
     cors: false, // http/cors.ts covers every response
     graphiql: false, // src/graphiql serves it
     landingPage: false,
@@ -43,12 +47,13 @@ export function createYogaServer(options: YogaOptions) {
     // In the order in which a request meets them.
     plugins: [
       useJsonRequests(readParams),
-      useOperationLimits(options.limits),
+      useOperationLimits(limits),
       !options.introspection && useNoIntrospection(),
-      useGraphqlExecute(),
+      useBoundedExecution(createBoundedExecution(schema, limits.maxResponseBytes, turns)),
       usePlans(plans, onExecute),
       useOperationSpans(),
-      usePublicErrors(log, { suggestions: options.introspection }),
+      usePublicErrors(log, errorOptions),
+      useResponseLimit(limits.maxResponseBytes, log, errorOptions),
       useReadiness(readiness),
     ],
   });
@@ -58,8 +63,8 @@ export function createYogaServer(options: YogaOptions) {
  * Executes with graphql-js. Yoga's own executor (@graphql-tools/executor) reads the defaults of variables through
  * `parseLiteral`, where an id beyond 2^53 becomes another one.
  */
-function useGraphqlExecute(): Plugin {
-  return { onExecute: ({ setExecuteFn }) => setExecuteFn(executeOperation) };
+function useBoundedExecution(execute: ReturnType<typeof createBoundedExecution>): Plugin {
+  return { onExecute: ({ setExecuteFn }) => setExecuteFn(execute) };
 }
 
 /** Remembers every operation that Yoga executes. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
 import { codingFor } from './accept.ts';
+import type { UnreadResponses } from './unread-responses.ts';
 
 type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void;
 
@@ -23,7 +24,44 @@ const compressible = /^(application\/(graphql-response\+)?json|text\/(html|plain
  * Compresses the body of a response as its client prefers, in zlib's threads, also where Yoga writes it. Call it before anything is
  * written, and only for clients that send `Accept-Encoding`: others should not pay for it.
  */
-export function compressResponse(req: IncomingMessage, res: ServerResponse): void {
+export function compressResponse(req: IncomingMessage, res: ServerResponse, unread: UnreadResponses): void {
+  collectBody(req, res, {
+    onStart: () => res.appendHeader('vary', 'Accept-Encoding'),
+    onEnd(body, release) {
+      const coding = body.length < least ? undefined : codingFor(req.headers['accept-encoding']?.toString(), codings);
+      if (coding === undefined) return sendBody(res, body, unread, release);
+      const forget = unread.hold(res, body.length);
+      compressors[coding](body, (error, compressed) => {
+        forget();
+        const isShorter = error === null && compressed.length < body.length;
+        if (isShorter) res.setHeader('content-encoding', coding);
+        sendBody(res, isShorter ? compressed : body, unread, release);
+      });
+    },
+  });
+}
+
+/** Sends the body of a response in one piece, also where Yoga writes it. Call it before anything is written. */
+export function sendWhole(req: IncomingMessage, res: ServerResponse, unread: UnreadResponses): void {
+  collectBody(req, res, { onStart() {}, onEnd: (body, release) => sendBody(res, body, unread, release) });
+}
+
+function sendBody(res: ServerResponse, body: Buffer, unread: UnreadResponses, release: () => void): void {
+  release();
+  if (res.destroyed) return;
+  if (body.length > 0) res.setHeader('content-length', body.length);
+  unread.end(res, body);
+}
+
+interface Collector {
+  /** Called when the headers are complete, if the body is collected. */
+  onStart(): void;
+  /** Called with the body when it is complete. `release` makes the response an ordinary one again, to send it. */
+  onEnd(body: Buffer, release: () => void): void;
+}
+
+/** Holds the body of a response back until it is complete. A stream of events, or a body that is encoded, is sent as it comes. */
+function collectBody(req: IncomingMessage, res: ServerResponse, { onStart, onEnd }: Collector): void {
   if (req.method === 'HEAD') return;
   const own = { writeHead: res.writeHead, write: res.write, end: res.end };
   const chunks: Buffer[] = [];
@@ -33,17 +71,9 @@ export function compressResponse(req: IncomingMessage, res: ServerResponse): voi
   function hold(): boolean {
     if (isHeld !== undefined) return isHeld;
     isHeld = compressible.test(String(res.getHeader('content-type'))) && !res.hasHeader('content-encoding');
-    if (isHeld) res.appendHeader('vary', 'Accept-Encoding');
+    if (isHeld) onStart();
     else Object.assign(res, own);
     return isHeld;
-  }
-
-  function send(body: Buffer, coding?: string): void {
-    Object.assign(res, own);
-    if (res.destroyed) return;
-    if (coding !== undefined) res.setHeader('content-encoding', coding);
-    if (body.length > 0) res.setHeader('content-length', body.length);
-    res.end(body);
   }
 
   const held = {
@@ -65,14 +95,9 @@ export function compressResponse(req: IncomingMessage, res: ServerResponse): voi
       if (!hold()) return Reflect.apply(own.end, res, [chunk, ...rest]);
       Object.assign(res, { writeHead: () => res, write: () => false, end: () => res }); // nothing may follow
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(bufferOf(chunk, rest[0]));
-      const body = Buffer.concat(chunks);
-      const coding = body.length < least ? undefined : codingFor(req.headers['accept-encoding']?.toString(), codings);
-      if (coding === undefined) send(body);
-      else
-        compressors[coding](body, (error, compressed) => {
-          if (error !== null || compressed.length >= body.length) send(body);
-          else send(compressed, coding);
-        });
+      const [first, second] = chunks;
+      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
+      onEnd(body, () => Object.assign(res, own));
       return res;
     },
   };

@@ -13,6 +13,7 @@ import { setResponseHeaders } from './headers.ts';
 import type { Readiness } from './readiness.ts';
 import { requestIdOf } from './request-id.ts';
 import { readRequestTarget } from './request-target.ts';
+import type { UnreadResponses } from './unread-responses.ts';
 
 /** Sends the response, or returns why the request is refused. Anything it throws is an internal error. */
 export type Handle = (
@@ -38,6 +39,7 @@ interface RouterOptions {
   readonly readiness: Readiness;
   /** Whether responses are compressed. */
   readonly compression: boolean;
+  readonly unread: UnreadResponses;
   readonly cors: Cors;
   readonly guard: Guard;
   readonly log: FailureLog;
@@ -52,7 +54,7 @@ export const notFound: Rejection = {
 
 /** Handles every request of a `node:http` server: CORS, then the guard, then the first route that matches. */
 export function createRouter(options: RouterOptions): RequestListener {
-  const { graphql, sdl, graphiql, metrics, readiness, compression, cors, guard, log, endRequest } = options;
+  const { graphql, sdl, graphiql, metrics, readiness, compression, unread, cors, guard, log, endRequest } = options;
   const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD';
   const opensPage = ({ method, headers }: IncomingMessage) => method === 'GET' && wantsHtml(headers.accept);
   const pages: readonly Route[] = graphiql
@@ -88,7 +90,10 @@ export function createRouter(options: RouterOptions): RequestListener {
   function respond(req: IncomingMessage, res: ServerResponse, record: RequestRecord): void {
     const path = req.url?.split('?', 1)[0] ?? '';
     const route = routes.find((each) => covers(each, path) && each.when?.(req) !== false);
-    const finish = (rejection: Rejection | undefined) => rejection && reject(req, res, record, rejection);
+    const finish = (rejection: Rejection | undefined) => {
+      if (rejection !== undefined) reject(req, res, record, rejection);
+      unread.watch(res);
+    };
     const result = route?.handle(req, res, record, path);
     if (result instanceof Promise) result.then(finish).catch((error: Error) => fail(req, res, record, error));
     else finish(result);
@@ -119,7 +124,7 @@ export function createRouter(options: RouterOptions): RequestListener {
   return (req, res) => {
     const record = new RequestRecord(requestIdOf(req), req);
     readiness.closeWhenDraining(res);
-    if (compression && req.headers['accept-encoding'] !== undefined) compressResponse(req, res);
+    if (compression && req.headers['accept-encoding'] !== undefined) compressResponse(req, res, unread);
     if (cors(req, res, record.requestId)) return;
     const rejection = readRequestTarget(req) ?? guard(req);
     try {

@@ -14,7 +14,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'durationMs',
   'status', // HTTP: of Linq for a failed read, otherwise of our response
   'fault', // of UpstreamFault
-  'reason', // an error code of Node, undici or Redis
+  'reason', // an error code of Node, undici or Redis, or the status of a proxy
   'route', // a template
   'path', // of a drift: field names without indices
   'kind', // of a drift
@@ -27,6 +27,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'replicas', // how many share Redis
   'url', // ours
   'linq', // the origin of Linq
+  'proxy', // its host and port, without credentials
   'ownToken', // this and the rest: the configuration
   'callers',
   'trustedDocuments',

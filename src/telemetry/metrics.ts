@@ -46,6 +46,7 @@ const outcomes = words<Outcome>({
   timeout: 0,
   unavailable: 0,
   'bad-response': 0,
+  'caller-limited': 0,
   overloaded: 0,
   cancelled: 0,
 });

@@ -24,7 +24,7 @@ async function statusFor(gateway: TestGateway, credential: string): Promise<numb
 }
 
 interface Key {
-  readonly sign: (claims?: Record<string, unknown>, header?: { kid?: string }) => Promise<string>;
+  readonly sign: (claims?: Record<string, unknown>, header?: { kid?: string; typ?: string }) => Promise<string>;
   readonly jwk: object;
   readonly pem: string;
 }
@@ -384,6 +384,162 @@ describe('JWTs', () => {
       expect(gateway.log).toHaveLength(1);
     },
   );
+
+  it.each(['JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/jwt', 'application/at+jwt'])(
+    'are taken with typ %s',
+    async (typ) => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway(keys.env);
+      expect(await statusFor(gateway, await es.sign({}, { typ }))).toBe(200);
+    },
+  );
+
+  it.each(['logout+jwt', 'secevent+jwt', 'application/logout+jwt', 'dpop+jwt', 'JWTs', 'text/jwt', ''])(
+    'are refused with typ %o, without a fetch: they are no access tokens, though the issuer signed them',
+    async (typ) => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway(keys.env);
+      expect(await statusFor(gateway, await es.sign({}, { typ }))).toBe(401);
+      expect(keys.fetches).toBe(0);
+    },
+  );
+
+  describe('while the issuer fails', () => {
+    const fail = (response: ServerResponse) => response.writeHead(500).end();
+
+    it('are refused with 503, and however many arrive, the keys are fetched twice, and then every ten seconds', async () => {
+      await using keys = await startIssuer();
+      await using gateway = await startTestGateway(keys.env);
+      keys.answer(fail);
+      const travel = stopClocks();
+      const forged = async (turn: number) => unpublished.sign({ turn }, { kid: `unknown-${turn}` });
+      const refuse = async (turn: number) => expect(await statusFor(gateway, await forged(turn))).toBe(503);
+      for (let turn = 0; turn < 100; turn++) await refuse(turn);
+      await Promise.all(Array.from({ length: 200 }, (_, turn) => refuse(100 + turn)));
+      expect(keys.fetches).toBe(2);
+      travel(10_001);
+      await Promise.all(Array.from({ length: 20 }, (_, turn) => refuse(turn)));
+      expect(keys.fetches).toBe(3);
+      expect(gateway.log).toHaveLength(1);
+    });
+
+    it('are refused with 401 if they are malformed, without a fetch', async () => {
+      await using keys = await startIssuer();
+      await using gateway = await startTestGateway(keys.env);
+      keys.answer(fail);
+      for (const token of ['garbage', 'a.b.c', rawJwt({ alg: 'none' }, rightClaims(), () => '')]) {
+        expect(await statusFor(gateway, token)).toBe(401);
+      }
+      expect(keys.fetches).toBe(0);
+    });
+
+    it('are checked with its last good keys, until these are ten minutes old', async () => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway(keys.env);
+      const travel = stopClocks();
+      const anew = async (key: Key) => statusFor(gateway, await key.sign({ at: Date.now() })); // one that was not checked before
+      expect(await anew(es)).toBe(200);
+      keys.answer(fail);
+      for (let minute = 1; minute < 10; minute++) {
+        travel(60_000);
+        expect([minute, await anew(es)]).toEqual([minute, 200]);
+        expect(await statusFor(gateway, await unpublished.sign({ minute }, { kid: 'es-1' }))).toBe(401);
+      }
+      travel(59_000);
+      const last = await es.sign({ last: true });
+      expect(await statusFor(gateway, last)).toBe(200);
+      travel(1_001);
+      expect(await anew(es)).toBe(503);
+      expect(await statusFor(gateway, last)).toBe(503); // also one that was found right a second ago
+      keys.publish(es);
+      travel(10_000);
+      expect(await anew(es)).toBe(200);
+      expect(gateway.log).toHaveLength(1); // for the whole outage
+    });
+
+    it('are refused with 503 where its last good keys lack theirs, which may be new, and with 401 once it works', async () => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway(keys.env);
+      const travel = stopClocks();
+      expect(await statusFor(gateway, await es.sign())).toBe(200);
+      keys.answer(fail);
+      travel(30_001);
+      expect(await statusFor(gateway, await unpublished.sign())).toBe(503);
+      keys.publish(es);
+      travel(30_001);
+      expect(await statusFor(gateway, await unpublished.sign())).toBe(401);
+    });
+
+    it('wait for it once, and then for no more than its last good keys', async () => {
+      await using keys = await startIssuer(es);
+      await using gateway = await startTestGateway(keys.env);
+      const travel = stopClocks();
+      expect(await statusFor(gateway, await es.sign())).toBe(200);
+      const deadlines: AbortController[] = [];
+      vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+        const deadline = new AbortController();
+        deadlines.push(deadline);
+        return deadline.signal;
+      });
+      const asked = Promise.withResolvers<void>();
+      keys.answer(() => asked.resolve()); // and never responds
+      travel(30_001);
+      const waiting = Promise.all([1, 2, 3].map(async (turn) => statusFor(gateway, await es.sign({ turn }))));
+      await asked.promise;
+      deadlines[0]?.abort(new DOMException('too late', 'TimeoutError'));
+      expect(await waiting).toEqual([200, 200, 200]);
+      expect(gateway.log).toMatchObject([{ error: 'JWKSTimeout' }]);
+      for (let turn = 4; turn < 50; turn++) expect(await statusFor(gateway, await es.sign({ turn }))).toBe(200);
+      expect(keys.fetches).toBe(3);
+      deadlines[1]?.abort(); // so that the gateway can close
+    });
+
+    it('of a key that it withdrew meanwhile are refused within a minute of its return', async () => {
+      await using keys = await startIssuer(es, rs);
+      await using gateway = await startTestGateway(keys.env);
+      const travel = stopClocks();
+      const token = await es.sign();
+      expect(await statusFor(gateway, token)).toBe(200);
+      keys.answer(fail);
+      travel(120_000);
+      expect(await statusFor(gateway, token)).toBe(200);
+      keys.publish(rs);
+      travel(29_999);
+      expect(await statusFor(gateway, await es.sign({ turn: 2 }))).toBe(200); // it still counts as failing
+      travel(30_001);
+      expect(await statusFor(gateway, token)).toBe(401);
+      expect(await statusFor(gateway, await es.sign({ turn: 2 }))).toBe(401);
+    });
+  });
+
+  it.each([200, 500])(
+    'cannot be checked with keys of more than 1 MB, which are cut while they arrive, with status %i',
+    async (status) => {
+      await using keys = await startIssuer();
+      await using gateway = await startTestGateway(keys.env);
+      const cut = Promise.withResolvers<number>();
+      keys.answer((response) => {
+        const { socket } = response;
+        socket?.once('close', () => cut.resolve(socket.bytesWritten));
+        response.writeHead(status);
+        const more = (): void => {
+          while (!response.destroyed && response.write(' '.repeat(65_536)));
+        };
+        response.on('drain', more);
+        more();
+      });
+      expect(await statusFor(gateway, await es.sign())).toBe(503);
+      expect(await cut.promise).toBeLessThan(16 * 1_048_576); // what fits the buffers of sockets, and then some
+    },
+  );
+
+  it('are checked with keys of 1 MB', async () => {
+    await using keys = await startIssuer();
+    await using gateway = await startTestGateway(keys.env);
+    const body = JSON.stringify({ keys: [es.jwk] }).padEnd(1_048_576);
+    keys.answer((response) => response.end(body));
+    expect(await statusFor(gateway, await es.sign())).toBe(200);
+  });
 });
 
 describe('the claim linq_chats', () => {

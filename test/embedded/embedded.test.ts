@@ -419,7 +419,7 @@ describe('a context factory', () => {
     ],
     [
       { timeout: 5 },
-      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, maxMessages, log, metrics',
+      'timeout is not an option; the options are origin, token, timeoutMs, maxConcurrency, maxQueue, requestsPerSecond, maxResponseBytes, connectionMaxAgeMs, proxy, maxMessages, log, metrics',
     ],
   ])('rejects the options %o', (options, message) => {
     expect(() => createContextFactory(options as ContextFactoryOptions)).toThrow(new TypeError(message));

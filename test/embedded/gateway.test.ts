@@ -2,9 +2,17 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { graphql } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { createGateway, type EmbeddedGateway, type GatewayOptions } from '../../src/embedded/index.ts';
+import {
+  createContextFactory,
+  createGateway,
+  type EmbeddedGateway,
+  type GatewayOptions,
+  schema,
+} from '../../src/embedded/index.ts';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
+import { startForwardProxy } from '../support/forward-proxy.ts';
 import { close, listen } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
 
@@ -122,6 +130,21 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
+  it('refuses a response that is larger than maxResultBytes', async () => {
+    await using embedded = await startEmbedded({ maxResultBytes: 200 });
+    await use(embedded.gateway, async (ask) => {
+      const sent = (aliases: number) =>
+        ask(
+          post({
+            query: `{ chatMessage(chatId: 1, id: 224) { ${Array.from({ length: aliases }, (_, i) => `a${i}: text`).join(' ')} } }`,
+          }),
+        );
+      expect(await (await sent(1)).json()).toMatchObject({ data: { chatMessage: { a0: expect.any(String) } } });
+      const refused = await (await sent(20)).json();
+      expect(refused).toMatchObject({ errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] });
+    });
+  });
+
   it('ends the call to Linq when the request is aborted', async () => {
     const called = Promise.withResolvers<{ closed: Promise<unknown> }>();
     await using upstream = await startUpstream((response) => called.resolve({ closed: once(response, 'close') }));
@@ -227,6 +250,25 @@ it('says so when the body was read before the Node handler is called', async () 
   await close(server);
 });
 
+it('reaches Linq through the given proxy, unless Linq is on loopback', async () => {
+  await using upstream = await startUpstream((response, _request, id) => {
+    response.end(`{"data":{"id":${id},"text":"Hello, how are you?"}}`);
+  });
+  await using proxy = await startForwardProxy(upstream.origin, { credentials: 'user:hunter2' });
+  const options = { token: 'mine', allowAnonymous: true, proxy: proxy.url };
+  for (const origin of ['http://linq.test', upstream.origin]) {
+    const gateway = createGateway({ ...options, origin });
+    expect(await (await gateway.fetch(post({ query }))).json()).toEqual(hello);
+    await gateway.close();
+  }
+  const linq = createContextFactory({ token: 'mine', origin: 'http://linq.test', proxy: proxy.url });
+  expect(await graphql({ schema, source: query, contextValue: linq.createContext() })).toEqual(hello);
+  await linq.close();
+  const proxied = expect.stringMatching(/^GET http:\/\/linq\.test\//);
+  expect(proxy.requests).toEqual([proxied, proxied]);
+  expect(upstream.paths).toHaveLength(3);
+});
+
 describe('the options of a gateway', () => {
   it.each([
     [{ token: 'mine' }, /^token must be used with apiKeys or jwt, or with allowAnonymous: true/],
@@ -244,6 +286,11 @@ describe('the options of a gateway', () => {
     [{ jwt: { jwksUrl: 'http://a.example/', issuer: 'a', audience: 'b' } }, /^jwt must be an object with jwksUrl/],
     [{ jwt: null }, /^jwt must be .*, got null$/],
     [{ redisUrl: 'http://localhost' }, /^redisUrl must be /],
+    [
+      { proxy: 'socks5://user:hunter2@proxy' },
+      /^proxy must be the URL of an HTTP proxy, such as .*, got something else$/,
+    ],
+    [{ connectionMaxAgeMs: 0 }, /^connectionMaxAgeMs must be a whole number from 1 to /],
     [{ port: 4000 }, /^port is not an option; the options are origin, token, /],
     [null, /^options must be an object, got null$/],
   ])('rejects %o', (options, message) => {

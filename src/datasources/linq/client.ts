@@ -7,7 +7,10 @@ import type { Replicas } from '../redis/replicas.ts';
 import { SharedBucket } from '../redis/shared-bucket.ts';
 
 export interface LinqClientOptions
-  extends Pick<ReadsOptions, 'timeoutMs' | 'maxQueue' | 'cache' | 'metrics' | 'reportDrift' | 'traceCall'> {
+  extends Pick<
+    ReadsOptions,
+    'timeoutMs' | 'maxQueue' | 'callerReadsPerSecond' | 'cache' | 'metrics' | 'reportDrift' | 'traceCall'
+  > {
   /** Scheme, host and port. */
   readonly origin: string;
   /** Calls in flight, and connections held open. */
@@ -16,6 +19,10 @@ export interface LinqClientOptions
   readonly requestsPerSecond: number | undefined;
   /** A larger body fails the read. In bytes. */
   readonly maxResponseBytes: number;
+  /** A connection is not used for longer; undefined is no limit. */
+  readonly connectionMaxAgeMs?: number | undefined;
+  /** The URL of an HTTP proxy; undefined reaches Linq directly. */
+  readonly proxy?: string | undefined;
   /** The other processes that rates and pauses are shared with; undefined is none. */
   readonly replicas?: Replicas | undefined;
 }
@@ -24,13 +31,8 @@ export interface LinqClientOptions
 export type LinqClient = Pick<Reads, 'get' | 'close'>;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
-  const { origin, timeoutMs, maxConcurrency, maxResponseBytes, replicas } = options;
-  const connections = createHttpConnections({
-    origin,
-    count: maxConcurrency,
-    maxResponseBytes,
-    connectTimeoutMs: timeoutMs,
-  });
+  const { timeoutMs, maxConcurrency, replicas } = options;
+  const connections = createHttpConnections({ ...options, count: maxConcurrency, connectTimeoutMs: timeoutMs });
   const reads = new Reads({
     ...options,
     connections,

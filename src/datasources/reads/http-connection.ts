@@ -1,4 +1,6 @@
-import { buildConnector, Client, type Dispatcher, errors } from 'undici';
+import { Client, type Dispatcher, errors } from 'undici';
+import { createConnector } from '../../network/connector.ts';
+import { proxyAuthorization } from '../../network/proxies.ts';
 import { UpstreamError } from '../upstream-error.ts';
 import { type Call, type Connection, StaleConnectionError } from './connection.ts';
 import { decodeContent } from './content-encoding.ts';
@@ -10,6 +12,10 @@ interface ConnectionOptions {
   /** A larger body is cut off while it arrives. In bytes. */
   readonly maxResponseBytes: number;
   readonly connectTimeoutMs: number;
+  /** A connection is closed at this age, or up to a tenth earlier, once it has no call. Undefined is no limit. */
+  readonly connectionMaxAgeMs?: number | undefined;
+  /** The URL of an HTTP proxy; undefined connects directly. */
+  readonly proxy?: string | undefined;
 }
 
 /** Limits on the body of a failure, which is read so that the connection can be reused. A larger or slower body closes it. */
@@ -18,10 +24,16 @@ const maxFailureMs = 100;
 
 /** Opens nothing before the first call. */
 export function createHttpConnections(options: ConnectionOptions): HttpConnection[] {
-  const { origin, count, maxResponseBytes, connectTimeoutMs } = options;
-  const connect = buildConnector({ timeout: connectTimeoutMs, allowH2: false }); // one cache of TLS sessions for all
+  const { origin, count, connectTimeoutMs, proxy } = options;
+  // As clients do by convention: a tunnel for https; for http, the proxy gets the requests, with the whole URL.
+  const forwarder = proxy !== undefined && origin.startsWith('http:') ? new URL(proxy) : undefined;
+  const connector = createConnector({ timeoutMs: connectTimeoutMs, proxy: forwarder ? undefined : proxy });
+  // The name in a certificate is the proxy's; undici would take it from the Host header.
+  const connect: typeof connector = forwarder
+    ? (endpoint, callback) => connector({ ...endpoint, servername: '' }, callback)
+    : connector;
   const createClient = () =>
-    new Client(origin, {
+    new Client(forwarder?.origin ?? origin, {
       pipelining: 1,
       allowH2: false,
       connect,
@@ -30,7 +42,19 @@ export function createHttpConnections(options: ConnectionOptions): HttpConnectio
       keepAliveTimeout: 20_000, // shorter than the idle timeout of common load balancers, which would close the socket
       keepAliveMaxTimeout: 20_000,
     });
-  return Array.from({ length: count }, () => new HttpConnection(createClient, maxResponseBytes));
+  const forwarding = forwarder && { origin, headers: headersForProxy(origin, forwarder) };
+  return Array.from({ length: count }, () => new HttpConnection(createClient, options, forwarding));
+}
+
+function headersForProxy(origin: string, proxy: URL): string[] {
+  const authorization = proxyAuthorization(proxy);
+  return ['host', new URL(origin).host, ...(authorization ? ['proxy-authorization', authorization] : [])];
+}
+
+/** What requests have in addition, if a proxy forwards them. */
+interface Forwarding {
+  readonly origin: string;
+  readonly headers: readonly string[];
 }
 
 /**
@@ -43,10 +67,16 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
 
   readonly #createClient: () => Client;
   readonly #maxResponseBytes: number;
+  readonly #maxAgeMs: number | undefined;
+  readonly #forwarding: Forwarding | undefined;
   #client: Client | undefined;
+  /** Of the current socket. */
+  #ageTimer: NodeJS.Timeout | undefined;
+  #isTooOld = false;
   /** Responses on the current socket: only a socket that has carried one may be stale. */
   #responses = 0;
   #isReused = false;
+  #isFree = true;
   /** Undefined when the connection is free, when the call was dropped, and when its end was reported. */
   #call: Call | undefined;
   /** Undefined while the socket is being opened. */
@@ -58,15 +88,23 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   #moreChunks: Buffer[] | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(createClient: () => Client, maxResponseBytes: number) {
+  constructor(
+    createClient: () => Client,
+    { maxResponseBytes, connectionMaxAgeMs }: Pick<ConnectionOptions, 'maxResponseBytes' | 'connectionMaxAgeMs'>,
+    forwarding: Forwarding | undefined,
+  ) {
     this.#createClient = createClient;
     this.#maxResponseBytes = maxResponseBytes;
+    this.#maxAgeMs = connectionMaxAgeMs;
+    this.#forwarding = forwarding;
   }
 
   send(call: Call): void {
     this.#call = call;
+    this.#isFree = false;
     this.#client ??= this.#openClient();
-    this.#client.dispatch({ method: 'GET', path: call.path, headers: call.headers }, this);
+    const { path, headers } = this.#forwarding === undefined ? call : forward(call, this.#forwarding);
+    this.#client.dispatch({ method: 'GET', path, headers }, this);
   }
 
   drop(): void {
@@ -77,15 +115,38 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#ageTimer);
     await this.#client?.destroy();
   }
 
   #openClient(): Client {
     const client = this.#createClient();
     const reset = () => {
+      if (client !== this.#client) return; // one that was closed for its age
       this.#responses = 0;
+      this.#isTooOld = false;
+      clearTimeout(this.#ageTimer);
     };
-    return client.on('connect', reset).on('disconnect', reset);
+    const age = () => {
+      this.#isTooOld = true;
+      if (this.#isFree) this.#closeClient();
+    };
+    return client
+      .on('connect', () => {
+        reset();
+        if (this.#maxAgeMs === undefined) return;
+        const jitter = 1 - Math.random() / 10; // so that not all connections are opened anew at once
+        this.#ageTimer = setTimeout(age, this.#maxAgeMs * jitter).unref();
+      })
+      .on('disconnect', reset);
+  }
+
+  /** Once its last response has ended, which it may just have. The next call opens another. */
+  #closeClient(): void {
+    void this.#client?.close();
+    this.#client = undefined;
+    this.#responses = 0;
+    this.#isTooOld = false;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -167,8 +228,14 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
     this.#moreChunks = undefined;
     if (this.#drainTimer !== undefined) clearTimeout(this.#drainTimer);
     this.#drainTimer = undefined;
+    this.#isFree = true;
+    if (this.#isTooOld) this.#closeClient();
     this.onFree();
   }
+}
+
+function forward({ path, headers }: Call, forwarding: Forwarding): Pick<Call, 'path' | 'headers'> {
+  return { path: forwarding.origin + path, headers: [...headers, ...forwarding.headers] };
 }
 
 const empty = Buffer.alloc(0);

@@ -1,4 +1,5 @@
 import type { UpstreamError } from '../upstream-error.ts';
+import type { CallerRate } from './caller-rate.ts';
 import { LinkedQueue, type QueueNode } from './linked-queue.ts';
 import type { TokenState } from './token-state.ts';
 
@@ -18,22 +19,80 @@ export interface QueuedCall<Slot> extends QueueNode {
   announceDelay(waitMs: number, error: UpstreamError): void;
 }
 
-/** The calls of one caller: those queued, and the number of those in flight. */
-export class Lane<Slot = unknown> {
-  readonly token: TokenState;
-  readonly queue = new LinkedQueue<QueuedCall<Slot>>();
-  inFlight = 0;
-  /** In milliseconds of `performance.now()`; see `Limiter`. */
-  usedAt = 0;
-  /** Runs until the rate or the pause of the token lets the next call start. */
-  timer: NodeJS.Timeout | undefined;
+/** The queued calls of one lane with one token. */
+export class CallQueue<Slot = unknown> {
+  readonly lane: Lane<Slot>;
+  readonly token: TokenState<CallQueue<Slot>>;
+  readonly calls = new LinkedQueue<QueuedCall<Slot>>();
+  /** Reads that are not over and would be queued here. */
+  readCount = 0;
 
-  constructor(token: TokenState) {
+  constructor(lane: Lane<Slot>, token: TokenState<CallQueue<Slot>>) {
+    this.lane = lane;
     this.token = token;
   }
 
-  /** Whether it can be replaced by a new one. */
-  get isIdle(): boolean {
-    return this.queue.size === 0 && this.inFlight === 0 && this.token.isIdle;
+  addRead(): void {
+    this.readCount++;
+    this.lane.readCount++;
+    this.token.readCount++;
+  }
+
+  removeRead(): void {
+    this.readCount--;
+    this.lane.readCount--;
+    this.token.readCount--;
+    this.lane.prune(this);
+  }
+}
+
+/** Most callers use one token. Above this number, queues are forgotten as soon as they are unused. */
+const keptQueues = 4;
+
+/** The turns of one caller: the calls queued, with each of its tokens, and the number of those in flight. */
+export class Lane<Slot = unknown> {
+  /** Undefined without a limit. */
+  readonly rate: CallerRate | undefined;
+  inFlight = 0;
+  /** Reads that are not over. */
+  readCount = 0;
+  usedAt = 0;
+  queuedCalls = 0;
+  /** Queues with calls. */
+  readonly queued = new Set<CallQueue<Slot>>();
+  /** Queues that wait only for their turn and a slot, in the order of their turns within the lane. */
+  readonly ready = new Set<CallQueue<Slot>>();
+  /** Queues that wait until fewer calls of this lane are in flight. */
+  readonly parked = new Set<CallQueue<Slot>>();
+  readonly #queues = new Map<TokenState<CallQueue<Slot>>, CallQueue<Slot>>();
+  #recent: CallQueue<Slot> | undefined;
+
+  constructor(rate: CallerRate | undefined) {
+    this.rate = rate;
+  }
+
+  queueOf(token: TokenState<CallQueue<Slot>>): CallQueue<Slot> {
+    if (this.#recent?.token === token) return this.#recent;
+    let queue = this.#queues.get(token);
+    if (queue === undefined) {
+      queue = new CallQueue(this, token);
+      this.#queues.set(token, queue);
+    }
+    this.#recent = queue;
+    return queue;
+  }
+
+  prune(queue: CallQueue<Slot>): void {
+    if (queue.readCount > 0 || this.#queues.size <= keptQueues) return;
+    this.#queues.delete(queue.token);
+    if (this.#recent === queue) this.#recent = undefined;
+  }
+
+  get isInUse(): boolean {
+    return this.readCount > 0 || this.queuedCalls > 0 || this.inFlight > 0 || this.rate?.isWaiting === true;
+  }
+
+  get isLikeNew(): boolean {
+    return this.rate?.isFull !== false;
   }
 }

@@ -1,7 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { TokenDigest } from '../token.ts';
 import { UpstreamError } from '../upstream-error.ts';
 import type { CreateBucket } from './bucket.ts';
-import { Lane, type QueuedCall } from './lane.ts';
+import { CallerRate } from './caller-rate.ts';
+import { type CallQueue, Lane, type QueuedCall } from './lane.ts';
+import { RecentlyUsed } from './recently-used.ts';
 import { TokenState } from './token-state.ts';
 
 /** Carries one call at a time. */
@@ -11,18 +14,21 @@ interface Carrier {
 }
 
 interface LimiterOptions<Connection extends Carrier> {
-  /** One for each call that may be in flight, over all tokens. */
+  /** One for each call that may be in flight, over all lanes. */
   readonly connections: readonly Connection[];
-  /** Queued calls, over all tokens. */
+  /** Queued calls, over all lanes. */
   readonly maxQueue: number;
   readonly createBucket: CreateBucket;
+  /** Reads that one caller may start in a second; undefined is unlimited. */
+  readonly callerReadsPerSecond?: number | undefined;
   /** Called with the time that each call was queued, in milliseconds. */
   readonly onAdmit: (queuedMs: number) => void;
 }
 
-/** A token that was not used for this long is forgotten. In milliseconds. */
-const forgetAfterMs = 60_000;
-const maxLanes = 10_000;
+/** Tokens that are remembered as accepted by the upstream. */
+const maxAccepted = 10_000;
+/** The lane of all callers that are known by a token alone which the upstream has not accepted. */
+const unaccepted = 'unaccepted';
 
 interface Slot<Connection> {
   readonly connection: Connection;
@@ -30,95 +36,130 @@ interface Slot<Connection> {
 }
 
 /**
- * Decides which call is sent next. Each token has its own lane, and lanes take turns, so that one token cannot delay others:
- * not by queueing many calls, not by filling the queue, and not by holding every slot with calls that hang.
+ * Decides which call is sent next. Each caller has its own lane, and lanes take turns, so that one caller cannot delay others:
+ * not by queueing many calls, not by filling the queue, and not by holding every slot with calls that hang. Within a lane, its
+ * tokens take turns. A queue with calls is in one of three places: `parked` while its lane may have no more calls in flight,
+ * `held` while its token may start none, else `ready`.
  */
 export class Limiter<Connection extends Carrier> {
   readonly #options: LimiterOptions<Connection>;
-  /** In the order of their last use, as far as that matters: see `laneOf`. */
-  readonly #lanes = new Map<TokenDigest, Lane<Connection>>();
+  readonly #lanes: RecentlyUsed<string, Lane<Connection>>;
+  readonly #tokens: RecentlyUsed<TokenDigest, TokenState<CallQueue<Connection>>>;
+  /** Longer than the state of a token, so that a token that is used now and then keeps its lane. */
+  readonly #accepted = new LRUCache<TokenDigest, true>({ max: maxAccepted });
   /** Lanes with queued calls. */
   readonly #queued = new Set<Lane<Connection>>();
   /** Lanes with queued calls that wait only for a slot, in the order of their turns. */
   readonly #turns = new Set<Lane<Connection>>();
   readonly #idle: Slot<Connection>[];
-  #newest: Lane<Connection> | undefined;
   #queueSize = 0;
   #isAdmitting = false;
 
   constructor(options: LimiterOptions<Connection>) {
+    const { connections, callerReadsPerSecond } = options;
     this.#options = options;
-    this.#idle = options.connections.map((connection) => {
+    this.#lanes = new RecentlyUsed(
+      () => new Lane(callerReadsPerSecond === undefined ? undefined : new CallerRate(callerReadsPerSecond)),
+    );
+    this.#tokens = new RecentlyUsed((digest) => this.#createToken(digest));
+    this.#idle = connections.map((connection) => {
       const slot: Slot<Connection> = { connection, lane: undefined };
       connection.onFree = () => this.#release(slot);
       return slot;
     });
   }
 
+  /** Where calls with this token are queued. A caller is an opaque id; one without is known by its token alone. */
+  queueOf(caller: string | undefined, tokenDigest: TokenDigest, now: number): CallQueue<Connection> {
+    const token = this.#tokens.get(tokenDigest, now);
+    const lane = this.#lanes.get(caller ?? (token.isAccepted ? tokenDigest : unaccepted), now);
+    return lane.queueOf(token);
+  }
+
+  /** The upstream has proved that it knows this token, or that it does not. */
+  setAccepted(token: TokenState<CallQueue<Connection>>, isAccepted: boolean): void {
+    token.isAccepted = isAccepted;
+    if (isAccepted) this.#accepted.set(token.digest, true);
+    else this.#accepted.delete(token.digest);
+  }
+
   /** Admits the call when it is its turn, perhaps before this returns; refuses one call if the queue is full. */
-  enter(call: QueuedCall<Connection>, lane: Lane<Connection>, now: number): void {
-    if (this.#canStart(lane)) this.#admit(call, this.#take(lane), now, 0);
-    else this.#enqueue(call, lane, now);
+  enter(call: QueuedCall<Connection>, queue: CallQueue<Connection>, now: number, queuedAt = now): void {
+    if (this.#canStart(queue)) this.#admit(call, this.#take(queue), now, now - queuedAt);
+    else this.#enqueue(call, queue, queuedAt);
   }
 
   /** For a queued call that no longer wants its turn. */
-  leave(call: QueuedCall<Connection>, lane: Lane<Connection>): void {
-    lane.queue.remove(call);
+  leave(call: QueuedCall<Connection>, queue: CallQueue<Connection>): void {
+    const { lane, token, calls } = queue;
+    calls.remove(call);
     this.#queueSize--;
-    if (lane.queue.size > 0) return;
-    this.#queued.delete(lane);
-    clearTimeout(lane.timer);
-    lane.timer = undefined;
-    lane.token.bucket?.release?.();
+    if (--lane.queuedCalls === 0) this.#queued.delete(lane);
+    token.queuedCalls--;
+    if (calls.size === 0) {
+      lane.queued.delete(queue);
+      lane.parked.delete(queue);
+      token.queues.delete(queue);
+      token.held.delete(queue);
+      if (this.#unready(queue)) {
+        this.#unpark(lane);
+        this.#wake(token);
+      }
+    }
+    if (token.queuedCalls > 0) return;
+    clearTimeout(token.timer);
+    token.timer = undefined;
+    token.bucket?.release?.();
+  }
+
+  /** Whether a queued call would be sent sooner from another queue. */
+  isSooner(call: QueuedCall<Connection>, from: CallQueue<Connection>, to: CallQueue<Connection>): boolean {
+    const ahead = to.lane.queuedCalls;
+    let found = from.lane.queued.size - 1; // at least one call of each other queue of its lane
+    for (let node = call.previous; node !== undefined && found <= ahead; node = node.previous) found++;
+    return found > ahead;
   }
 
   /** Holds back the other calls of this token alone; waiters that cannot wait so long are rejected at once. */
   pause(tokenDigest: TokenDigest, ms: number): void {
-    const lane = this.laneOf(tokenDigest);
-    lane.token.pausedUntil = Math.max(lane.token.pausedUntil, performance.now() + ms);
-    this.#announceDelays(lane);
-  }
-
-  /** The lane of this token; idle lanes are forgotten after a while. */
-  laneOf(tokenDigest: TokenDigest): Lane<Connection> {
-    const known = this.#lanes.get(tokenDigest);
-    if (known !== undefined && this.#lanes.size === 1) return known;
     const now = performance.now();
-    const lane = known ?? this.#createLane(tokenDigest);
-    this.#lanes.delete(tokenDigest);
-    this.#lanes.set(tokenDigest, lane);
-    if (this.#newest !== undefined) this.#newest.usedAt = now; // it was in use until now
-    lane.usedAt = now;
-    this.#newest = lane;
-    this.#forgetOne(now);
-    return lane;
+    const token = this.#tokens.get(tokenDigest, now);
+    token.pausedUntil = Math.max(token.pausedUntil, now + ms);
+    this.#announceDelays(token);
   }
 
-  /** Whether a call may start at once: none is queued, neither in this lane nor for a slot. */
-  #canStart(lane: Lane<Connection>): boolean {
-    if (lane.queue.size > 0 || this.#turns.size > 0 || this.#idle.length === 0) return false;
-    return lane.inFlight < this.#maxForOne && lane.token.waitFor(1) === 0;
+  /** Whether a call may start at once: none is queued with its token, in its queue or for a slot. */
+  #canStart({ lane, token }: CallQueue<Connection>): boolean {
+    if (token.queuedCalls > 0 || this.#turns.size > 0 || this.#idle.length === 0) return false;
+    return lane.inFlight < this.#maxForOne && token.waitFor(1) === 0;
   }
 
-  #enqueue(call: QueuedCall<Connection>, lane: Lane<Connection>, now: number): void {
-    const waitMs = lane.token.waitFor(lane.queue.size + 1);
+  #enqueue(call: QueuedCall<Connection>, queue: CallQueue<Connection>, queuedAt: number): void {
+    const { lane, token, calls } = queue;
+    const waitMs = token.waitFor(token.bucket === undefined ? 1 : positionIn(queue, calls.size + 1));
     if (waitMs > 0) call.announceDelay(waitMs, new UpstreamError('rate-limited'));
     if (call.isOver) return;
-    lane.queue.add(call);
+    calls.add(call);
     this.#queueSize++;
+    lane.queuedCalls++;
+    token.queuedCalls++;
     this.#queued.add(lane);
-    call.enqueued(now);
-    this.#schedule(lane);
+    call.enqueued(queuedAt);
+    if (calls.size === 1) {
+      lane.queued.add(queue);
+      token.queues.add(queue);
+      this.#schedule(queue);
+    } else if (token.held.has(queue)) this.#wake(token);
     this.#admitQueued();
     if (this.#queueSize > this.#options.maxQueue) this.#refuseOne();
   }
 
-  /** Takes a slot and a permit for a call of this lane. */
-  #take(lane: Lane<Connection>): Slot<Connection> {
+  /** Takes a slot and a permit for a call of this queue. */
+  #take({ lane, token }: CallQueue<Connection>): Slot<Connection> {
     const slot = this.#idle.pop() as Slot<Connection>;
     slot.lane = lane;
     lane.inFlight++;
-    lane.token.bucket?.take();
+    token.bucket?.take();
     return slot;
   }
 
@@ -139,8 +180,8 @@ export class Limiter<Connection extends Carrier> {
     slot.lane = undefined;
     lane.inFlight--;
     this.#idle.push(slot);
-    if (this.#queued.size === 0) return;
-    this.#schedule(lane);
+    if (this.#queueSize === 0) return;
+    this.#unpark(lane);
     this.#admitQueued();
   }
 
@@ -152,88 +193,144 @@ export class Limiter<Connection extends Carrier> {
       const [lane] = this.#turns;
       if (lane === undefined) break;
       this.#turns.delete(lane);
-      const call = lane.queue.first;
-      // Since it got its turn it may have been paused, or its callers may have disconnected.
-      if (call !== undefined && lane.token.waitFor(1) === 0) {
-        const slot = this.#take(lane); // takes a permit, before `leave` returns unused ones
-        this.leave(call, lane);
-        const now = performance.now();
-        this.#admit(call, slot, now, now - call.queuedAt);
-      }
-      this.#schedule(lane);
+      const [queue] = lane.ready;
+      const call = queue?.calls.first;
+      if (queue === undefined || call === undefined) continue;
+      this.#unready(queue);
+      // Since it was ready its token may have been paused, or another caller may have become active.
+      const canStart = lane.inFlight < this.#maxForOne && queue.token.waitFor(1) === 0;
+      const slot = canStart ? this.#take(queue) : undefined; // takes a permit, before `leave` returns unused ones
+      if (canStart) this.leave(call, queue);
+      if (queue.calls.size > 0) this.#schedule(queue);
+      if (!canStart) this.#unpark(lane);
+      if (lane.ready.size > 0) this.#turns.add(lane); // its next turn comes after those of the others
+      if (slot === undefined) continue;
+      const now = performance.now();
+      this.#admit(call, slot, now, now - call.queuedAt);
     }
     this.#isAdmitting = false;
   }
 
-  /** Gives the lane its turn if its next call may start, otherwise schedules it. */
-  #schedule(lane: Lane<Connection>): void {
-    if (lane.queue.size === 0 || lane.timer !== undefined || lane.inFlight >= this.#maxForOne) return;
-    const waitMs = lane.token.waitFor(1);
-    if (waitMs === 0) {
-      this.#turns.add(lane);
-      return;
-    }
-    const { bucket } = lane.token;
-    if (bucket?.order !== undefined) {
-      // For as many calls as there are slots, but at least for one, which then waits for a slot.
-      const slots = Math.min(lane.queue.size, this.#idle.length, this.#maxForOne - lane.inFlight);
-      bucket.order(Math.max(1, slots), lane.token.pausedMs);
-      return;
-    }
-    lane.timer = setTimeout(() => {
-      lane.timer = undefined;
-      this.#schedule(lane);
-      this.#admitQueued();
-    }, waitMs);
+  /** Puts a queue with calls where it belongs. */
+  #schedule(queue: CallQueue<Connection>): void {
+    const { lane, token } = queue;
+    if (lane.inFlight + lane.ready.size >= this.#maxForOne) lane.parked.add(queue);
+    else if (token.held.size > 0 || token.waitFor(token.readyQueues + 1) > 0) {
+      token.held.add(queue);
+      this.#wake(token);
+    } else this.#ready(queue);
   }
 
-  /** Refuses the last call of the longest queue: a token that overloads the queue loses its own calls. */
-  #refuseOne(): void {
-    let longest: Lane<Connection> | undefined;
-    for (const lane of this.#queued) {
-      // Of two equally long queues, the newer one.
-      if (longest === undefined || lane.queue.size >= longest.queue.size) longest = lane;
+  #ready(queue: CallQueue<Connection>): void {
+    queue.token.readyQueues++;
+    queue.lane.ready.add(queue);
+    this.#turns.add(queue.lane);
+  }
+
+  /** Whether it was ready. */
+  #unready(queue: CallQueue<Connection>): boolean {
+    const { lane, token } = queue;
+    if (!lane.ready.delete(queue)) return false;
+    token.readyQueues--;
+    if (lane.ready.size === 0) this.#turns.delete(lane);
+    return true;
+  }
+
+  /** A call of the lane has ended: schedules parked queues until one is ready. */
+  #unpark(lane: Lane<Connection>): void {
+    for (const queue of lane.parked) {
+      if (lane.inFlight + lane.ready.size >= this.#maxForOne) return;
+      lane.parked.delete(queue);
+      this.#schedule(queue);
     }
-    const last = longest?.queue.last;
-    if (longest === undefined || last === undefined) return;
-    this.leave(last, longest);
+  }
+
+  /** Makes as many queues of the token ready as it may start calls, otherwise waits until it may. */
+  #wake(token: TokenState<CallQueue<Connection>>): void {
+    for (const queue of token.held) {
+      if (token.waitFor(token.readyQueues + 1) > 0) break;
+      token.held.delete(queue);
+      const { lane } = queue;
+      if (lane.inFlight + lane.ready.size >= this.#maxForOne) lane.parked.add(queue);
+      else this.#ready(queue);
+    }
+    if (token.held.size === 0 || token.timer !== undefined) return;
+    const { bucket } = token;
+    if (bucket?.order !== undefined) {
+      // For as many calls as there are slots, but at least for one, which then waits for a slot.
+      bucket.order(Math.max(1, Math.min(token.queuedCalls, this.#idle.length)), token.pausedMs);
+      return;
+    }
+    token.timer = setTimeout(
+      () => {
+        token.timer = undefined;
+        this.#wake(token);
+        this.#admitQueued();
+      },
+      token.waitFor(token.readyQueues + 1),
+    );
+  }
+
+  /** Refuses the last call of the longest lane: a caller that overloads the queue loses its own calls. */
+  #refuseOne(): void {
+    const lane = longest(this.#queued, ({ queuedCalls }) => queuedCalls);
+    const queue = lane && longest(lane.queued, ({ calls }) => calls.size);
+    const last = queue?.calls.last;
+    if (queue === undefined || last === undefined) return;
+    this.leave(last, queue);
     last.refuse(new UpstreamError('overloaded'));
   }
 
-  /** Announces the expected delay to each queued call. */
-  #announceDelays(lane: Lane<Connection>): void {
+  /** Announces the expected delay to each queued call of the token, in the order of their turns. */
+  #announceDelays(token: TokenState<CallQueue<Connection>>): void {
     let position = 1;
-    for (const call of lane.queue) {
-      call.announceDelay(lane.token.waitFor(position), new UpstreamError('rate-limited'));
-      if (!call.isOver) position++;
+    let calls = [...token.queues].map(({ calls }) => calls.first);
+    while (calls.length > 0) {
+      const nextCalls: typeof calls = [];
+      for (const call of calls) {
+        if (call === undefined) continue;
+        nextCalls.push(call.next);
+        call.announceDelay(token.waitFor(position), new UpstreamError('rate-limited'));
+        if (!call.isOver) position++;
+      }
+      calls = nextCalls;
     }
   }
 
-  /** While several tokens are in use, none may hold every slot, because calls that hang would lock out the others. */
+  /** While several callers are active, none may hold every slot, because calls that hang would lock out the others. */
   get #maxForOne(): number {
     const { length } = this.#options.connections;
     if (this.#lanes.size <= 1 || length === 1) return length;
     return length - Math.max(1, Math.floor(length / 8));
   }
 
-  #createLane(tokenDigest: TokenDigest): Lane<Connection> {
-    const bucket = this.#options.createBucket(tokenDigest, (isLater) => {
-      if (isLater) this.#announceDelays(lane);
-      this.#schedule(lane);
+  #createToken(digest: TokenDigest): TokenState<CallQueue<Connection>> {
+    const bucket = this.#options.createBucket(digest, (isLater) => {
+      if (isLater) this.#announceDelays(token);
+      this.#wake(token);
       this.#admitQueued();
     });
-    const lane = new Lane<Connection>(new TokenState(bucket));
-    return lane;
+    const token = new TokenState<CallQueue<Connection>>(digest, bucket, this.#accepted.get(digest) === true);
+    return token;
   }
+}
 
-  /** Evicts at most one idle lane per change; a busy one moves to the end. */
-  #forgetOne(now: number): void {
-    const [[tokenDigest, oldest] = []] = this.#lanes;
-    if (tokenDigest === undefined || oldest === undefined || oldest === this.#newest) return;
-    if (now - oldest.usedAt <= forgetAfterMs && this.#lanes.size <= maxLanes) return;
-    this.#lanes.delete(tokenDigest);
-    if (oldest.isIdle) return;
-    oldest.usedAt = now;
-    this.#lanes.set(tokenDigest, oldest);
+/** The position of a call among all calls with its token, if it is at `depth` in its queue: the queues take turns. */
+function positionIn<Slot>(queue: CallQueue<Slot>, depth: number): number {
+  let position = depth;
+  for (const other of queue.token.queues) if (other !== queue) position += Math.min(other.calls.size, depth);
+  return position;
+}
+
+/** Of equally long ones, the newest. */
+function longest<Item>(items: Iterable<Item>, lengthOf: (item: Item) => number): Item | undefined {
+  let found: Item | undefined;
+  let length = 0;
+  for (const item of items) {
+    const itsLength = lengthOf(item);
+    if (itsLength < length) continue;
+    found = item;
+    length = itsLength;
   }
+  return found;
 }

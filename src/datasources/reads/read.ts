@@ -5,7 +5,7 @@ import type { CallOutcome, TraceCall, UpstreamMetrics } from '../upstream-metric
 import { type Breaker, BreakerOpenError, type Verdict, verdictOn } from './breaker.ts';
 import { type Call, type Connection, StaleConnectionError } from './connection.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { Lane, QueuedCall } from './lane.ts';
+import type { CallQueue, QueuedCall } from './lane.ts';
 import type { Limiter } from './limiter.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import type { ReportDrift, Route } from './route.ts';
@@ -46,6 +46,8 @@ export interface ReadTarget<Key, Value> {
   readonly route: Route<Key, Value>;
   readonly key: Key;
   readonly path: string;
+  /** See `Route.group`. */
+  readonly group: string;
   readonly token: Token;
   readonly freshness: Freshness;
   /** For the log alone. */
@@ -57,8 +59,16 @@ const maxAttempts = 3;
 const firstDelayMs = 100;
 /** The longest pause of a token after a 429, whatever `Retry-After` says. In milliseconds. */
 export const maxPauseMs = 1_000;
-/** Transient failures: no response, or one of these statuses. A truncated body has status 200. */
-const transientStatuses: ReadonlySet<number | undefined> = new Set([undefined, 200, 429, 500, 502, 503, 504]);
+
+/** Transient failures: no response, or one of these statuses. A truncated body has status 200; 520 to 524 are a CDN's. */
+const transientStatuses: ReadonlySet<number | undefined> = new Set([
+  undefined,
+  200,
+  429,
+  ...[408, 425],
+  ...[500, 502, 503, 504],
+  ...[520, 521, 522, 523, 524],
+]);
 
 /** `starting` covers the cache lookup; `delayed` is the time between two attempts. */
 type State = 'starting' | 'queued' | 'sent' | 'delayed' | 'over';
@@ -76,7 +86,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   readonly startedAt: number;
   readonly #environment: ReadEnvironment;
   readonly #target: ReadTarget<Key, Value>;
-  readonly #lane: Lane<Connection>;
+  /** That of the caller from whose lane it is sent soonest. */
+  #queue: CallQueue<Connection>;
   readonly #waiters: Waiter[] = [];
   /** Runs a function in the trace context of the first waiter; undefined without tracing. */
   readonly #runInContext: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
@@ -94,14 +105,14 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   #endTrace: ReturnType<TraceCall> | undefined;
   #callsSent = 0;
 
-  constructor(environment: ReadEnvironment, lane: Lane<Connection>, target: ReadTarget<Key, Value>, now: number) {
+  constructor(environment: ReadEnvironment, queue: CallQueue<Connection>, target: ReadTarget<Key, Value>, now: number) {
     this.#environment = environment;
-    this.#lane = lane;
+    this.#queue = queue;
     this.#target = target;
     this.startedAt = now;
     if (environment.traceCall !== undefined) this.#runInContext = AsyncLocalStorage.snapshot();
-    lane.token.readCount++;
-    if (target.freshness === 'shared') lane.token.reads[target.path] = this;
+    queue.addRead();
+    if (target.freshness === 'shared') queue.token.reads[target.path] = this;
   }
 
   get path(): string {
@@ -116,11 +127,30 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     return this.#state === 'over';
   }
 
-  join(waiter: Waiter, now: number): void {
+  /** `queue` is that of the waiter's caller. */
+  join(waiter: Waiter, queue: CallQueue<Connection>, now: number): void {
     waiter.read = this;
     waiter.index = this.#waiters.length;
     this.#waiters.push(waiter);
     this.#rejectLate(now);
+    if (queue.lane !== this.#queue.lane && !this.isOver) this.#considerMove(queue, now);
+  }
+
+  /** A caller with many queued reads must not delay one with few that waits for the same value. */
+  #considerMove(to: CallQueue<Connection>, now: number): void {
+    const { limiter } = this.#environment;
+    const from = this.#queue;
+    const isQueued = this.#state === 'queued';
+    const isSooner = isQueued ? limiter.isSooner(this, from, to) : from.lane.queuedCalls > to.lane.queuedCalls;
+    if (!isSooner) return;
+    to.addRead();
+    this.#queue = to;
+    if (isQueued) {
+      this.#state = 'starting';
+      limiter.leave(this, from);
+      limiter.enter(this, to, now, this.queuedAt);
+    }
+    from.removeRead();
   }
 
   start(now: number): void {
@@ -150,8 +180,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #attempt(now: number): void {
     this.#attempts++;
-    const refusal = this.#environment.breaker.refusal(now); // checked before it is queued
-    if (refusal === undefined) this.#environment.limiter.enter(this, this.#lane, now);
+    const refusal = this.#environment.breaker.refusal(this.#queue.token.digest, now); // checked before it is queued
+    if (refusal === undefined) this.#environment.limiter.enter(this, this.#queue, now);
     else this.#reject(refusal, now);
   }
 
@@ -168,7 +198,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     const { breaker, traceCall } = this.#environment;
     this.#state = 'starting';
     this.#delayReason = undefined;
-    const refusal = breaker.refusal(now);
+    const { digest } = this.#queue.token;
+    const refusal = breaker.refusal(digest, now);
     if (refusal !== undefined) this.#reject(refusal, now);
     else this.#rejectUntil(now, now); // their timer may not have run yet
     if (this.isOver) {
@@ -177,7 +208,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     }
     this.#state = 'sent';
     this.#connection = connection;
-    this.#breakerPeriod = breaker.enter(now);
+    this.#breakerPeriod = breaker.enter(digest, now);
     this.#sentAt = now;
     const resends = this.#callsSent++;
     if (traceCall !== undefined) {
@@ -247,6 +278,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #succeed(value: Value | null, status: number, now: number): void {
     this.#endCall(value === null ? 'missing' : 'found', 'success', status, now);
+    if (!this.#queue.token.isAccepted) this.#environment.limiter.setAccepted(this.#queue.token, true);
     const { cache } = this.#environment;
     const { route, key, token, freshness } = this.#target;
     if (value !== null) cache?.set(route, key, token, value);
@@ -255,8 +287,12 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   }
 
   #endFailedCall(error: UpstreamError, now: number): void {
-    const { timeoutMs, pause } = this.#environment;
+    const { timeoutMs, limiter, pause } = this.#environment;
     this.#endCall(error.fault, verdictOn(error.fault, now - this.#sentAt, timeoutMs), error.status, now);
+    // A 403 is about a token that exists. Nothing else proves that it was looked at: not a 5xx, nor a 429.
+    if (error.fault === 'forbidden' || error.fault === 'unauthorized') {
+      limiter.setAccepted(this.#queue.token, error.fault === 'forbidden');
+    }
     if (error.fault === 'rate-limited') {
       pause(this.#target.token, Math.min(maxPauseMs, error.retryAfterMs ?? maxPauseMs));
     }
@@ -267,8 +303,10 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   #endCall(outcome: CallOutcome, verdict: Verdict, status: number | undefined, now: number): void {
     this.#state = 'starting';
     this.#connection = undefined;
-    this.#environment.breaker.leave(this.#breakerPeriod, verdict, now);
-    this.#environment.metrics.attempt(this.#target.route.template, outcome, now - this.#sentAt);
+    const { breaker, metrics } = this.#environment;
+    const { route, group, token } = this.#target;
+    breaker.leave(this.#breakerPeriod, verdict, token.digest, group, now);
+    metrics.attempt(route.template, outcome, now - this.#sentAt);
     const endTrace = this.#endTrace;
     this.#endTrace = undefined;
     endTrace?.(outcome, status);
@@ -276,7 +314,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   /** Waits at least for `Retry-After`; waiters whose deadline is earlier are rejected at once. */
   #retry(error: UpstreamError, now: number): void {
-    const { budget, metrics } = this.#environment;
+    const { breaker, budget, metrics } = this.#environment;
+    const { token, group } = this.#target;
     if (this.#attempts >= maxAttempts || !isTransient(error)) {
       this.#reject(error, now);
       return;
@@ -284,8 +323,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     const delayMs = (error.retryAfterMs ?? 0) + Math.random() * firstDelayMs * 2 ** (this.#attempts - 1);
     this.announceDelay(delayMs, error);
     if (this.isOver) return;
-    // Only if a waiter remains: a retry that is not made uses no budget.
-    if (!budget.take(now)) {
+    // Only if a waiter remains: a retry that is not made uses no budget. A group that keeps failing must not use up the budget.
+    if (breaker.isFailing(token.digest, group, now) || !budget.take(now)) {
       this.#reject(error, now);
       return;
     }
@@ -319,7 +358,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
       this.#endCall(error.fault, verdict, undefined, now);
     }
     this.#end();
-    if (state === 'queued') this.#environment.limiter.leave(this, this.#lane);
+    if (state === 'queued') this.#environment.limiter.leave(this, this.#queue);
     else if (state === 'delayed') clearTimeout(this.#delayTimer);
     else connection?.drop(); // last, because it may free the slot and start another read
   }
@@ -358,9 +397,9 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #end(): void {
     this.#state = 'over';
-    const { token } = this.#lane;
-    token.readCount--;
+    const { token } = this.#queue;
     if (token.reads[this.path] === this) delete token.reads[this.path];
+    this.#queue.removeRead();
   }
 }
 

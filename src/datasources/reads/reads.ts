@@ -3,9 +3,11 @@ import { UpstreamError } from '../upstream-error.ts';
 import type { TraceCall, UpstreamMetrics } from '../upstream-metrics.ts';
 import { Breaker } from './breaker.ts';
 import type { CreateBucket } from './bucket.ts';
+import type { CallerRate, DelayedRead } from './caller-rate.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { Connection } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
+import type { CallQueue } from './lane.ts';
 import { Limiter } from './limiter.ts';
 import { type Freshness, Read, type ReadCache, type ReadEnvironment } from './read.ts';
 import { RetryBudget } from './retry-budget.ts';
@@ -20,6 +22,8 @@ export interface ReadsOptions {
   /** Queue size; when the queue is full, reads fail with `overloaded`. */
   readonly maxQueue: number;
   readonly createBucket: CreateBucket;
+  /** Reads that one caller may start in a second; undefined is unlimited. */
+  readonly callerReadsPerSecond?: number | undefined;
   readonly cache?: ReadCache | undefined;
   readonly metrics: UpstreamMetrics;
   readonly reportDrift: ReadEnvironment['reportDrift'];
@@ -31,6 +35,8 @@ export interface ReadsOptions {
 
 /** The caller and options of a read. */
 export interface Reader {
+  /** An opaque id of the caller, which has its own turns and rate; undefined for one that is known by its token alone. */
+  readonly caller?: string | undefined;
   /** Without one a read fails with `no-token` and no call is sent. */
   readonly token: Token | undefined;
   /** In milliseconds. */
@@ -45,13 +51,15 @@ export interface Reader {
 export class Reads {
   readonly #environment: ReadEnvironment;
   readonly #connections: readonly Connection[];
+  readonly #maxQueue: number;
   #isClosed = false;
 
   constructor(options: ReadsOptions) {
-    const { connections, maxQueue, createBucket, metrics, onPause } = options;
+    const { connections, maxQueue, createBucket, callerReadsPerSecond, metrics, onPause } = options;
     const onAdmit = (queuedMs: number) => metrics.queueWait(queuedMs);
-    const limiter = new Limiter({ connections, maxQueue, createBucket, onAdmit });
+    const limiter = new Limiter({ connections, maxQueue, createBucket, callerReadsPerSecond, onAdmit });
     this.#connections = connections;
+    this.#maxQueue = maxQueue;
     this.#environment = {
       timeoutMs: options.timeoutMs,
       limiter,
@@ -72,7 +80,7 @@ export class Reads {
   /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. */
   get<Key, Value>(route: Route<Key, Value>, key: Key, reader: Reader): Promise<Value | null> {
     return new Promise((resolve, reject) => {
-      const { token, cancellation, timeoutMs, freshness, requestId } = reader;
+      const { caller, token, cancellation, timeoutMs } = reader;
       const environment = this.#environment;
       const { metrics } = environment;
       if (token === undefined || this.#isClosed || cancellation.isCanceled) {
@@ -84,19 +92,72 @@ export class Reads {
       const now = performance.now();
       const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs);
       environment.deadlines.add(waiter, timeoutMs);
-      const lane = environment.limiter.laneOf(token.digest);
-      const path = route.path(key);
-      const current = freshness === 'shared' ? lane.token.reads[path] : undefined;
-      // An older read is stuck: it is no longer joined.
-      if (current !== undefined && now - current.startedAt < environment.timeoutMs) {
-        metrics.sharedFlight(route.template);
-        current.join(waiter, now);
-        return;
-      }
-      const read = new Read(environment, lane, { route, key, path, token, freshness, requestId }, now);
-      read.join(waiter, now);
-      read.start(now);
+      const queue = environment.limiter.queueOf(caller, token.digest, now);
+      const { rate } = queue.lane;
+      if (rate === undefined || rate.admits()) this.#join(waiter, queue, route, key, reader, token, now);
+      else this.#delay(waiter, rate, route, key, reader, token, now);
     });
+  }
+
+  #join<Key, Value>(
+    waiter: Waiter,
+    queue: CallQueue<Connection>,
+    route: Route<Key, Value>,
+    key: Key,
+    { freshness, requestId }: Reader,
+    token: Token,
+    now: number,
+  ): void {
+    const environment = this.#environment;
+    const path = route.path(key);
+    const current = freshness === 'shared' ? queue.token.reads[path] : undefined;
+    // An older read is stuck: it is no longer joined.
+    if (current !== undefined && now - current.startedAt < environment.timeoutMs) {
+      environment.metrics.sharedFlight(route.template);
+      current.join(waiter, queue, now);
+      return;
+    }
+    const target = { route, key, path, group: route.group(key), token, freshness, requestId };
+    const read = new Read(environment, queue, target, now);
+    read.join(waiter, queue, now);
+    read.start(now);
+  }
+
+  /** The caller is over its rate: the read starts when the rate allows it, or fails at once if that is after its deadline. */
+  #delay<Key, Value>(
+    waiter: Waiter,
+    rate: CallerRate,
+    route: Route<Key, Value>,
+    key: Key,
+    reader: Reader,
+    token: Token,
+    now: number,
+  ): void {
+    const { deadlines, limiter, metrics } = this.#environment;
+    const end = (error: UpstreamError) => {
+      deadlines.remove(waiter);
+      error.route = route;
+      metrics.read(route.template, error.fault, performance.now() - waiter.startedAt);
+      waiter.reject(error);
+    };
+    const { waitMs } = rate;
+    if (now + waitMs > waiter.deadline || rate.waiting >= this.#maxQueue) {
+      end(new UpstreamError('caller-limited').after(waitMs));
+      return;
+    }
+    const delayed: DelayedRead = {
+      start: (startedAt) => {
+        const queue = limiter.queueOf(reader.caller, token.digest, startedAt);
+        this.#join(waiter, queue, route, key, reader, token, startedAt);
+      },
+    };
+    waiter.read = {
+      rejectOne: (_waiter, error) => {
+        rate.remove(delayed);
+        end(error);
+      },
+    };
+    rate.delay(delayed);
   }
 
   /** Pauses the calls of this token, as another process announced. */

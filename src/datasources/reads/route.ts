@@ -13,6 +13,8 @@ export interface Route<Key, Value> {
   readonly cacheFormat: number;
   /** The path for one key. Reads with the same path and token share one call and one cache entry. */
   path(key: Key): string;
+  /** What may fail on its own while the upstream is up, such as one chat. */
+  group(key: Key): string;
   /** Throws an `UpstreamError` when the body is not what was requested. */
   decode(body: string, key: Key, report: ReportDrift): Value;
   /** Whether a cached value is the one requested. */

@@ -1,30 +1,48 @@
+import type { TokenDigest } from '../token.ts';
 import type { Bucket } from './bucket.ts';
 import type { Waiter } from './waiter.ts';
 
 /** A read under way that others may join. */
-interface Joinable {
+interface Joinable<Queue> {
   readonly startedAt: number;
-  join(waiter: Waiter, now: number): void;
+  join(waiter: Waiter, queue: Queue, now: number): void;
 }
 
 /**
  * The state of one upstream token. Reads under way are found only through it, so that no read is ever shared across
  * tokens.
  */
-export class TokenState {
+export class TokenState<Queue = unknown> {
+  readonly digest: TokenDigest;
   readonly bucket: Bucket | undefined;
+  /** Whether the upstream has accepted it, as far as is known. */
+  isAccepted: boolean;
   /** In milliseconds of `performance.now()`. */
   pausedUntil = 0;
   /**
    * Reads that others may join, by path. (A plain object: V8 keeps what was deleted from a long-lived `Map`, whole requests
    * here, until a full collection.)
    */
-  readonly reads: Record<string, Joinable> = Object.create(null);
+  readonly reads: Record<string, Joinable<Queue>> = Object.create(null);
   /** All reads that are not over, those that may not be joined included. */
   readCount = 0;
+  usedAt = 0;
 
-  constructor(bucket: Bucket | undefined) {
+  // Of the limiter: its queued calls, in all lanes.
+  queuedCalls = 0;
+  /** Queues that wait only for their turn and a slot. */
+  readyQueues = 0;
+  /** Queues with calls. */
+  readonly queues = new Set<Queue>();
+  /** Queues that wait for the rate or the end of the pause, in the order of their turns. */
+  readonly held = new Set<Queue>();
+  /** Runs until the next call may start. */
+  timer: NodeJS.Timeout | undefined;
+
+  constructor(digest: TokenDigest, bucket: Bucket | undefined, isAccepted: boolean) {
+    this.digest = digest;
     this.bucket = bucket;
+    this.isAccepted = isAccepted;
   }
 
   /** Milliseconds until `count` more calls may start, as far as rate and pause are concerned. */
@@ -37,8 +55,11 @@ export class TokenState {
     return this.pausedUntil === 0 ? 0 : Math.max(0, this.pausedUntil - performance.now());
   }
 
-  /** Whether it can be replaced by a new one. */
-  get isIdle(): boolean {
-    return this.readCount === 0 && this.pausedMs === 0 && this.bucket?.isFull !== false;
+  get isInUse(): boolean {
+    return this.readCount > 0 || this.queuedCalls > 0;
+  }
+
+  get isLikeNew(): boolean {
+    return this.pausedMs === 0 && this.bucket?.isFull !== false;
   }
 }

@@ -2,12 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import type { Caller, Context, CreateContext } from '../../context.ts';
+import { responseTooLarge } from '../../errors/client-errors.ts';
 import type { PublicError } from '../../errors/public-error.ts';
+import type { Rejection } from '../../errors/rejection.ts';
 import { contentTypeFor } from '../../http/accept.ts';
 import { responseHeaders } from '../../http/headers.ts';
+import type { UnreadResponses } from '../../http/unread-responses.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
 import type { ServerContext } from '../server-context.ts';
+import type { Turns } from '../turns.ts';
 import type { Plans } from './plans.ts';
 import { type RunResult, run } from './run.ts';
 
@@ -15,23 +19,22 @@ interface FastPathOptions {
   readonly plans: Plans;
   readonly contextOf: CreateContext;
   readonly readParams: ReadParams;
+  readonly maxResponseBytes: number;
+  readonly unread: UnreadResponses;
+  readonly turns: Turns;
   readonly beforeSend: (record: RequestRecord, res: ServerResponse) => void;
   readonly afterSend: EndRequest;
-  /** The errors of a response as a client sees them; undefined if they refuse the whole operation. */
-  readonly publicErrors: (
-    errors: readonly GraphQLError[],
-    data: unknown,
-    record: RequestRecord,
-  ) => readonly PublicError[] | undefined;
+  /** The errors of a response, which are in its order, as a client sees them; undefined if they refuse the whole operation. */
+  readonly publicErrors: (errors: readonly GraphQLError[], record: RequestRecord) => readonly PublicError[] | undefined;
 }
 
-/** Whether the request was handled; if not, nothing was read and nothing written. */
+/** Whether the request was handled, or why it is refused; if `false`, nothing was read and nothing written. */
 type FastPath = (
   req: IncomingMessage,
   res: ServerResponse,
   context: Pick<ServerContext, 'record' | 'identity'>,
   body: string,
-) => false | Promise<boolean>;
+) => false | Promise<boolean | Rejection>;
 
 /**
  * The shortcut for the commonest request of all: a JSON POST of an operation that was seen before, with a JSON response.
@@ -40,7 +43,9 @@ type FastPath = (
  * a response sent here is byte for byte what Yoga would send (test/graphql/fast-path/fast-path.test.ts).
  */
 export function createFastPath(options: FastPathOptions): FastPath {
-  const { plans, contextOf, readParams, beforeSend, afterSend, publicErrors } = options;
+  const { plans, contextOf, readParams, maxResponseBytes, unread, turns, beforeSend, afterSend, publicErrors } =
+    options;
+  const maxLength = maxResponseBytes;
   return (req, res, { record, identity }, body) => {
     const contentType = contentTypeFor(req.headers.accept);
     const params = contentType === undefined ? undefined : knownParams(() => readParams(body, record));
@@ -52,31 +57,45 @@ export function createFastPath(options: FastPathOptions): FastPath {
     } catch {
       return false; // a malformed header: Yoga refuses it
     }
-    const execute = () => run(plan, params.variables ?? {}, context);
-    const result = record.trace === undefined ? execute() : record.trace.operation(execute);
-    return result === undefined ? false : result.then((result) => send(result, contentType, res, record));
+    const isWanted = () => !res.closed;
+    const finish = (result: RunResult) => send(result, contentType, res, record);
+    const execute = <Outcome>(finish: (result: RunResult) => Outcome) =>
+      run(plan, params.variables ?? {}, context, { maxLength, turns, isWanted, finish });
+    if (record.trace === undefined) return execute(finish) ?? false;
+    // The span of the operation ends before that of the request.
+    const result = record.trace.operation(() => execute((result) => result));
+    return result === undefined ? false : result.then(finish);
   };
 
-  function send(result: RunResult, contentType: string, res: ServerResponse, record: RequestRecord): boolean {
-    let text: string;
-    if ('text' in result) {
-      record.note(true, []);
-      text = `{"data":${result.text}}`;
-    } else {
-      const errors = publicErrors(result.errors, result.data, record);
-      if (errors === undefined) return false;
-      record.note(true, errors);
-      text = JSON.stringify({ errors, data: result.data });
-    }
-    beforeSend(record, res);
+  function send(
+    result: RunResult,
+    contentType: string,
+    res: ServerResponse,
+    record: RequestRecord,
+  ): boolean | Rejection {
+    if (result === undefined) return refuse(contentType, res, record);
+    const { errors: found } = result;
+    const errors = found.length === 0 ? [] : publicErrors(found, record);
+    if (errors === undefined) return false;
+    const text = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${result.text}}`;
     const bytes = Buffer.byteLength(text);
+    if (bytes > maxResponseBytes) return refuse(contentType, res, record);
+    record.note(true, errors);
+    beforeSend(record, res);
     const own = ['x-request-id', record.requestId, 'Content-Type', contentType, 'content-length', `${bytes}`];
     res.writeHead(200, [...fixedHeaders, ...own]);
     const isConnected = !res.closed;
     // ASCII text is sent in one piece with the headers, without being encoded.
-    res.end(text, bytes === text.length ? 'latin1' : 'utf8');
+    unread.end(res, text, bytes === text.length ? 'latin1' : 'utf8');
     afterSend(record, 200, isConnected);
     return true;
+  }
+
+  function refuse(contentType: string, res: ServerResponse, record: RequestRecord): Rejection {
+    const { message, code } = responseTooLarge(maxResponseBytes);
+    record.note(false, []);
+    beforeSend(record, res);
+    return { status: contentType.startsWith('application/json') ? 200 : 400, code, message };
   }
 }
 
@@ -114,6 +133,7 @@ function isObjectOrNone(value: unknown): value is Record<string, unknown> | unde
 /** The caller of a Node request. It has disconnected if the response closes before it is finished. */
 class HttpCaller implements Caller {
   readonly requestId: string;
+  readonly caller: Caller['caller'];
   readonly chats: Caller['chats'];
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
@@ -122,9 +142,10 @@ class HttpCaller implements Caller {
     req: IncomingMessage,
     res: ServerResponse,
     { requestId }: RequestRecord,
-    { chats }: ServerContext['identity'],
+    { caller, chats }: ServerContext['identity'],
   ) {
     this.requestId = requestId;
+    this.caller = caller;
     this.chats = chats;
     this.#req = req;
     this.#res = res;

@@ -55,7 +55,14 @@ interface PlannedRead {
 type Variables = readonly unknown[];
 
 /** The selected part of a value that was read. */
-export type Project = (value: object) => object;
+export interface Project {
+  of(value: object): object;
+  /**
+   * The least length of its JSON, computed without taking memory for it. Undefined without aliases: then it has no more than the
+   * value itself.
+   */
+  readonly leastLength: ((value: object) => number) | undefined;
+}
 
 /**
  * The plan of a valid query. Undefined for anything that is not plain: directives, nulls, mutations, introspection, or root fields that are not reads. The plan is derived from the schema: a field without a resolver is a
@@ -129,8 +136,11 @@ class Planner {
     const nullable = getNullableType(type);
     const isList = isListType(nullable);
     if (isNonNullType(isList ? nullable.ofType : type)) refuse();
-    const code = this.#objectCode(this.#onlyObjectType(getNamedType(type)), nodes);
-    const project = this.#projects.get(code) ?? (new Function('v', `return ${code}`) as Project);
+    const { code, length, hasAliases } = this.#objectCode(this.#onlyObjectType(getNamedType(type)), nodes);
+    const project = this.#projects.get(code) ?? {
+      of: new Function('v', `return ${code}`) as Project['of'],
+      leastLength: hasAliases ? new Function('leaf', `return (v) => ${length}`)(leastLeafLength) : undefined,
+    };
     this.#projects.set(code, project);
     return { resolve, args: this.#args(field, nodes[0] as FieldNode), isList, project };
   }
@@ -219,37 +229,60 @@ class Planner {
     return isAbstractType(other) && this.#schema.isSubType(other, type);
   }
 
-  /** An expression of the selected part of the object `v`. */
-  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): string {
+  /** Expressions of the selected part of the object `v`. */
+  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): ProjectCode {
     const sets = nodes.map(({ selectionSet }) => selectionSet ?? refuse());
     let isWhole = true;
+    let hasAliases = false;
     const names: string[] = [];
+    const lengths: string[] = [];
     const entries = [...this.#collect(type, sets)].map(([key, [node, ...more]]) => {
       const name = (node as FieldNode).name.value;
-      const code = this.#valueCode(type, name, [node as FieldNode, ...more]);
+      const value = this.#valueCode(type, name, [node as FieldNode, ...more]);
+      const { code } = value;
       names.push(name);
+      lengths.push(`${key.length + '"":,'.length}+${value.length}`);
       isWhole &&= key === name && code === `v.${name}`;
+      hasAliases ||= key !== name || value.hasAliases;
       return `[${JSON.stringify(key)}]:${code}`;
     });
     const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
     isWhole &&= names.join() === properties.map(({ name }) => name).join();
-    return isWhole ? 'v' : `{${entries.join()}}`;
+    return { code: isWhole ? 'v' : `{${entries.join()}}`, length: `(1+${lengths.join('+')})`, hasAliases };
   }
 
-  #valueCode(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[]): string {
-    if (name === '__typename') return JSON.stringify(parent.name);
+  #valueCode(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[]): ProjectCode {
+    const leaf = (code: string): ProjectCode => ({ code, length: `leaf(${code})`, hasAliases: false });
+    if (name === '__typename') return leaf(JSON.stringify(parent.name));
     const { type, resolve, args } = parent.getFields()[name] ?? refuse();
     if (resolve !== undefined || args.length > 0) refuse();
     const nullable = getNullableType(type);
     const item = isListType(nullable) ? nullable.ofType : nullable;
     const named = getNullableType(item);
-    if (isLeafType(named)) return `v.${name}`;
+    if (isLeafType(named)) return leaf(`v.${name}`);
     if (!isObjectType(named)) refuse();
-    const code = this.#objectCode(named, nodes);
-    if (code === 'v') return `v.${name}`;
-    if (!isListType(nullable)) return `v.${name} && ((v) => (${code}))(v.${name})`;
-    return isNonNullType(item) ? `v.${name} && v.${name}.map((v) => (${code}))` : refuse();
+    const { code, length, hasAliases } = this.#objectCode(named, nodes);
+    const isList = isListType(nullable);
+    if (isList && !isNonNullType(item) && code !== 'v') refuse();
+    const each = isList ? `v.${name}.map((v) => (${code}))` : `((v) => (${code}))(v.${name})`;
+    const sum = isList ? `v.${name}.reduce((n, v) => n + ${length}, 1)` : `((v) => ${length})(v.${name})`;
+    return {
+      code: code === 'v' ? `v.${name}` : `v.${name} && ${each}`,
+      length: `(v.${name} ? ${sum} : 4)`,
+      hasAliases,
+    };
   }
+}
+
+interface ProjectCode {
+  readonly code: string;
+  /** The least length of its JSON. */
+  readonly length: string;
+  readonly hasAliases: boolean;
+}
+
+function leastLeafLength(value: unknown): number {
+  return typeof value === 'string' ? value.length + 2 : 1;
 }
 
 interface VariableDefinition {

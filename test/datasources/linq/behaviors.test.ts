@@ -94,7 +94,7 @@ for (const [what, body] of Object.entries(bodies)) {
       calls: 1,
     },
   );
-  for (const status of [500, 502, 503, 504]) {
+  for (const status of [408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524]) {
     cases.push(
       {
         name: `${status} with ${what}, always`,

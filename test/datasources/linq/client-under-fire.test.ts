@@ -47,12 +47,12 @@ function clientTo({ origin }: Upstream, options: Partial<LinqClientOptions> = {}
     breaker,
     attempts,
     retries,
-    /** Reads a message that no other read shares; returns its id, or the error. */
+    /** Reads a message that no other read shares, of a chat of its own; returns its id, or the error. */
     read: ({ token = 'a', timeoutMs = longestMs, caller = new AbortController().signal } = {}) =>
       client
         .get(
           chatMessageRoute,
-          { chatId: '1' as LinqId, id: `${++reads}` as LinqId },
+          { chatId: `${reads + 1}` as LinqId, id: `${++reads}` as LinqId },
           { token: new Token(token), timeoutMs, freshness: 'shared', cancellation: new Cancellation(caller) },
         )
         .then(

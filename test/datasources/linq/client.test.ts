@@ -162,7 +162,7 @@ it('opens the breaker after sustained failure, fails reads at once, and recovers
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
   const isOpen = async () =>
     (await gateway.send({ path: '/metrics' })).body.includes('linq_breaker_state{state="open"} 1\n');
-  const fields = Array.from({ length: 8 }, (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`);
+  const fields = Array.from({ length: 8 }, (_, index) => `m${index}: chatMessage(chatId: ${index + 1}, id: 1) { id }`);
   for (let round = 0; round < 100 && !(await isOpen()); round++) await gateway.query(`{ ${fields.join(' ')} }`);
   await gateway.metric('linq_breaker_state{state="open"}', 1);
   const before = upstream.paths.length;

@@ -1,15 +1,23 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Breaker, type Verdict } from '../../../src/datasources/reads/breaker.ts';
+import { Token } from '../../../src/datasources/token.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => vi.useRealTimers());
 
-/** Uses the breaker like a read: enters it before the call, and leaves it with the verdict. */
-async function through(breaker: Breaker, call: () => Promise<unknown>): Promise<unknown> {
-  const refusal = breaker.refusal(performance.now());
+const token = new Token('a').digest;
+let calls = 0;
+
+/** Uses the breaker like a read: enters it before the call, and leaves it with the verdict. Each call has its own group. */
+async function through(
+  breaker: Breaker,
+  call: () => Promise<unknown>,
+  { token: of = token, group = `${calls++}` } = {},
+): Promise<unknown> {
+  const refusal = breaker.refusal(of, performance.now());
   if (refusal !== undefined) throw refusal;
-  const period = breaker.enter(performance.now());
+  const period = breaker.enter(of, performance.now());
   let verdict: Verdict = 'success';
   try {
     return await call();
@@ -17,7 +25,7 @@ async function through(breaker: Breaker, call: () => Promise<unknown>): Promise<
     verdict = (error as { verdict: Verdict }).verdict;
     throw error;
   } finally {
-    breaker.leave(period, verdict, performance.now());
+    breaker.leave(period, verdict, of, group, performance.now());
   }
 }
 
@@ -128,7 +136,7 @@ it('admits no call besides the probe, no matter how long the probe takes', async
   const probing = through(breaker, () => probe.promise);
   await vi.advanceTimersByTimeAsync(9_000);
   expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 1 });
-  expect(breaker.refusal(performance.now())).toBeInstanceOf(UpstreamError);
+  expect(breaker.refusal(token, performance.now())).toBeInstanceOf(UpstreamError);
   expect(states).toEqual(['open', 'half-open']);
   probe.resolve('ok');
   await probing;

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Call, type Connection, StaleConnectionError } from '../../../src/datasources/reads/connection.ts';
 import { createHttpConnections } from '../../../src/datasources/reads/http-connection.ts';
@@ -68,6 +69,26 @@ function startFickle(next: (response: ServerResponse) => void): Promise<Upstream
   });
 }
 
+it('skips informational responses before the response', async () => {
+  const server = createServer((socket) => {
+    socket.on('data', () => {
+      socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
+      socket.write('HTTP/1.1 102 Processing\r\n\r\n');
+      setImmediate(() =>
+        socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'),
+      );
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  {
+    await using connection = new TestConnection({ origin: `http://127.0.0.1:${port}` });
+    expect([await connection.request(1), await connection.request(2)]).toEqual(['ok', 'ok']);
+  }
+  server.close();
+});
+
 it('reuses its connections, also after failures', async () => {
   const sockets = new Set<unknown>();
   await using upstream = await startUpstream((response, request, id) => {
@@ -79,6 +100,22 @@ it('reuses its connections, also after failures', async () => {
   for (let id = 1; id <= 10; id++) await gateway.query(`{ chatMessage(chatId: 1, id: ${id}) { id } }`);
   expect(upstream.paths).toHaveLength(10);
   expect(sockets.size).toBe(1);
+});
+
+it('uses no connection that is older than LINQ_CONNECTION_MAX_AGE_MS', async () => {
+  const sockets: Socket[] = [];
+  await using upstream = await startUpstream((response, { socket }, id) => {
+    sockets.push(socket);
+    response.end(`{"data":{"id":${id}}}`);
+  });
+  await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_CONNECTION_MAX_AGE_MS: '1' });
+  for (const calls of [1, 2]) {
+    const found = await gateway.query(`{ chatMessage(chatId: 1, id: ${calls}) { id } }`);
+    expect(found).toEqual({ data: { chatMessage: { id: `${calls}` } } });
+    const socket = sockets.at(-1);
+    if (socket?.destroyed === false) await once(socket, 'close');
+  }
+  expect(new Set(sockets).size).toBe(2);
 });
 
 it('has no more calls in flight than LINQ_MAX_CONCURRENCY, and completes all', async () => {

@@ -165,7 +165,7 @@ it('goes on admitting calls after `onAdmit` has thrown', async () => {
 
 it('admits any number of calls that end at once, without recursion', async () => {
   const limiter = createLimiter({ maxQueue: 100_000 });
-  const lane = limiter.laneOf(a);
+  const lane = limiter.queueOf('a', a, 0);
   let slot: { onFree: () => void } | undefined;
   let ended = 0;
   const call = (end: (connection: { onFree: () => void }) => void) => ({

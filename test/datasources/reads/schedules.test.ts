@@ -18,6 +18,7 @@ const arrivals = fc.array(
   fc.record({
     at: fc.integer({ min: 0, max: 2_000 }),
     token: fc.nat({ max: tokens.length - 1 }),
+    caller: fc.constantFrom(undefined, 'a', 'b'),
     id: fc.nat({ max: 2 }),
     timeoutMs: fc.integer({ min: 1, max: timeoutMs }),
     cancelsAfterMs: fc.option(fc.integer({ min: 0, max: 1_200 })),
@@ -45,7 +46,7 @@ const statuses: Record<string, number> = {
 
 it('keeps its promises under random schedules of arrivals, cancellations, responses and failures', async () => {
   await fc.assert(
-    fc.asyncProperty(arrivals, responses, async (schedule, script) => {
+    fc.asyncProperty(arrivals, responses, fc.constantFrom(undefined, 3), async (schedule, script, rate) => {
       let sent = 0;
       let retries = 0;
       const callsNow = () => connections.map(({ call }) => call).filter((call) => call !== undefined);
@@ -68,24 +69,27 @@ it('keeps its promises under random schedules of arrivals, cancellations, respon
       const connections = Array.from({ length: maxConcurrency }, () => new TestConnection(respond));
       const reads = createReads(connections, {
         timeoutMs,
+        callerReadsPerSecond: rate,
         metrics: { ...silentMetrics, retry: (_route, reason) => reason === 'stale-connection' || retries++ },
       });
       const settled = schedule.map(() => 0);
       const running: Promise<void>[] = [];
 
       const start = (index: number): void => {
-        const { token: which, id, timeoutMs: patience, cancelsAfterMs } = schedule[index] ?? fail();
+        const { token: which, caller: callerId, id, timeoutMs: patience, cancelsAfterMs } = schedule[index] ?? fail();
         const token = tokens[which] ?? fail();
         const caller = new AbortController();
         if (cancelsAfterMs !== null) setTimeout(() => caller.abort(), cancelsAfterMs);
         const arrivedAt = performance.now();
         running.push(
-          read(reads, { id: `${id}`, token, timeoutMs: patience, signal: caller.signal }).then((outcome) => {
-            settled[index] = (settled[index] ?? 0) + 1;
-            expect(performance.now() - arrivedAt, 'time until settled').toBeLessThanOrEqual(patience);
-            if (typeof outcome === 'string') expect(outcome).toBe(`/${id} for ${token.digest}`);
-            else if (outcome !== null) expect(outcome).toBeInstanceOf(UpstreamError);
-          }),
+          read(reads, { caller: callerId, id: `${id}`, token, timeoutMs: patience, signal: caller.signal }).then(
+            (outcome) => {
+              settled[index] = (settled[index] ?? 0) + 1;
+              expect(performance.now() - arrivedAt, 'time until settled').toBeLessThanOrEqual(patience);
+              if (typeof outcome === 'string') expect(outcome).toBe(`/${id} for ${token.digest}`);
+              else if (outcome !== null) expect(outcome).toBeInstanceOf(UpstreamError);
+            },
+          ),
         );
       };
 

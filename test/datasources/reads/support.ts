@@ -63,15 +63,16 @@ export function run<T>(
   token: TokenDigest,
   caller: TestCaller,
   call: () => Promise<T>,
+  callerId: string = token,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, announce } = caller;
     if (signal.aborted) return reject(signal.reason);
-    const lane = limiter.laneOf(token);
+    const queue = limiter.queueOf(callerId, token, performance.now());
     let isQueued = false;
     const leave = () => {
       queued.isOver = true;
-      if (isQueued) limiter.leave(queued, lane);
+      if (isQueued) limiter.leave(queued, queue);
       isQueued = false;
       reject(signal.reason);
     };
@@ -93,7 +94,7 @@ export function run<T>(
       },
     };
     signal.addEventListener('abort', leave);
-    limiter.enter(queued, lane, performance.now());
+    limiter.enter(queued, queue, performance.now());
   });
 }
 
@@ -149,6 +150,7 @@ export const textRoute: Route<string, string> = {
   subject: 'the text',
   cacheFormat: 1,
   path: (id) => `/${id}`,
+  group: (id) => id,
   decode: (body) => body,
   matches: () => true,
 };
@@ -177,6 +179,8 @@ export function createReads(connections: readonly Connection[], options: Partial
 }
 
 interface ReadOptions {
+  /** Undefined for a caller that is known by its token alone. */
+  readonly caller?: string | undefined;
   readonly id?: string;
   readonly token?: Token;
   readonly timeoutMs?: number;
@@ -188,6 +192,12 @@ const defaultToken = new Token('a');
 /** The value, or the error. */
 export function read(reads: Reads, options: ReadOptions = {}): Promise<string | null | UpstreamError> {
   const { id = '1', token = defaultToken, timeoutMs = 1_000, signal = new AbortController().signal } = options;
-  const reader = { token, timeoutMs, freshness: 'shared', cancellation: new Cancellation(signal) } as const;
+  const reader = {
+    caller: options.caller,
+    token,
+    timeoutMs,
+    freshness: 'shared',
+    cancellation: new Cancellation(signal),
+  } as const;
   return reads.get(textRoute, id, reader).catch((error: UpstreamError) => error);
 }

@@ -136,6 +136,7 @@ function startReference(origin: string) {
           header: () => undefined,
           requestId: 'reference',
           signal: new AbortController().signal,
+          caller: undefined,
           chats: undefined,
         }),
       });

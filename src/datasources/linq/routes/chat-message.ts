@@ -17,6 +17,7 @@ export const chatMessageRoute: Route<MessageKey, ChatMessage> = {
   subject: 'the message',
   cacheFormat: 2,
   path: ({ chatId, id }) => `/api/partner/v2/chats/${chatId}/chat_messages/${id}`,
+  group: ({ chatId }) => chatId,
   decode: (body, key, report) => decodeEnvelope(body, (data, collect) => message(data, key, collect), report),
   matches: ({ chatId, id }, key) => chatId === key.chatId && id === key.id,
 };

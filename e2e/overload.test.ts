@@ -1,0 +1,254 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Program, startProgram } from './support/programs.ts';
+
+/** A container of 512 MB gives Node about half of it for its heap. */
+const heapMb = 256;
+const maxResidentMb = 450;
+const maxSilenceMs = 200;
+
+const times = <T>(count: number, make: (index: number) => T) =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+const time = '2025-05-21T15:30:00.123-05:00';
+const attachment = (index: number) => ({
+  id: `abc12345-1234-5678-9abc-${String(index).padStart(12, '0')}`,
+  url: 'https://storage.googleapis.com/linq-files/attachments/abc123.pdf',
+  filename: 'document.pdf',
+  mime_type: 'application/pdf',
+  file_size: 12_345,
+});
+const reaction = (index: number) => ({
+  id: index + 1,
+  chat_message_id: 224,
+  reaction: 'love',
+  is_from_me: false,
+  from_phone: '+15551234567',
+  sent_at: time,
+  created_at: time,
+  updated_at: time,
+});
+
+/** By chat: chat 9 never responds. */
+const chats: Record<string, { text: string; attachments: number; reactions: number }> = {
+  2: { text: 'x'.repeat(4_000), attachments: 0, reactions: 0 },
+  3: { text: 'Hello, how are you?', attachments: 5, reactions: 20 },
+  4: { text: 'Hello, how are you?', attachments: 100, reactions: 200 },
+};
+
+async function startLinq(): Promise<Server> {
+  const server = createServer(({ url = '' }, res) => {
+    const [, chatId = '', id = ''] = /chats\/(\d+)\/chat_messages\/(\d+)$/.exec(url) ?? [];
+    const chat = chats[chatId];
+    if (chat === undefined) return;
+    const data = {
+      ...{ id: Number(id), text: chat.text, sent_at: time, delivered_at: time, delivery_status: 'delivered' },
+      ...{ edited_at: null, is_read: true, sent_from: '+15551234567', chat_handle_id: 123 },
+      attachments: times(chat.attachments, attachment),
+      reactions: times(chat.reactions, reaction),
+    };
+    res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port;
+
+/**
+ * In a thread of its own: requests /livez every 20 ms; posts the longest time without a response when it is told to stop, and how
+ * long the main thread of the gateway computed meanwhile: other programs of the machine do not count.
+ */
+const probe = `
+const { parentPort, workerData } = require('node:worker_threads');
+const { Agent, get } = require('node:http');
+const agent = new Agent({ keepAlive: true });
+const { readFileSync } = require('node:fs');
+const { url, pid } = workerData;
+const computed = () => Number(readFileSync('/proc/' + pid + '/task/' + pid + '/schedstat', 'utf8').split(' ')[0]) / 1e6;
+let last = performance.now(), lastComputed = computed(), longest = 0, longestComputed = 0, failures = 0;
+const timer = setInterval(() => {
+  get(url + '/livez', { agent }, (res) => {
+    res.resume();
+    if (res.statusCode !== 200) failures++;
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    longestComputed = Math.max(longestComputed, computed() - lastComputed);
+    lastComputed = computed();
+  }).on('error', () => failures++);
+}, 20);
+parentPort.once('message', () => { clearInterval(timer); agent.destroy(); parentPort.postMessage({ longest: Math.max(longest, performance.now() - last), longestComputed, failures }); });
+`;
+
+interface Silence {
+  readonly longest: number;
+  readonly longestComputed: number;
+  readonly failures: number;
+}
+
+/** In a thread of its own as well, so that this test does not hold it up; posts its port. */
+const idleServer = `
+const { parentPort } = require('node:worker_threads');
+const server = require('node:http').createServer((_req, res) => res.end());
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+async function probed(url: string, work: () => Promise<void>): Promise<Silence> {
+  const worker = new Worker(probe, { eval: true, workerData: { url, pid: gateway.process.pid } });
+  await new Promise((resolve) => worker.once('online', resolve));
+  await work();
+  const result = new Promise<Silence>((resolve) => worker.once('message', resolve));
+  worker.postMessage('stop');
+  const found = await result;
+  await worker.terminate();
+  return found;
+}
+
+let linq: Server;
+let idle: Worker;
+let idleOrigin: string;
+let gateway: Program;
+let origin: string;
+const post = (query: string, variables: object = {}) =>
+  fetch(`${origin}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+
+beforeAll(async () => {
+  linq = await startLinq();
+  idle = new Worker(idleServer, { eval: true });
+  idleOrigin = await new Promise((resolve) => idle.once('message', (port) => resolve(`http://127.0.0.1:${port}`)));
+  gateway = await startProgram({
+    args: [`--max-old-space-size=${heapMb}`, 'src/server.ts'],
+    env: { LINQ_API_URL: `http://127.0.0.1:${portOf(linq)}`, LINQ_INTEGRATION_TOKEN: 'token', LINQ_TIMEOUT_MS: '3000' },
+    ready: /"url":"(http[^"]+)\/graphql"/,
+  });
+  origin = gateway.url;
+});
+
+afterAll(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await idle?.terminate();
+  linq?.close();
+  linq?.closeAllConnections();
+});
+
+/** The most memory that the gateway ever had, in MB. */
+function peak(): number {
+  const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${gateway.process.pid}/status`, 'utf8')) ?? [];
+  return Math.round(Number(kilobytes) / 1_024);
+}
+
+/**
+ * The probe of a server that does nothing runs beside the gateway's: how late that one is, is how late this machine is.
+ */
+async function expectAlive(what: string, work: () => Promise<void>): Promise<void> {
+  let found: Silence = { longest: 0, longestComputed: 0, failures: 0 };
+  const machine = await probed(idleOrigin, async () => {
+    found = await probed(origin, work);
+  });
+  const megabytes = peak();
+  process.stdout.write(
+    `${what}: /livez silent for ${Math.round(found.longest)} ms, ${Math.round(found.longestComputed)} ms of them computing (the machine: ${Math.round(machine.longest)} ms), peak ${megabytes} MB\n`,
+  );
+  expect(gateway.process.exitCode).toBe(null);
+  expect(found.failures).toBe(0);
+  expect(megabytes).toBeLessThan(maxResidentMb);
+  expect(found.longestComputed).toBeLessThan(maxSilenceMs + machine.longest);
+}
+
+const aliases = (count: number) => times(count, (index) => `a${index}: text`).join(' ');
+const allFields = `chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
+  attachments { id url filename mimeType fileSize }
+  reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }`;
+
+describe('the largest honest operations are answered whole', () => {
+  /** Interpreted at first, then on the fast path. */
+  const expectWhole = async (query: string, variables: object, check: (data: Record<string, unknown>) => void) => {
+    for (let turn = 0; turn < 3; turn++) {
+      const response = await post(query, variables);
+      const text = await response.text();
+      const { data, errors } = JSON.parse(text);
+      expect(errors).toBeUndefined();
+      check(data);
+      if (turn === 0) process.stdout.write(`${(text.length / 1e6).toFixed(2)} MB\n`);
+    }
+  };
+  const byKeys = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${allFields} } }`;
+
+  it('100 distinct messages with 20 reactions and 5 attachments each', () =>
+    expectWhole(byKeys, { keys: times(100, (index) => ({ chatId: '3', id: `${index + 1}` })) }, (data) =>
+      expect(JSON.stringify(data).match(/"reaction":"love"/g)).toHaveLength(2_000),
+    ));
+
+  it('one message with 100 attachments and 200 reactions', () =>
+    expectWhole(`{ chatMessage(chatId: 4, id: 1) { ${allFields} } }`, {}, (data) => {
+      expect(JSON.stringify(data).match(/"reaction":"love"/g)).toHaveLength(200);
+      expect(JSON.stringify(data).match(/"fileSize":12345/g)).toHaveLength(100);
+    }));
+
+  it('1,000 tickets about 100 messages', () =>
+    expectWhole(byKeys, { keys: times(1_000, (index) => ({ chatId: '3', id: `${(index % 100) + 1}` })) }, (data) =>
+      expect(JSON.stringify(data).match(/"reaction":"love"/g)).toHaveLength(20_000),
+    ));
+});
+
+describe('under attack the gateway stays alive, small and responsive', () => {
+  it('four at once that list one long message a thousand times under 199 aliases', async () => {
+    const keys = times(1_000, () => ({ chatId: '2', id: '5' }));
+    const representations = keys.map((key) => ({ __typename: 'ChatMessage', ...key }));
+    const list = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${aliases(199)} } }`;
+    const directive = list.replace('a0: text', 'a0: text @include(if: true)');
+    const entities = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on ChatMessage { ${aliases(199)} } } }`;
+    await expectAlive('large responses', async () => {
+      for (let round = 0; round < 10; round++) {
+        const responses = await Promise.all([
+          ...times(2, () => post(list, { keys })),
+          post(directive, { keys }),
+          post(entities, { r: representations }),
+        ]);
+        for (const response of responses) expect(await response.text()).toContain('OPERATION_TOO_COSTLY');
+      }
+    });
+  });
+
+  it('many responses just below the limit that nobody reads', async () => {
+    const body = JSON.stringify({
+      query: `{ ${times(9, (index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { ${aliases(20)} }`)} }`,
+    });
+    const request = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const sockets: Socket[] = [];
+    await expectAlive('unread responses', async () => {
+      for (let index = 0; index < 100; index++) {
+        sockets.push(flood(request.repeat(20)));
+        await pause(30);
+      }
+    });
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('four connections with 60,000 pipelined requests each for one message that Linq never returns', async () => {
+    const body = JSON.stringify({ query: '{ chatMessage(chatId: 9, id: 1) { id } }' });
+    const request = `POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const requests = Buffer.from(request.repeat(60_000));
+    await expectAlive('pipelined requests', async () => {
+      const sockets = times(4, () => flood(requests));
+      await pause(8_000);
+      for (const socket of sockets) socket.destroy();
+    });
+  });
+});
+
+function flood(requests: string | Buffer): Socket {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {});
+  socket.pause();
+  socket.write(requests);
+  return socket;
+}

@@ -1,0 +1,134 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** A larger body is written in pieces, which shows whether its client still reads. In bytes. */
+const pieceBytes = 65_536;
+
+interface UnreadLimits {
+  /** Of all responses together that their clients have not read. */
+  readonly maxBytes: number;
+  /** How long a client may read nothing of its response. */
+  readonly maxMs: number;
+}
+
+interface Connection {
+  bytes: number;
+  /** When its client last read something, as far as it is known. */
+  since: number;
+  readonly forget: () => void;
+}
+
+/**
+ * The responses that are complete here and that their clients have not read. Cuts a connection whose client reads nothing for
+ * too long, and, when there are too many bytes, the connections whose clients have read nothing for the longest time.
+ */
+export class UnreadResponses {
+  readonly #limits: UnreadLimits;
+  readonly #onCut: () => void;
+  /** In the order of `since`. */
+  readonly #connections = new Map<Duplex, Connection>();
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limits: UnreadLimits, onCut: () => void) {
+    this.#limits = limits;
+    this.#onCut = onCut;
+  }
+
+  /** Ends a response, whose headers are complete, with this body. */
+  end(res: ServerResponse, body: string | Buffer, encoding: 'latin1' | 'utf8' = 'utf8'): void {
+    if (body.length <= pieceBytes) {
+      res.end(body, encoding);
+      this.watch(res);
+      return;
+    }
+    const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body;
+    this.hold(res, bytes.length);
+    this.#write(res, bytes, 0);
+  }
+
+  /** To be called when a response may have ended; costs nothing where the client has read all of it. */
+  watch(res: ServerResponse): void {
+    if (res.writableEnded && res.writableLength > 0) this.hold(res, res.writableLength);
+  }
+
+  /** Counts the bytes of a response until it is closed, or until the function is called that it returns. */
+  hold(res: ServerResponse, bytes: number): () => void {
+    const { socket } = res.req;
+    if (res.closed || socket.destroyed) return () => {};
+    const connection = this.#connections.get(socket) ?? this.#add(socket);
+    connection.bytes += bytes;
+    this.#bytes += bytes;
+    let isHeld = true;
+    const release = () => {
+      if (!isHeld || this.#connections.get(socket) !== connection) return;
+      isHeld = false;
+      connection.bytes -= bytes;
+      this.#bytes -= bytes;
+      if (connection.bytes === 0) this.#remove(socket, connection);
+      else this.#progress(socket);
+    };
+    res.once('close', release);
+    while (this.#bytes > this.#limits.maxBytes) this.#cutFirst();
+    return release;
+  }
+
+  #write(res: ServerResponse, body: Buffer, from: number): void {
+    for (let at = from; at < body.length && !res.destroyed; ) {
+      const end = at + pieceBytes;
+      const isTaken = res.write(body.subarray(at, end));
+      at = end;
+      if (isTaken || at >= body.length) continue;
+      res.once('drain', () => {
+        this.#progress(res.req.socket);
+        this.#write(res, body, at);
+      });
+      return;
+    }
+    if (!res.destroyed) res.end();
+  }
+
+  #add(socket: Duplex): Connection {
+    const forget = () => this.#remove(socket, connection);
+    const connection: Connection = { bytes: 0, since: performance.now(), forget };
+    socket.once('close', forget);
+    this.#connections.set(socket, connection);
+    this.#timer ??= setInterval(() => this.#cutIdle(), Math.min(1_000, this.#limits.maxMs / 4)).unref();
+    return connection;
+  }
+
+  #remove(socket: Duplex, connection: Connection): void {
+    if (this.#connections.get(socket) !== connection) return;
+    this.#connections.delete(socket);
+    socket.off('close', connection.forget);
+    this.#bytes -= connection.bytes;
+  }
+
+  #progress(socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    connection.since = performance.now();
+    this.#connections.delete(socket);
+    this.#connections.set(socket, connection);
+  }
+
+  #cutIdle(): void {
+    const latest = performance.now() - this.#limits.maxMs;
+    for (const { since } of this.#connections.values()) {
+      if (since > latest) break;
+      this.#cutFirst();
+    }
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #cutFirst(): void {
+    for (const [socket, connection] of this.#connections) {
+      this.#remove(socket, connection);
+      socket.destroy();
+      this.#onCut();
+      return;
+    }
+  }
+}

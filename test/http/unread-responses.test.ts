@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { expect, it } from 'vitest';
+import { UnreadResponses } from '../../src/http/unread-responses.ts';
+import { close, listen } from '../support/gateway.ts';
+
+/** More than the buffers of both sockets hold. */
+const large = 32 * 1_048_576;
+
+async function start(limits: { maxBytes: number; maxMs: number }, bytes = large) {
+  let cuts = 0;
+  const unread = new UnreadResponses(limits, () => cuts++);
+  const body = Buffer.alloc(bytes, 'x');
+  const server = createServer((_req, res) => {
+    res.writeHead(200, { 'content-length': body.length });
+    unread.end(res, body);
+  });
+  const origin = await listen(server);
+  return {
+    cuts: () => cuts,
+    /** Sends a request, and reads nothing until it is told to. */
+    open(): Socket {
+      const socket = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {});
+      socket.pause();
+      socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      return socket;
+    },
+    server,
+    [Symbol.asyncDispose]: () => close(server),
+  };
+}
+
+async function read(socket: Socket, bytes: number): Promise<void> {
+  let seen = 0;
+  for await (const chunk of socket) {
+    seen += chunk.length;
+    if (seen >= bytes) return;
+  }
+  throw new Error('the connection was closed');
+}
+
+it('cuts a connection whose client reads nothing for too long', async () => {
+  await using tested = await start({ maxBytes: 10 * large, maxMs: 200 });
+  const socket = tested.open();
+  const [serverSide] = await once(tested.server, 'connection');
+  await once(serverSide, 'close');
+  expect(tested.cuts()).toBe(1);
+  socket.destroy();
+});
+
+it('sends a large response whole to a client that reads it', async () => {
+  await using tested = await start({ maxBytes: 10 * large, maxMs: 1_000 });
+  await read(tested.open(), large);
+  expect(tested.cuts()).toBe(0);
+});
+
+it('cuts the connections that read nothing for longest when all unread responses are too large together', async () => {
+  await using tested = await start({ maxBytes: 2.5 * large, maxMs: 60_000 });
+  const sides: Socket[] = [];
+  tested.server.on('connection', (side) => sides.push(side));
+  const openOne = async () => {
+    const socket = tested.open();
+    await once(tested.server, 'request');
+    return socket;
+  };
+  const first = await openOne();
+  const second = await openOne();
+  const third = await openOne();
+  expect(sides.map((side) => side.destroyed)).toEqual([true, false, false]);
+  expect(tested.cuts()).toBe(1);
+  await Promise.all([read(second, large), read(third, large)]);
+  const fourth = await openOne(); // the others weigh nothing any more
+  await read(fourth, large);
+  expect(tested.cuts()).toBe(1);
+  first.destroy();
+});
+
+it('forgets a response whose client disconnects', async () => {
+  await using tested = await start({ maxBytes: 1.5 * large, maxMs: 60_000 });
+  for (let round = 0; round < 3; round++) {
+    const socket = tested.open();
+    const [, res] = await once(tested.server, 'request');
+    socket.destroy();
+    await once(res, 'close');
+  }
+  await read(tested.open(), large);
+  expect(tested.cuts()).toBe(0);
+});
