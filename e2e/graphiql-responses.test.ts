@@ -127,7 +127,7 @@ it("shows the gateway's own message and location for a syntax error, an empty do
   for (const [query, message, place] of [
     ['query {\n1 }', /^Syntax Error/, '1 }'],
     ['', /^Syntax Error: Unexpected <EOF>/, ''],
-    ['query {\n# typed\nunknown }', /^Cannot query field "unknown"/, 'unknown }'],
+    ['# typed\nquery { unknown }', /^Cannot query field "unknown"/, 'unknown }'],
   ] as const) {
     await type(page, query);
     if (query === '') await page.keyboard.press('Delete');
