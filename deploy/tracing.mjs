@@ -1,7 +1,7 @@
 /**
  * Sends traces of the gateway to an OpenTelemetry collector over OTLP/HTTP:
  *
- *     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 node --import ./deploy/tracing.mjs src/server.ts
+ *     OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318 node --import ./deploy/tracing.mjs src/cli.ts
  *
  * docs/operations.md lists the packages to install and the variables. This is an example: copy and change it as needed.
  */

@@ -31,7 +31,7 @@ beforeAll(async () => {
   };
   allowed = await listen(page);
   other = await listen(page);
-  gateway = await startGateway({ CORS_ORIGINS: allowed.origin }, '--sandbox');
+  gateway = await startGateway({ CORS_ORIGINS: allowed.origin }, 'sandbox');
   browser = await startBrowser();
 });
 afterAll(async () => {

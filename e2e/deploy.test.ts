@@ -121,7 +121,7 @@ describe('the container', () => {
     const instructions = await dockerfile();
     expect(instructions.filter((one) => one.startsWith('USER')).at(-1)).toMatch(/^USER [1-9]\d*:[1-9]\d*$/);
     expect(instructions.some((one) => one.startsWith('HEALTHCHECK'))).toBe(true);
-    expect(instructions.at(-1)).toBe('CMD ["node", "src/server.ts"]');
+    expect(instructions.at(-1)).toBe('CMD ["node", "src/cli.ts"]');
   });
 
   it('answers with what was installed in it alone, and its health check tells whether it does', async () => {
@@ -137,7 +137,7 @@ describe('the container', () => {
       );
     {
       await using gateway = await startProgram({
-        args: ['src/server.ts'],
+        args: ['src/cli.ts'],
         cwd: folder,
         env: { ...closed, PORT: port },
         ready: /(http:\/\/\S+\/graphql)/,
@@ -155,7 +155,7 @@ describe('the container', () => {
 
   it('does not start where anybody could use its token', async () => {
     const start = startProgram({
-      args: ['src/server.ts'],
+      args: ['src/cli.ts'],
       cwd: folder,
       env: { LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0' },
       ready: /(http:\/\/\S+)/,

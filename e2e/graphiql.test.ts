@@ -56,7 +56,7 @@ let sandbox: Program;
 let troubles: string[];
 
 beforeAll(async () => {
-  sandbox = await startGateway({}, '--sandbox');
+  sandbox = await startGateway({}, 'sandbox');
   browser = await startBrowser(); // not page.route, which switches the browser's cache off
 });
 

@@ -10,7 +10,7 @@ let program: Program;
 let gateway: Recorder;
 
 beforeAll(async () => {
-  program = await startGateway({}, '--sandbox');
+  program = await startGateway({}, 'sandbox');
   gateway = await startRecorder(program.url);
 });
 afterAll(async () => {

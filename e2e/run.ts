@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { installed, installedPrograms } from './support/installed.ts';
 
 /** Installs what the examples and their tests need, makes and checks their types, and runs the tests; arguments are vitest's. */
 const install = ['ci', '--no-audit', '--no-fund', '--prefix'];
@@ -17,17 +17,17 @@ const steps: [command: string, ...args: string[]][] = [
   ['vitest', 'run', '--root', 'e2e', '--reporter=verbose', ...process.argv.slice(2)],
 ];
 
-for (const program of ['/usr/bin/chromium', '/usr/bin/redis-server', '/usr/sbin/nginx']) {
-  if (!existsSync(program)) refuse(`${program} is needed: it comes with Debian's package of that name`);
+for (const program of installedPrograms) {
+  try {
+    installed(program);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
 }
 for (const [index, [command, ...args]] of steps.entries()) {
   console.log(`\n-- ${index + 1} of ${steps.length}: ${[command, ...args].join(' ')}`);
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const { status } = spawnSync(command, args, { cwd, stdio: 'inherit', shell: process.platform === 'win32' });
   if (status !== 0) process.exit(status ?? 1);
-}
-
-function refuse(why: string): never {
-  console.error(why);
-  process.exit(1);
 }

@@ -196,7 +196,7 @@ describe('on the development server', () => {
     const { page, troubles } = await development.open('');
     await page.getByText('The gateway cannot be reached').waitFor();
     expect(troubles.splice(0)).toEqual([expect.stringMatching(/^502: .*\/graphql$/), expect.stringContaining('502')]);
-    await using _gateway = await startGateway({ PORT: String(port) }, '--sandbox');
+    await using _gateway = await startGateway({ PORT: String(port) }, 'sandbox');
     await page.getByRole('button', { name: 'Try again' }).click();
     await page.getByText('Hello, how are you?').waitFor();
     expect(troubles).toEqual([]);

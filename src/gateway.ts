@@ -6,7 +6,7 @@ import { createContextFactory } from './context.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
-import { createDriftReporter } from './datasources/linq/drift.ts';
+import { createDriftReporter, perResponse } from './datasources/linq/drift.ts';
 import { routes } from './datasources/loaders.ts';
 import type { ReadCache } from './datasources/reads/read.ts';
 import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
@@ -94,8 +94,11 @@ export function createGateway(
     cache: createCache(linq.cacheTtlMs, replicas),
     metrics: metrics.upstream,
     traceCall: tracing?.traceCall,
-    reportDrift: createDriftReporter(metrics.upstream.drift, (route, path, kind, requestId) =>
-      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
+    reportDrift: createDriftReporter(
+      metrics.upstream.drift,
+      perResponse((route, drifts, requestId) =>
+        log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
+      ),
     ),
   });
   const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });

@@ -1,8 +1,9 @@
-#!/usr/bin/env node
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { framesOf } from './errors/failure-log.ts';
 import { createGateway } from './gateway.ts';
@@ -11,7 +12,7 @@ import { sandboxPage } from './sandbox/graphiql-tabs.ts';
 import { startSandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
-import { onDrain, type Shutdown, superviseWorkers } from './workers.ts';
+import { onDrainOrder, sendFailure, superviseWorkers } from './workers.ts';
 
 /** EX_CONFIG of sysexits.h: a restart without a change will not help. */
 const configurationFault = 78;
@@ -24,51 +25,116 @@ const exitGraceMs = 5_000;
 /** The longest stop of a worker: 3 seconds of notice to load balancers, all of the above, and a margin for a busy machine. */
 const workerStopMs = 25_000;
 
-const sandbox = process.argv.includes('--sandbox') ? await startSandbox() : undefined;
-const config = configOrExit({
-  ...process.env,
-  // The data is made up, so it needs no protection and no real token; the emulator runs in this one process.
-  ...(sandbox && {
-    LINQ_API_URL: sandbox.origin,
-    LINQ_INTEGRATION_TOKEN: 'sandbox',
-    GATEWAY_ALLOW_ANONYMOUS: 'true',
-    WORKERS: '1',
-  }),
-});
-const documents = documentsOrExit(config.trustedDocuments);
-const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
-process.on('uncaughtException', (error: unknown) => {
-  const { name, stack } = error instanceof Error ? error : new Error();
-  log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote private data
-  process.exit(1);
-});
+interface ServerOptions {
+  readonly isSandbox: boolean;
+  /** Aborted by the signal that stops the process, its reason; by a worker's primary as well. */
+  readonly stop: AbortController;
+}
 
-if (cluster.isWorker) {
-  onDrain(serve(), exitGraceMs);
-} else if (config.workers > 1) {
-  const supervised = superviseWorkers({ count: config.workers, stopMs: workerStopMs, log, onListening: announce });
-  stopOnSignal(Promise.resolve(supervised));
-} else {
-  stopOnSignal(serve(announce));
+/** Stops what was started. `isSiblingProbed`: a load balancer has probed a sibling process. */
+type Shutdown = (isSiblingProbed: boolean) => Promise<void>;
+
+/** What all of a process is made of. */
+interface Process {
+  readonly config: Config;
+  readonly documents: TrustedDocuments | undefined;
+  readonly log: Logger;
+  readonly isSandbox: boolean;
+  readonly stop: AbortSignal;
+}
+
+/** Runs the gateway, in as many processes as configured, until `stop` is aborted. */
+export async function runServer({ isSandbox, stop }: ServerOptions): Promise<void> {
+  const sandbox = isSandbox ? await startSandbox() : undefined;
+  const config = configOrExit({
+    ...process.env,
+    // The data is made up, so it needs no protection and no real token; the emulator runs in this one process.
+    ...(sandbox && {
+      LINQ_API_URL: sandbox.origin,
+      LINQ_INTEGRATION_TOKEN: 'sandbox',
+      GATEWAY_ALLOW_ANONYMOUS: 'true',
+      WORKERS: '1',
+    }),
+  });
+  const documents = documentsOrExit(config.trustedDocuments);
+  const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
+  process.on('uncaughtException', (error: unknown) => {
+    const { name, stack } = error instanceof Error ? error : new Error();
+    log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote private data
+    process.exit(1);
+  });
+
+  let isSiblingProbed = false;
+  if (cluster.isWorker) {
+    onDrainOrder((isProbed) => {
+      isSiblingProbed = isProbed;
+      stop.abort();
+    });
+  }
+  const stopping = stopped(stop.signal).then(() => {
+    if (cluster.isPrimary) log.info({ signal: stop.signal.reason }, 'stopping');
+  });
+  const shutdown = await start({ config, documents, log, isSandbox, stop: stop.signal });
+  await stopping;
+  await shutdown?.(isSiblingProbed);
+  await sandbox?.[Symbol.asyncDispose]();
+  if (cluster.isPrimary) log.info('stopped');
+  cluster.worker?.disconnect();
+  setTimeout(() => process.exit(0), exitGraceMs).unref();
+}
+
+async function stopped(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+/** Resolves with undefined if the process is to stop before it listens. */
+async function start(process: Process): Promise<Shutdown | undefined> {
+  if (cluster.isWorker) return serve(process);
+  const onListening = (address: Address) => announce(process, address);
+  if (process.config.workers === 1) return serve(process, onListening);
+  await receiveSignals();
+  if (process.stop.aborted) return undefined;
+  return superviseWorkers({ count: process.config.workers, stopMs: workerStopMs, log: process.log, onListening });
+}
+
+/** A signal that arrived while modules were evaluated is received in one of the next two turns of the event loop. */
+async function receiveSignals(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 /** Starts listening; returns a function that stops it. */
-async function serve(onListening?: (address: AddressInfo) => void): Promise<Shutdown> {
-  const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
+async function serve(
+  { config, documents, log, isSandbox, stop }: Process,
+  onListening?: (address: Address) => void,
+): Promise<Shutdown | undefined> {
+  const gateway = createGateway(config, log, { documents, firstPage: isSandbox ? sandboxPage : undefined });
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
-    process.stderr.write(`cannot listen on ${config.host} port ${config.port}: ${error.code ?? error.message}\n`);
+    const { host, port } = config;
+    const command = commandOf(process.env, isSandbox);
+    const why =
+      error.code === 'EADDRINUSE'
+        ? `Port ${port} is in use. Try PORT=${port < 65_535 ? port + 1 : port - 1} ${command}.`
+        : `Cannot listen on ${host} port ${port}: ${error.code ?? error.message}.`;
+    if (cluster.isWorker) return sendFailure(why);
+    process.stderr.write(`${why}\n`);
     process.exit(1);
   });
   gateway.limitConnections(server);
-  await gateway.connect();
+  await Promise.race([gateway.connect(), stopped(stop)]);
+  await receiveSignals();
+  if (stop.aborted) {
+    await gateway.close();
+    return undefined;
+  }
   server.listen(config.port, config.host);
   await once(server, 'listening');
   gateway.open();
   onListening?.(server.address() as AddressInfo);
 
-  return async (isSiblingProbed = false) => {
+  return async (isSiblingProbed) => {
     await gateway.drain(isSiblingProbed);
     const closed = once(server, 'close');
     server.close();
@@ -77,32 +143,17 @@ async function serve(onListening?: (address: AddressInfo) => void): Promise<Shut
     setTimeout(() => server.closeAllConnections(), graceMs + cutMs).unref();
     await closed;
     await gateway.close();
-    await sandbox?.[Symbol.asyncDispose]();
   };
 }
 
-/** The first signal stops gracefully, once startup is complete; a second one exits at once. */
-function stopOnSignal(serving: Promise<() => Promise<void>>): void {
-  let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, async () => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info({ signal }, 'stopping');
-      const stop = await serving;
-      await stop();
-      log.info('stopped');
-      setTimeout(() => process.exit(0), exitGraceMs).unref();
-    });
-  }
-}
+type Address = Pick<AddressInfo, 'address' | 'port'>;
 
-function announce({ address, port }: { readonly address: string; readonly port: number }): void {
+function announce({ config, documents, log, isSandbox }: Process, { address, port }: Address): void {
   const everywhere = address === '0.0.0.0' || address === '::';
   const host = everywhere ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
   const url = `http://${host}:${port}/graphql`;
-  if (sandbox === undefined) {
-    log.info({ url, ...summaryOf(config) }, 'listening');
+  if (!isSandbox) {
+    log.info({ url, ...summaryOf(config, documents) }, 'listening');
     return;
   }
   process.stdout.write(`
@@ -115,7 +166,10 @@ function announce({ address, port }: { readonly address: string; readonly port: 
 }
 
 /** The configuration as the log shows it; no secrets. */
-function summaryOf({ linq, callers, graphiql, introspection, workers }: Config): object {
+function summaryOf(
+  { linq, callers, graphiql, introspection, workers }: Config,
+  documents: TrustedDocuments | undefined,
+): object {
   return {
     linq: linq.origin,
     proxy: linq.proxy && new URL(linq.proxy).host,
@@ -147,6 +201,13 @@ function documentsOrExit(file: string | undefined): TrustedDocuments | undefined
       `TRUSTED_DOCUMENTS must be a manifest of documents, got ${JSON.stringify(file)}: ${code ?? message}`,
     );
   }
+}
+
+/** How the process was started, as far as npm tells. */
+function commandOf({ npm_lifecycle_event: script = '' }: NodeJS.ProcessEnv, isSandbox: boolean): string {
+  if (script === 'start') return 'npm start';
+  if (script === 'sandbox' || script === 'dev') return `npm run ${script}`;
+  return `${script === 'npx' ? 'npx ' : ''}linq-graphql-gateway${isSandbox ? ' sandbox' : ''}`;
 }
 
 function refuseToStart(why: string): never {

@@ -2,10 +2,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
 import { watchProbes } from './http/readiness.ts';
-import { serveClusterMetrics } from './telemetry/cluster-metrics.ts';
-
-/** Graceful stop. `isSiblingProbed`: a load balancer has probed a sibling process. */
-export type Shutdown = (isSiblingProbed?: boolean) => Promise<void>;
+import { serveClusterMetrics, WorkerMetrics } from './telemetry/cluster-metrics.ts';
 
 /** From the primary to its workers. */
 interface Order {
@@ -16,6 +13,15 @@ interface Order {
 
 function isOrder(message: unknown): message is Order {
   return typeof message === 'object' && message !== null && 'drain' in message;
+}
+
+/** From a worker to the primary: why it cannot start. */
+interface Failure {
+  readonly failure: string;
+}
+
+function isFailure(message: unknown): message is Failure {
+  return typeof message === 'object' && message !== null && 'failure' in message;
 }
 
 interface SupervisorOptions {
@@ -32,43 +38,59 @@ const firstDelayMs = 100;
 const longestDelayMs = 10_000;
 const youngMs = 10_000;
 
+/** A worker that misses this many heartbeats in a row is killed; more while it loads its modules. */
+const beatMs = 1_000;
+const hungBeats = 10;
+const hungStartBeats = 20;
+
 /**
- * Runs this program in `count` processes that share the port; exits if a worker exits before any has listened. Returns a
- * function that stops them all at the same time, and resolves when the last has exited.
+ * Runs this program in `count` processes that share the port; exits if a worker exits before any has listened. Replaces workers
+ * that exit or hang. Returns a function that stops them all at the same time, and resolves when the last has exited.
  */
 export function superviseWorkers({ count, stopMs, log, onListening }: SupervisorOptions): () => Promise<void> {
   const restarts = new Set<NodeJS.Timeout>();
   let listened = false;
   let stopping = false;
   let delayMs = firstDelayMs;
-  serveClusterMetrics();
+  const all = Array.from({ length: count }, () => new WorkerMetrics());
+  serveClusterMetrics(all);
   const isProbed = watchProbes();
 
+  cluster.on('message', (_worker, message: unknown) => {
+    if (!isFailure(message)) return;
+    process.stderr.write(`${message.failure}\n`);
+    if (!listened) exitWithWorkers(1); // the others fail for the same reason
+  });
   cluster.once('listening', (_worker, address) => {
     listened = true;
-    onListening(address);
+    if (!stopping) onListening(address);
   });
-  const fork = () => {
+  const fork = (metrics: WorkerMetrics) => {
     const startedAt = performance.now();
     const worker = cluster.fork();
+    metrics.follow(worker);
     log.info({ pid: worker.process.pid }, 'worker started');
+    const heartbeat = setInterval(() => {
+      if (metrics.beat() < (metrics.hasStarted ? hungBeats : hungStartBeats)) return;
+      clearInterval(heartbeat);
+      log.error({ pid: worker.process.pid }, 'worker hung');
+      worker.process.kill('SIGKILL');
+    }, beatMs);
     worker.once('exit', (code, signal) => {
+      clearInterval(heartbeat);
       if (stopping) return log.info({ pid: worker.process.pid, code, signal }, 'worker stopped');
-      if (!listened) {
-        for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
-        process.exit(code || 1); // the worker has reported the reason
-      }
+      if (!listened) exitWithWorkers(code || 1);
       if (performance.now() - startedAt > youngMs) delayMs = firstDelayMs;
       log.error({ pid: worker.process.pid, code, signal, restartInMs: delayMs }, 'worker exited');
       const restart = setTimeout(() => {
         restarts.delete(restart);
-        fork();
+        fork(metrics);
       }, delayMs);
       restarts.add(restart);
       delayMs = Math.min(longestDelayMs, delayMs * 2);
     });
   };
-  for (let index = 0; index < count; index++) fork();
+  for (const metrics of all) fork(metrics);
 
   return async () => {
     stopping = true;
@@ -86,22 +108,20 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   };
 }
 
+function exitWithWorkers(code: number): never {
+  for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+  process.exit(code);
+}
+
+/** In a worker: exits with 1, after its primary has reported why. */
+export function sendFailure(failure: string): void {
+  process.send?.({ failure } satisfies Failure, () => process.exit(1));
+}
+
 /**
- * In a worker: stops and exits when the primary orders it. (Node exits a worker whose primary has exited.) Signals from a
- * terminal are for the primary only. Call it before anything is awaited, because the primary may already pass connections.
- * `exitGraceMs` is for whatever still holds the event loop after that.
+ * In a worker: calls `drain` when the primary orders it to stop; `isSiblingProbed`: a load balancer has probed a sibling
+ * process. (Node exits a worker whose primary has exited.)
  */
-export function onDrain(serving: Promise<Shutdown>, exitGraceMs: number): void {
-  let draining = false;
-  const drain = async (isSiblingProbed: boolean) => {
-    if (draining) return;
-    draining = true;
-    const stop = await serving;
-    await stop(isSiblingProbed);
-    cluster.worker?.disconnect();
-    setTimeout(() => process.exit(0), exitGraceMs).unref();
-  };
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => drain(false));
+export function onDrainOrder(drain: (isSiblingProbed: boolean) => void): void {
   process.on('message', (message) => isOrder(message) && drain(message.isProbed));
 }

@@ -11,7 +11,13 @@ import { startTestGateway } from './support/gateway.ts';
 const root = new URL('..', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
 const operations = read('docs/operations.md');
-const pages = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })];
+const pages = [
+  'README.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  ...globSync('docs/**/*.md', { cwd: root }),
+];
 
 /** The cells of the table under this heading row. */
 function tableOf(page: string, heading: string): string[][] {

@@ -253,7 +253,7 @@ describe('as a process, over https', () => {
       GATEWAY_CREDENTIAL: `Bearer ${key}`,
       ...(trusted && { NODE_EXTRA_CA_CERTS: ca }),
     };
-    const args = ['src/doctor/doctor.ts', proxy.origin.replace('127.0.0.1', '0.0.0.0')];
+    const args = ['src/cli.ts', 'doctor', proxy.origin.replace('127.0.0.1', '0.0.0.0')];
     const doctor = spawn(process.execPath, args, { cwd: root, env });
     let text = '';
     for (const stream of [doctor.stdout, doctor.stderr]) {

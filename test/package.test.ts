@@ -97,7 +97,7 @@ it('holds what was built from each source file, the files of GraphiQL, what to r
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
   const shipped = ['docs', 'deploy', 'examples', 'src/schema/*.graphql', 'bench/README.md', 'bench/results.svg'];
-  const read = ['Dockerfile', 'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md'];
+  const read = ['Dockerfile', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md'];
   const { stdout: committed } = await run(
     'git',
     ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...shipped],
@@ -261,11 +261,17 @@ it('runs the stitched graph of docs/larger-graph.md, with the token of its calle
   await once(graph, 'close');
 });
 
+it('prints the SDL', async () => {
+  const program = join(installed, manifest().bin['linq-graphql-gateway']);
+  const { stdout } = await run(process.execPath, [program, 'schema', '--federation']);
+  expect(stdout).toBe(readFileSync(join(repository, 'src/schema/federation.graphql'), 'utf8'));
+});
+
 it('runs the server', async () => {
   linkDependencies();
   const program = join(installed, manifest().bin['linq-graphql-gateway']);
   expect(readFileSync(program, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
-  const server = spawn(process.execPath, [program, '--sandbox'], {
+  const server = spawn(process.execPath, [program, 'sandbox'], {
     cwd: project,
     env: { PATH: process.env['PATH'], PORT: '0' },
   });

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const read = async (url: string, text = query) => (await fetch(`${url}?query=${encodeURIComponent(text)}`)).json();
 
 it('as sandbox prints that the data is made up, which address to open and which query to paste, and all of it works', async () => {
-  const server = start({}, ['--sandbox']);
+  const server = start({}, ['sandbox']);
   const [text, url = '', paste] = await written(server, /Open {3}(\S+)\n\s+Paste {2}(.+)\n/);
   expect(text).toBeDefined();
   expect(await read(url, paste)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
@@ -21,7 +21,7 @@ it('as sandbox prints that the data is made up, which address to open and which 
 });
 
 it('as sandbox opens GraphiQL with prepared tabs', async () => {
-  const server = start({}, ['--sandbox']);
+  const server = start({}, ['sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   const page = await (await fetch(url, { headers: { accept: 'text/html' } })).text();
   expect(page).toContain('<title>Linq sandbox</title>');
@@ -33,7 +33,7 @@ it('as sandbox opens GraphiQL with prepared tabs', async () => {
 });
 
 it('as sandbox works where the environment names a proxy, which it does not use', async () => {
-  const server = start({ HTTP_PROXY: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' }, ['--sandbox']);
+  const server = start({ HTTP_PROXY: 'http://127.0.0.1:1', https_proxy: 'http://127.0.0.1:1' }, ['sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
   server.kill();
@@ -42,7 +42,7 @@ it('as sandbox works where the environment names a proxy, which it does not use'
 
 it('as sandbox never sends a real token anywhere', async () => {
   await using upstream = await startUpstream((response) => response.end());
-  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, ['--sandbox']);
+  const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'real' }, ['sandbox']);
   const [, url = ''] = await written(server, /Open {3}(\S+)\n/);
   expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
   expect(upstream.paths).toEqual([]);
@@ -139,7 +139,7 @@ it('logs a crash in one line, with its location but without its message, and exi
 const hasPty = spawnSync('script', ['--version']).stdout?.toString().includes('util-linux') === true;
 
 it.skipIf(!hasPty)('writes readable lines to a terminal', async () => {
-  const command = `exec ${process.execPath} src/server.ts`;
+  const command = `exec ${process.execPath} src/cli.ts`;
   const server = spawn('script', ['--quiet', '--flush', '--command', command, '/dev/null'], {
     cwd: new URL('..', import.meta.url),
     env: { PATH: process.env['PATH'], PORT: '0', TERM: 'xterm' },
@@ -150,17 +150,40 @@ it.skipIf(!hasPty)('writes readable lines to a terminal', async () => {
   await outcomeOf(server);
 });
 
-it('prints one line if its port is in use', async () => {
+it('prints one line if its port is in use, with the command that it was started with and another port', async () => {
   const other = createServer();
   const { port } = new URL(await listen(other));
   expect(await outcomeOf(start({ PORT: port }))).toEqual({
     code: 1,
-    errors: `cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`,
+    errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} linq-graphql-gateway.\n`,
+  });
+  expect(await outcomeOf(start({ PORT: port, npm_lifecycle_event: 'sandbox' }, ['sandbox']))).toEqual({
+    code: 1,
+    errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} npm run sandbox.\n`,
   });
   await close(other);
 });
 
-describe('with WORKERS', () => {
+it('prints one line if it cannot listen for another reason', async () => {
+  expect(await outcomeOf(start({ HOST: '192.0.2.1' }))).toEqual({
+    code: 1,
+    errors: 'Cannot listen on 192.0.2.1 port 0: EADDRNOTAVAIL.\n',
+  });
+});
+
+/** The value of a series of Prometheus' text format. */
+const sampleOf = (text: string, series: string) => Number(text.split(`\n${series} `)[1]?.split('\n', 1)[0]);
+
+/** By name and labels, the series of counters and histograms. */
+function countersOf(text: string): Map<string, number> {
+  const names = [...text.matchAll(/^# TYPE (\S+) (?:counter|histogram)$/gm)].map(([, name = '']) => name);
+  const series = [...text.matchAll(/^(\w+?)((?:_bucket|_sum|_count)?(?:\{.*\})?) (\S+)$/gm)];
+  return new Map(
+    series.flatMap(([, name = '', rest, value]) => (names.includes(name) ? [[name + rest, Number(value)]] : [])),
+  );
+}
+
+describe('with WORKERS', { timeout: 60_000 }, () => {
   /** On a new connection each time, so that workers take turns. */
   const readOnce = async (url: string, text = query) =>
     (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
@@ -178,14 +201,9 @@ describe('with WORKERS', () => {
     const metrics = async () => (await fetch(new URL('/metrics', url), { headers: { connection: 'close' } })).text();
     for (let turn = 0; turn < 6; turn++)
       expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
-    const text = await metrics();
-    const valueAt = (name: string) =>
-      Number(
-        text
-          .split('\n')
-          .find((line) => line.startsWith(`${name} `))
-          ?.split(' ')[1],
-      );
+    let text = await metrics();
+    const valueAt = (name: string) => sampleOf(text, name);
+    while (valueAt('linq_breaker_state{state="closed"}') < 2) text = await metrics(); // until both have started
     expect(valueAt('graphql_operations_total{executor="interpreted"}')).toBe(6);
     expect(valueAt('graphql_request_duration_seconds_count{outcome="ok"}')).toBe(6);
     expect(valueAt('graphql_request_duration_seconds_bucket{le="+Inf",outcome="ok"}')).toBe(6);
@@ -209,12 +227,67 @@ describe('with WORKERS', () => {
     expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
   });
 
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'replaces a worker after %s; no counter of /metrics ever goes down, and no scrape takes a second',
+    { timeout: 60_000 },
+    async (signal) => {
+      await using upstream = await startUpstream((response, _request, id) =>
+        response.end(`{"data":{"id":${id},"text":"read"}}`),
+      );
+      const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret', WORKERS: '2' });
+      const lines = linesOf(server);
+      const outcome = outcomeOf(server);
+      const url = String((await lines('listening'))['url']);
+      const scrape = async (agent: Agent) => {
+        const startedAt = performance.now();
+        const [response] = await once(request(new URL('/metrics', url), { agent }).end(), 'response');
+        let text = '';
+        for await (const chunk of response) text += chunk;
+        expect(response.statusCode).toBe(200);
+        return { text, durationMs: performance.now() - startedAt };
+      };
+      // Until both have started, and take turns with new connections.
+      while (sampleOf((await scrape(new Agent())).text, 'linq_breaker_state{state="closed"}') < 2) await setImmediate();
+      const agents = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: true, maxSockets: 1 })];
+      for (const agent of agents) await scrape(agent);
+      for (let turn = 0; turn < 20; turn++) await readOnce(url);
+      const before = await scrape(new Agent());
+      expect(sampleOf(before.text, 'graphql_request_duration_seconds_count{outcome="ok"}')).toBe(20);
+
+      const { pid } = await lines('worker started');
+      process.kill(Number(pid), signal);
+      if (signal === 'SIGKILL') await lines('worker exited');
+      const replaced = lines('worker started', 3);
+      let isReplaced = false;
+      void replaced.then(() => {
+        isReplaced = true;
+      });
+      // The connection of one of the two leads to the other worker.
+      const agent = await Promise.any(agents.map((agent) => scrape(agent).then(() => agent)));
+      let counters = countersOf(before.text);
+      for (let isLast = false; !isLast; ) {
+        isLast = isReplaced;
+        const { text, durationMs } = await scrape(agent);
+        expect(durationMs).toBeLessThan(1_000);
+        const later = countersOf(text);
+        expect([...counters].filter(([name, value]) => !((later.get(name) ?? -1) >= value))).toEqual([]);
+        counters = later;
+      }
+      expect(await lines('worker exited')).toMatchObject({ pid, signal: 'SIGKILL' });
+      if (signal === 'SIGSTOP') expect(await lines('worker hung')).toMatchObject({ level: 50, pid });
+      for (const agent of agents) agent.destroy();
+      server.kill();
+      expect(await outcome).toEqual({ code: 0, errors: '' });
+    },
+  );
+
   it('exits at once if its port is in use', async () => {
     const other = createServer();
     const { port } = new URL(await listen(other));
-    const { code, errors } = await outcomeOf(start({ PORT: port, WORKERS: '2' }));
-    expect(code).toBe(1);
-    expect(errors).toContain(`cannot listen on 127.0.0.1 port ${port}: EADDRINUSE\n`);
+    expect(await outcomeOf(start({ PORT: port, WORKERS: '2', npm_lifecycle_event: 'start' }))).toEqual({
+      code: 1,
+      errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} npm start.\n`,
+    });
     await close(other);
   });
 });

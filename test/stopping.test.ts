@@ -2,7 +2,8 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import type { Socket } from 'node:net';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { text as readAll } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from './support/process.ts';
@@ -19,6 +20,7 @@ interface Stoppable extends AsyncDisposable {
   readonly server: ChildProcessWithoutNullStreams;
   readonly lines: ReturnType<typeof linesOf>;
   readonly outcome: ReturnType<typeof outcomeOf>;
+  readonly origin: string;
   get(path: string, agent?: Agent): Promise<Response>;
   /** Resolves when this many reads have reached Linq. */
   received(count: number): Promise<void>;
@@ -40,6 +42,7 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
     server,
     lines,
     outcome,
+    origin,
     async get(path, agent = new Agent()) {
       const [response] = await once(request(origin + path, { agent }).end(), 'response');
       const { statusCode: status, headers, socket } = response;
@@ -119,6 +122,57 @@ describe('on a stop signal', { timeout: 120_000 }, () => {
     },
   );
 
+  it.each([
+    ['before the signal', '1'],
+    ['after the signal', '1'],
+    ['before the signal', '2'],
+  ] as const)(
+    'requests pipelined behind a long one %s (WORKERS=%s) are responded to, and the last response closes the connection',
+    async (when, WORKERS) => {
+      await using gateway = await startStoppable({ WORKERS, LINQ_TIMEOUT_MS: '60000' });
+      const { server, lines, outcome, origin, get, finish, received } = gateway;
+      const connection = connect(Number(new URL(origin).port), '127.0.0.1');
+      const send = (...paths: string[]) =>
+        connection.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`).join(''));
+      const behind = ['/livez', read(2), '/readyz', '/graphql?query={__typename}'];
+      send(read(1), ...(when === 'before the signal' ? behind : []));
+      await received(when === 'before the signal' ? 2 : 1);
+      server.kill('SIGTERM');
+      await lines('stopping');
+      if (when === 'before the signal') {
+        while ((await get('/readyz')).status === 200); // until the primary has informed its workers
+      } else {
+        for (const path of behind) send(path); // one at a time: none knows of the next
+        await received(2);
+      }
+      finish();
+      const responses = (await readAll(connection)).split(/(?=HTTP\/1\.1 )/);
+      expect(responses.map((response) => response.slice(9, 12))).toEqual([
+        '200',
+        '200',
+        '200',
+        when === 'before the signal' ? '200' : '503',
+        '200',
+      ]);
+      expect(responses[0]).toContain('"text":"late"');
+      expect(responses[2]).toContain('"text":"late"');
+      expect(responses[4]).toContain('{"__typename":"Query"}');
+      expect(await outcome).toEqual({ code: 0, errors: '' });
+    },
+  );
+
+  it('pipelined requests that outlast the grace period fail with OVERLOADED', async () => {
+    await using gateway = await startStoppable({ LINQ_TIMEOUT_MS: '60000' });
+    const { server, outcome, origin, received } = gateway;
+    const connection = connect(Number(new URL(origin).port), '127.0.0.1');
+    connection.write([1, 2, 3].map((id) => `GET ${read(id)} HTTP/1.1\r\nhost: localhost\r\n\r\n`).join(''));
+    await received(3);
+    server.kill('SIGTERM');
+    const responses = (await readAll(connection)).split(/(?=HTTP\/1\.1 )/);
+    expect(responses.map((response) => /"code":"(\w+)"/.exec(response)?.[1])).toEqual(Array(3).fill('OVERLOADED'));
+    expect(await outcome).toEqual({ code: 0, errors: '' });
+  });
+
   it('received twice, it exits at once', async () => {
     await using gateway = await startStoppable({});
     const { server, lines, outcome, get, received } = gateway;
@@ -131,25 +185,51 @@ describe('on a stop signal', { timeout: 120_000 }, () => {
     expect(await outcome).toEqual({ code: 1, errors: '' });
   });
 
-  it('during startup, it starts and then stops gracefully', async () => {
+  it('during startup, it stops and never listens', async () => {
     await using redis = createServer().listen(0, '127.0.0.1'); // never replies
     await once(redis, 'listening');
     const { port } = redis.address() as AddressInfo;
     const server = start({ LINQ_INTEGRATION_TOKEN: 'secret', REDIS_URL: `redis://127.0.0.1:${port}` });
     const lines = linesOf(server);
     const outcome = outcomeOf(server);
+    let output = '';
+    server.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
     const [socket] = await once(redis, 'connection');
     server.kill('SIGTERM');
     await lines('stopping');
     await lines('stopped');
     expect(await outcome).toEqual({ code: 0, errors: '' });
+    expect(output).not.toContain('listening');
     socket.destroy();
+  });
+
+  it.each([
+    ['SIGTERM', {}, 'serve'],
+    ['SIGINT', {}, 'sandbox'],
+    ['SIGTERM', { WORKERS: '2' }, 'serve'],
+  ] as const)('%s while modules are loaded (%o, %s), it exits with 0 and never listens', async (signal, env, word) => {
+    // As soon as the program listens to it; before, only process 1 of a container would survive it.
+    const raise = `process.on('newListener', (name) => { if (name === '${signal}') setImmediate(() => process.kill(process.pid, '${signal}')) })`;
+    const server = start(env, word === 'sandbox' ? ['sandbox'] : [], [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(raise)}`,
+    ]);
+    let output = '';
+    server.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    expect(await outcomeOf(server)).toEqual({ code: 0, errors: '' });
+    expect(output).toContain('"msg":"stopped"');
+    expect(output).not.toMatch(/listening|worker started|Open/);
   });
 
   it('with WORKERS, all keep accepting connections if any of them was probed, and none is killed', async () => {
     await using gateway = await startStoppable({ WORKERS: '2' });
     const { server, lines, outcome, get } = gateway;
-    await get('/readyz'); // one of them; the other may not have started yet
+    while (!(await get('/metrics')).text.includes('linq_breaker_state{state="closed"} 2')) await setImmediate();
+    await get('/readyz'); // one of them
     server.kill('SIGTERM');
     const stopping = await lines('stopping');
     for (const nth of [1, 2]) {

@@ -1,4 +1,5 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { installed } from './installed.ts';
 
 export interface Visit extends AsyncDisposable {
   readonly page: Page;
@@ -8,10 +9,10 @@ export interface Visit extends AsyncDisposable {
   asked(): number;
 }
 
-/** Debian's Chromium, which reaches nothing but loopback: neither names nor addresses. */
+/** Chromium, which reaches nothing but loopback: neither names nor addresses. */
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: installed('chromium'),
     args: ['--no-sandbox', '--disable-partial-raster', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
   });
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installed } from './installed.ts';
 import { freePort, root } from './programs.ts';
 
 /** A program that can be killed, stopped and started again. */
@@ -28,7 +29,7 @@ export class Program implements AsyncDisposable {
   async start(): Promise<this> {
     const child = spawn(this.#command, this.#args, {
       cwd: root,
-      env: { PATH: `${process.env['PATH']}:/usr/sbin`, HOME: process.env['HOME'], ...this.#env }, // where Debian has nginx
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
@@ -70,11 +71,11 @@ export interface RedisServer extends Program {
   readonly port: number;
 }
 
-/** Debian's redis-server, which keeps nothing on disk. */
+/** A Redis that keeps nothing on disk. */
 export async function startRedis(options: (port: number) => string[] = () => []): Promise<RedisServer> {
   const port = await freePort();
   const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...options(port)];
-  const program = new Program('redis-server', args, {}, /Ready to accept connections/);
+  const program = new Program(installed('redis-server'), args, {}, /Ready to accept connections/);
   return Object.assign(await program.start(), { url: `redis://127.0.0.1:${port}`, port });
 }
 
@@ -87,7 +88,7 @@ export async function startReplica(env: Record<string, string>): Promise<Replica
   const port = await freePort();
   const program = new Program(
     process.execPath,
-    ['src/server.ts'],
+    ['src/cli.ts'],
     { PORT: `${port}`, GATEWAY_ALLOW_ANONYMOUS: 'true', ...env },
     /"msg":"listening"/,
   );
@@ -95,7 +96,7 @@ export async function startReplica(env: Record<string, string>): Promise<Replica
 }
 
 /**
- * Debian's nginx in front of these. It asks another replica where one is gone, also for a POST whose answer it waits for:
+ * nginx in front of these. It asks another replica where one is gone, also for a POST whose answer it waits for:
  * all that the gateway does is reading.
  */
 export async function startBalancer(replicas: readonly Replica[]): Promise<Replica> {
@@ -129,7 +130,12 @@ http {
 }
 `,
   );
-  const program = new Program('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], {}, /start worker process /);
+  const program = new Program(
+    installed('nginx'),
+    ['-c', join(folder, 'nginx.conf'), '-p', folder],
+    {},
+    /start worker process /,
+  );
   await program.start();
   return Object.assign(program, {
     origin: `http://127.0.0.1:${port}`,

@@ -59,10 +59,10 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   };
 }
 
-/** The gateway as `npm start` runs it, or with `--sandbox` as `npm run sandbox` does. */
+/** The gateway as `npm start` runs it, or with `sandbox` as `npm run sandbox` does. */
 export function startGateway(env: Record<string, string>, ...args: string[]): Promise<Program> {
   return startProgram({
-    args: ['src/server.ts', ...args],
+    args: ['src/cli.ts', ...args],
     env,
     ready: /(http:\/\/127\.0\.0\.1:\d+\/graphql)/,
   });

@@ -17,7 +17,7 @@ export interface Web extends AsyncDisposable {
 /** The example page in front of the sandbox: as `npm run build` leaves it, or on the development server. */
 export async function startWeb(mode: 'built' | 'development', gatewayUrl?: string): Promise<Web> {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
-  const gateway = gatewayUrl === undefined ? await startGateway({}, '--sandbox') : undefined;
+  const gateway = gatewayUrl === undefined ? await startGateway({}, 'sandbox') : undefined;
   const env = { GATEWAY_URL: new URL(gatewayUrl ?? gateway?.url ?? '').origin };
   const out = ['--outDir', folder];
   if (mode === 'built')

@@ -1,10 +1,12 @@
-/** Entry point of `npm run doctor -- <url>`: checks a running gateway from outside. */
-import { runDoctor } from './run.ts';
+import { checkGateway } from './run.ts';
 
-process.exitCode = await runDoctor({
-  args: process.argv.slice(2),
-  env: process.env,
-  write: (text) => process.stdout.write(text),
-  writeError: (text) => process.stderr.write(text),
-  colors: process.stdout.isTTY && process.stdout.hasColors(),
-});
+/** Checks a running gateway from outside, with the environment and the output of this process. Resolves to the exit code. */
+export function runDoctor(args: readonly string[]): Promise<number> {
+  return checkGateway({
+    args,
+    env: process.env,
+    write: (text) => process.stdout.write(text),
+    writeError: (text) => process.stderr.write(text),
+    colors: process.stdout.isTTY && process.stdout.hasColors(),
+  });
+}

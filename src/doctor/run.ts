@@ -6,6 +6,7 @@ import { type GatewayAddress, readAddress } from './gateway-address.ts';
 import { createHttpClient } from './http-client.ts';
 
 const usage = `npm run doctor -- <url> [--message=<chat id>/<message id>]
+linq-graphql-gateway doctor <url> [--message=<chat id>/<message id>]
 
   <url>      address of the gateway, such as https://gateway.example.com, with or without /graphql
   --message  a message to read, to verify that Linq responds; only its id is selected
@@ -38,8 +39,12 @@ interface Input {
 }
 
 /** Checks a gateway and writes a line for each finding. Resolves to the exit code. Never writes a secret. */
-export async function runDoctor(options: DoctorOptions): Promise<number> {
+export async function checkGateway(options: DoctorOptions): Promise<number> {
   const { args, env, write, writeError, colors, requestTimeoutMs = 10_000, totalTimeoutMs = 60_000 } = options;
+  if (args.some((arg) => arg === '--help' || arg === '-h')) {
+    write(usage);
+    return 0;
+  }
   const input = readInput(args, env);
   if (typeof input === 'string') {
     writeError(`${input}\n\n${usage}`);

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
 /** How long connections are still accepted, so that load balancers see /readyz fail first. In milliseconds. */
@@ -21,6 +22,10 @@ export function watchProbes(): () => boolean {
 export class Readiness {
   #state: 'starting' | 'ready' | 'draining' | 'closed' = 'starting';
   #isProbed = false;
+  /** The response to the last request of each connection. A client may pipeline: send requests before it has responses. */
+  readonly #newest = new WeakMap<Socket, ServerResponse>();
+  /** Responses that end their connection once they are sent. */
+  readonly #last = new WeakSet<ServerResponse>();
 
   /** Whether the grace period is over: no GraphQL request is executed any more. */
   get isClosed(): boolean {
@@ -34,9 +39,30 @@ export class Readiness {
     return this.#state === 'ready' ? 200 : 503;
   }
 
-  /** Once draining, makes the response close its connection: Node would keep it open as long as its client does. */
+  /** Call it when a request arrives, and `closeWhenDraining` again before its response is sent. */
+  arrive(req: IncomingMessage, res: ServerResponse): void {
+    const earlier = this.#newest.get(req.socket);
+    if (earlier?.shouldKeepAlive === false && !earlier.headersSent) earlier.shouldKeepAlive = true;
+    this.#newest.set(req.socket, res);
+    this.closeWhenDraining(res);
+  }
+
+  /**
+   * Once draining, makes the response close its connection: Node would keep it open as long as its client does. Of pipelined
+   * requests the last one's does, since Node drops all that follow the one with `Connection: close`.
+   */
   closeWhenDraining(res: ServerResponse): void {
-    if (this.#state === 'draining' || this.isClosed) res.shouldKeepAlive = false;
+    if (this.#state !== 'draining' && !this.isClosed) return;
+    const { socket, httpVersionMajor } = res.req;
+    const newest = this.#newest.get(socket) ?? res;
+    const isFirst = res.socket !== null;
+    if (newest === res && isFirst) res.shouldKeepAlive = false;
+    else if (httpVersionMajor === 1 && !this.#last.has(newest)) {
+      this.#last.add(newest);
+      newest.once('finish', () => {
+        if (this.#newest.get(socket) === newest) socket.destroySoon();
+      });
+    }
   }
 
   open(): void {

@@ -123,7 +123,7 @@ export function createRouter(options: RouterOptions): RequestListener {
 
   return (req, res) => {
     const record = new RequestRecord(requestIdOf(req), req);
-    readiness.closeWhenDraining(res);
+    readiness.arrive(req, res);
     if (compression && req.headers['accept-encoding'] !== undefined) compressResponse(req, res, unread);
     if (cors(req, res, record.requestId)) return;
     const rejection = readRequestTarget(req) ?? guard(req);

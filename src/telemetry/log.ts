@@ -16,8 +16,7 @@ export const logFields: ReadonlySet<string> = new Set([
   'fault', // of UpstreamFault
   'reason', // an error code of Node, undici or Redis, or the status of a proxy
   'route', // a template
-  'path', // of a drift: field names without indices
-  'kind', // of a drift
+  'drifts', // paths of fields, without indices, and kinds
   'error', // the name of an error class
   'frames', // locations in our code
   'signal',

@@ -186,7 +186,7 @@ it('an id that is sent again and again is answered on the fast path', async () =
 
 describe('a manifest that cannot be read stops the start, with exit code 78 and a line that names TRUSTED_DOCUMENTS', () => {
   async function outcomeOf(file: string): Promise<{ code: number; errors: string }> {
-    const server = spawn(process.execPath, ['src/server.ts', '--sandbox'], {
+    const server = spawn(process.execPath, ['src/cli.ts', 'sandbox'], {
       cwd: new URL('../..', import.meta.url),
       env: { PATH: process.env['PATH'], PORT: '0', TRUSTED_DOCUMENTS: file },
     });

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { runDoctor } from '../../src/doctor/run.ts';
+import { checkGateway } from '../../src/doctor/run.ts';
 import { startTestGateway, type TestGateway } from './gateway.ts';
 import { type ProxiedRequest, type ProxiedResponse, type ProxyRules, startProxy } from './proxy.ts';
 
-type DoctorOptions = Parameters<typeof runDoctor>[0];
+type DoctorOptions = Parameters<typeof checkGateway>[0];
 
 /** A gateway, what a proxy does to its requests and responses, and the options of the doctor. */
 interface Case extends ProxyRules, Partial<Omit<DoctorOptions, 'write' | 'writeError'>> {
@@ -29,7 +29,7 @@ export async function report(options: Partial<DoctorOptions>): Promise<Report> {
   const write = (more: string) => {
     text += more;
   };
-  const code = await runDoctor({ args: [], env: {}, colors: false, ...options, write, writeError: write });
+  const code = await checkGateway({ args: [], env: {}, colors: false, ...options, write, writeError: write });
   return { code, text, ...findingsIn(text) };
 }
 

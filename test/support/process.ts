@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 /** Starts the process like an operator, on a free port. `node` are arguments of Node itself. */
 export function start(env: Record<string, string>, args: string[] = [], node: string[] = []) {
-  return spawn(process.execPath, [...node, 'src/server.ts', ...args], {
+  return spawn(process.execPath, [...node, 'src/cli.ts', ...args], {
     cwd: new URL('../..', import.meta.url),
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
   });

@@ -1,6 +1,6 @@
 import { RollingCount } from './rolling-count.ts';
 
-/** Keeps retries from multiplying an outage: at most a tenth of the reads of the last ten seconds, or ten. */
+/** Keeps retries from multiplying an outage: at most a tenth of the reads of the last ten seconds, or ten. See docs/decisions/read-path.md. */
 export class RetryBudget {
   readonly #reads = new RollingCount(10);
   readonly #retries = new RollingCount(10);

@@ -21,8 +21,7 @@ return redis.call('ZCARD', KEYS[1])`;
 
 /**
  * The bucket of `TokenBucket`, in Redis and by its clock. When several replicas wait for permits, each gets a fair part of
- * them. (rate-limiter-flexible counts in fixed windows, which allow twice the rate at their edges, and neither its queue nor
- * its burst limiter reports how long a call will wait.)
+ * them. See docs/decisions/redis-script.md.
  */
 const draw = `
 local time = redis.call('TIME')

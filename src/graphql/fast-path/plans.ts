@@ -17,7 +17,7 @@ interface Candidate {
 
 /**
  * Plans of operations that are seen again. An operation that is sent once is never planned, and evicts only others that were
- * sent once; number, size and planning time are bounded.
+ * sent once; number, size and planning time are bounded. See docs/decisions/fast-path.md.
  */
 export class Plans {
   readonly #schema: GraphQLSchema;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createDriftReporter } from '../../../src/datasources/linq/drift.ts';
+import { createDriftReporter, perResponse } from '../../../src/datasources/linq/drift.ts';
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => vi.useRealTimers());
@@ -39,4 +39,20 @@ it('warns again about a drift that still occurs an hour later', () => {
   reportAll();
   expect(warned.slice(2)).toEqual(['data.text type', 'data.new unknown']);
   expect(counted).toBe(8);
+});
+
+it('reports all drifts of a response together, and those of two responses apart', async () => {
+  const reported: [string, readonly string[], string | undefined][] = [];
+  const report = perResponse((route, drifts, requestId) => reported.push([route, drifts, requestId]));
+  report('/{id}', 'data.text', 'type', 'one');
+  report('/{id}', 'data.new', 'unknown', 'two');
+  report('/{id}', 'data.sent_at', 'format', 'one');
+  await Promise.resolve();
+  report('/{id}', 'data.text', 'missing', 'one');
+  await Promise.resolve();
+  expect(reported).toEqual([
+    ['/{id}', ['data.text type', 'data.sent_at format'], 'one'],
+    ['/{id}', ['data.new unknown'], 'two'],
+    ['/{id}', ['data.text missing'], 'one'],
+  ]);
 });

@@ -1,0 +1,51 @@
+import { globSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { pending, terms } from './terms.ts';
+
+const pages = globSync(['*.md', '{docs,deploy,bench,examples,.github}/**/*.md'], {
+  exclude: (path) => /node_modules/.test(path),
+});
+const schemas = globSync('src/schema/*.graphql');
+
+/** Prose without code blocks, inline code, and titles of tests. */
+function prose(page: string): string {
+  return page
+    .replaceAll(/^```[\s\S]*?^```/gm, '')
+    .replaceAll(/`(test|e2e)\/[^`]+` "[^"]+"/g, '')
+    .replaceAll(/`[^`\n]+`/g, '');
+}
+
+/** Of an SDL, the descriptions alone. */
+function descriptions(sdl: string): string {
+  return (sdl.match(/"""[\s\S]*?"""|"[^"\n]+"/g) ?? []).join('\n').replaceAll(/`[^`\n]+`/g, '');
+}
+
+function unwanted(text: string): string[] {
+  return text.split('\n').flatMap((line) =>
+    terms.flatMap(({ not, write }) => {
+      const [found] = not.exec(line) ?? [];
+      return found === undefined ? [] : [`"${found}", write "${write}": ${line.trim()}`];
+    }),
+  );
+}
+
+describe('plain technical English', () => {
+  it.each(pages.filter((page) => !(page in pending)))('is what %s is written in', (page) => {
+    expect(unwanted(prose(readFileSync(page, 'utf8')))).toEqual([]);
+  });
+
+  it.each(schemas)('is what the descriptions of %s are written in', (file) => {
+    expect(unwanted(descriptions(readFileSync(file, 'utf8')))).toEqual([]);
+  });
+
+  it.each(Object.entries(pending))('%s has no more than %i words that are to be replaced', (page, most) => {
+    expect(unwanted(prose(readFileSync(page, 'utf8'))).length).toBeLessThanOrEqual(most);
+  });
+
+  it('is checked at all', () => {
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/errors.md', 'docs/decisions/fast-path.md']));
+    expect(schemas).toHaveLength(3);
+    expect(unwanted(prose('Linq answers.\n`answers`\n```\nanswers\n```\n'))).toHaveLength(1);
+    expect(unwanted(descriptions('type A { asks: B }\n"""\nWhat somebody wrote.\n"""'))).toHaveLength(1);
+  });
+});
