@@ -30,7 +30,7 @@ let explaining: Listening & { readonly end: () => void };
 let visit: Awaited<ReturnType<typeof visitGraphiQL>> | undefined;
 
 beforeAll(async () => {
-  sandbox = await startGateway({}, '--sandbox');
+  sandbox = await startGateway({}, 'sandbox');
   explaining = await startExplaining(sandbox.url);
   browser = await startBrowser();
 });
