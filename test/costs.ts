@@ -162,8 +162,8 @@ async function startGateway(origin: string, withKeys: boolean) {
     LOG_LEVEL: 'info',
     ...(withKeys && { GATEWAY_API_KEYS: Object.values(keys).join(), LINQ_INTEGRATION_TOKEN: 'token-of-the-gateway' }),
   };
-  const server = new URL('../src/server.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [server], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = new URL('../src/cli.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise<number>((resolve) => {
     child.stdout.on('data', (chunk) => {
       const found = /127\.0\.0\.1:(\d+)/.exec(String(chunk))?.[1];
