@@ -322,7 +322,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(JSON.stringify(data)).not.toMatch(/Message \d/);
     expect(errors.length).toBeGreaterThan(0);
     for (const { message, path, extensions } of errors) {
-      expect(message).toMatch(/credential|101 distinct messages|body/);
+      expect(message).toMatch(/credential|101 distinct reads|body/);
       expect(extensions).toMatchObject({ code, retryable: false, requestId: expect.stringMatching(/^[\w-]{36}$/) });
       expect(path === undefined).toBe(name === '@apollo/gateway');
     }

@@ -210,7 +210,7 @@ describe('Redis', () => {
       // As docs/reliability.md has it.
       const user =
         'gateway on >hunter2 ~linq-gateway:* &linq-gateway:* -@all +hello +client +eval +get +set +publish +subscribe ' +
-        '+time +hmget +hset +pexpire +zadd +zrem +zcard +zremrangebyscore';
+        '+time +hmget +hset +pexpire +zadd +zrem +zcard +zremrangebyscore +xadd +xread +xrange +xrevrange';
       await using redis = await startRedis((port) => [
         ...['--port', '0', '--tls-port', `${port}`, '--tls-cert-file', cert, '--tls-key-file', key],
         ...['--tls-auth-clients', 'no', '--user', 'default', 'off', '--user', ...user.split(' ')],
@@ -219,6 +219,7 @@ describe('Redis', () => {
       const env = {
         LINQ_API_URL: linq.origin,
         LINQ_CACHE_TTL_MS: '60000',
+        LINQ_WEBHOOK_SECRETS: 'secret',
         LINQ_REQUESTS_PER_SECOND: '10',
         NODE_EXTRA_CA_CERTS: cert,
       };

@@ -20,7 +20,7 @@ export interface Rule<Value> {
 }
 
 export type Setting<Value> = Rule<Value> & { readonly fallback: Value };
-type Variable<Value> = Setting<Value> & { readonly name: string };
+type Variable<Value> = Setting<Value> & { readonly name: string; readonly formerName?: string };
 
 function variable<Value, Fallback>(name: string, fallback: Fallback, rule: Rule<Value>): Variable<Value | Fallback> {
   return { ...rule, name, fallback };
@@ -165,6 +165,8 @@ export const variables = {
   callerReadsPerSecond: variable('CALLER_READS_PER_SECOND', undefined, rate),
   /** How long an idle connection of a client is kept. */
   keepAliveMs: variable('KEEP_ALIVE_MS', 75_000, milliseconds),
+  /** Of Linq's webhooks; none switches them off. */
+  webhookSecrets: variable('LINQ_WEBHOOK_SECRETS', [], list('secrets of visible ASCII characters', isVisibleAscii)),
   /** Origins whose pages may read responses. */
   corsOrigins: variable('CORS_ORIGINS', [], list('origins such as https://app.example.com', isOrigin)),
   /** Whether responses are compressed for clients that accept it. */
@@ -181,8 +183,11 @@ export const variables = {
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),
     maxAliases: variable('MAX_ALIASES', 200, wholeNumber(0, 1_000_000)),
     maxDirectives: variable('MAX_DIRECTIVES', 50, wholeNumber(0, 1_000_000)),
-    /** Distinct messages of one operation. */
-    maxMessages: variable('MAX_MESSAGES_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+    /** Distinct reads of one operation. */
+    maxReads: {
+      ...variable('MAX_READS_PER_OPERATION', 100, wholeNumber(1, 1_000_000)),
+      formerName: 'MAX_MESSAGES_PER_OPERATION',
+    },
     maxResponseBytes: variable('MAX_RESPONSE_BYTES', 8_388_608, bytes),
   },
   /** Processes that share the port. */
@@ -200,6 +205,13 @@ export interface Config extends Omit<Values<typeof variables>, 'callers' | 'linq
   readonly linq: Values<typeof variables.linq> & { readonly proxy: string | undefined };
   /** Undefined if callers need no credentials. */
   readonly callers: CallerRules | undefined;
+  /** Those in use, which still work. */
+  readonly formerNames: readonly RenamedVariable[];
+}
+
+interface RenamedVariable {
+  readonly variable: string;
+  readonly newName: string;
 }
 
 /** Never holds the value of a secret. */
@@ -227,12 +239,18 @@ export class ConfigError extends Error {
 /** Throws a `ConfigError` that names every wrong variable. An empty variable is unset. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const faults: Fault[] = [];
-  const textOf = ({ name }: Variable<unknown>) => env[name] || undefined;
+  const formerNames: RenamedVariable[] = [];
+  const textOf = ({ name, formerName }: Variable<unknown>) => env[name] || (formerName && env[formerName]) || undefined;
   const { callers, proxies, ...rest } = readTable(variables, (variable) => {
-    const lowerCase = variable.name.toLowerCase();
-    const name = variable.name.endsWith('_PROXY') && env[lowerCase] ? lowerCase : variable.name;
-    const given = env[name] || undefined;
-    return readValue(variable, name, given, faults, given && variable.parse?.(given));
+    const { name, formerName } = variable;
+    const otherName = name.endsWith('_PROXY') ? name.toLowerCase() : formerName;
+    const nameGiven = otherName && env[otherName] ? otherName : name;
+    if (nameGiven === formerName) {
+      if (env[name]) faults.push({ name, wanted: `set without ${formerName}, its former name`, got: 'both' });
+      formerNames.push({ variable: formerName, newName: name });
+    }
+    const given = env[nameGiven] || undefined;
+    return readValue(variable, nameGiven, given, faults, given && variable.parse?.(given));
   });
 
   const isSet = (variable: Variable<unknown>) => textOf(variable) !== undefined;
@@ -259,6 +277,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     jwksUrl && issuer && audience ? { jwksUrl, issuer, audience, proxy: proxyFor(jwksUrl, proxies) } : undefined;
   return {
     ...rest,
+    formerNames,
     linq: { ...rest.linq, proxy: proxyFor(rest.linq.origin, proxies) },
     callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined,
   };

@@ -1,6 +1,8 @@
 import { type ChatAccess, mayRead } from './auth/chat-access.ts';
+import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
-import { createLoaders, type Loaders, type ReadRoute } from './datasources/loaders.ts';
+import type { ReportRouteDrift } from './datasources/linq/drift.ts';
+import { createLoaders, type Loaders, type Source } from './datasources/loaders.ts';
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
 import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
@@ -9,19 +11,24 @@ import { badRequest, tooCostly } from './errors/client-errors.ts';
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
+  /** For the response; undefined unless the caller requests them. */
+  readonly explainedReads?: ExplainedReads | undefined;
 }
 
 /** What lives as long as the process. */
 interface ContextOptions {
   readonly client: LinqClient;
+  readonly reportDrift: ReportRouteDrift;
   /** The gateway's own token, for callers that send none. */
   readonly token: string | undefined;
   /** The longest that one read may take, in milliseconds. */
   readonly timeoutMs: number;
   /** How long a value is cached, in milliseconds; 0 is not at all. */
   readonly cacheTtlMs: number;
-  /** Distinct messages that one operation may read. */
-  readonly maxMessages: number;
+  /** Distinct reads of one operation. */
+  readonly maxReads: number;
+  /** Whether callers may request an account of their reads. */
+  readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
@@ -42,15 +49,15 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, token, timeoutMs, cacheTtlMs, maxMessages, onBatch } = options;
+  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
-      if (sum > maxMessages) throw tooCostly(sum, 'distinct messages', maxMessages, 'MAX_MESSAGES_PER_OPERATION');
+      if (sum > maxReads) throw tooCostly(sum, 'distinct reads', maxReads, 'MAX_READS_PER_OPERATION');
     },
     listEntries(sum: number): void {
-      const max = 10 * maxMessages; // a response contains a message as often as it is listed
-      if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_MESSAGES_PER_OPERATION');
+      const max = 10 * maxReads; // a response contains a value as often as it is listed
+      if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_READS_PER_OPERATION');
     },
   };
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
@@ -63,8 +70,17 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       requestId,
       cancellation: new Cancellation(signal),
     };
-    const read: ReadRoute = (route, key) => (mayRead(chats, key) ? client.get(route, key, reader) : notReadable);
-    return { loaders: createLoaders(read, { limits, onBatch, batching }) };
+    const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
+    const source: Source = {
+      read(route, key, elapsedMs = 0) {
+        if (!mayRead(chats, key)) return notReadable;
+        const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
+        const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
+        return client.get(route, key, hurried, explainedReads?.add(route.template, key));
+      },
+      reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
+    };
+    return { loaders: createLoaders(source, { limits, onBatch, batching }), explainedReads };
   };
 }
 

@@ -1,18 +1,24 @@
+import cluster from 'node:cluster';
 import type { RequestListener, Server } from 'node:http';
 import { printSchema } from 'graphql';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
 import { createContextFactory } from './context.ts';
+import { Invalidations } from './datasources/cache/invalidations.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
+import { WorkerEventLog } from './datasources/events/cluster-event-log.ts';
+import type { EventLog } from './datasources/events/event-log.ts';
+import { MemoryEventLog } from './datasources/events/memory-event-log.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter, perResponse } from './datasources/linq/drift.ts';
 import { routes } from './datasources/loaders.ts';
 import type { ReadCache } from './datasources/reads/read.ts';
 import { createEncryptedStore } from './datasources/redis/encrypted-store.ts';
+import { RedisEventLog } from './datasources/redis/event-log.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import { type ErrorCode, errorCodes } from './errors/codes.ts';
-import type { FailureLog } from './errors/failure-log.ts';
+import { type FailureLog, framesOf } from './errors/failure-log.ts';
 import { publicError, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
@@ -35,6 +41,7 @@ import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createEndRequest } from './telemetry/request-record.ts';
 import { createTracing } from './telemetry/tracing.ts';
+import { createWebhookEndpoint } from './webhooks/endpoint.ts';
 
 export interface Gateway {
   /** Connects to Redis, if configured. Resolves without a connection too: the gateway then starts on its own. */
@@ -87,21 +94,30 @@ export function createGateway(
   const tracing = createTracing(linq.origin);
   const readiness = new Readiness();
   const replicas = createReplicas(config, log, metrics);
+  const events = createEventLog(config, log, replicas);
+  const reportDrift = createDriftReporter(
+    metrics.upstream.drift,
+    perResponse((route, drifts, requestId) =>
+      log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
+    ),
+  );
   const client = createLinqClient({
     ...linq,
     callerReadsPerSecond: config.callerReadsPerSecond,
     replicas,
-    cache: createCache(linq.cacheTtlMs, replicas),
+    cache: createCache(linq.cacheTtlMs, replicas, events),
     metrics: metrics.upstream,
     traceCall: tracing?.traceCall,
-    reportDrift: createDriftReporter(
-      metrics.upstream.drift,
-      perResponse((route, drifts, requestId) =>
-        log.warn({ requestId, route, drifts }, 'Linq response does not match its documentation'),
-      ),
-    ),
+    reportDrift,
   });
-  const contextOf = createContextFactory({ client, ...linq, maxMessages: limits.maxMessages, onBatch: metrics.batch });
+  const contextOf = createContextFactory({
+    client,
+    reportDrift,
+    ...linq,
+    maxReads: limits.maxReads,
+    explain: introspection,
+    onBatch: metrics.batch,
+  });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
   const connections = new Connections();
@@ -158,6 +174,7 @@ export function createGateway(
     }),
     sdl: introspection ? createSdlHandle(authenticate, `${printSchema(schema)}\n`) : undefined,
     graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,
+    webhooks: events && createWebhooks(config, log, metrics, readiness, events),
     metrics,
     readiness,
     compression: config.compression,
@@ -173,12 +190,16 @@ export function createGateway(
       const max = maxConnections(linq.maxConcurrency);
       if (max !== undefined) connections.limitNumber(server, max, log);
     },
-    connect: async () => replicas?.open(),
+    async connect() {
+      await replicas?.open();
+      await events?.open();
+    },
     open: () => readiness.open(),
     drain: (isSiblingProbed) => readiness.drain(isSiblingProbed),
     async close() {
       readiness.close();
       await client.close();
+      events?.close();
       await replicas?.close();
     },
   };
@@ -198,7 +219,45 @@ function createReplicas({ redisUrl, linq, workers }: Config, log: GatewayLog, me
   });
 }
 
-function createCache(ttlMs: number, replicas: Replicas | undefined): ReadCache | undefined {
+/** Undefined where webhooks are not configured. */
+function createEventLog(config: Config, log: GatewayLog, replicas: Replicas | undefined): EventLog | undefined {
+  const { webhookSecrets, redisUrl, workers } = config;
+  if (webhookSecrets.length === 0) return undefined;
+  if (replicas === undefined || redisUrl === undefined)
+    return workers > 1 && cluster.isWorker ? new WorkerEventLog() : new MemoryEventLog();
+  return new RedisEventLog({
+    url: redisUrl,
+    replicas,
+    onChange: (isUp, reason) => {
+      if (isUp) log.info({}, 'Redis connected: replicas share events');
+      else log.warn({ reason }, 'Redis disconnected: this replica delivers only the events that it receives');
+    },
+  });
+}
+
+function createWebhooks(
+  { webhookSecrets }: Config,
+  log: GatewayLog,
+  metrics: Metrics,
+  readiness: Readiness,
+  events: EventLog,
+): RequestListener {
+  return createWebhookEndpoint({
+    secrets: webhookSecrets,
+    log: events,
+    readiness,
+    onOutcome: metrics.webhook,
+    onError: (error) => log.error({ error: error.name, frames: framesOf(error) }, 'internal error'),
+    onUnsigned: () => log.warn({}, 'webhooks without a valid signature are refused'),
+  });
+}
+
+function createCache(
+  ttlMs: number,
+  replicas: Replicas | undefined,
+  events: EventLog | undefined,
+): ReadCache | undefined {
   if (ttlMs === 0) return undefined;
-  return createReadCache(replicas === undefined ? createMemoryStore(ttlMs) : createEncryptedStore(replicas, ttlMs));
+  const store = replicas === undefined ? createMemoryStore(ttlMs) : createEncryptedStore(replicas, ttlMs);
+  return createReadCache(store, events && new Invalidations(events.tail));
 }

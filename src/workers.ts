@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
+import { serveEventLog } from './datasources/events/cluster-event-log.ts';
 import { watchProbes } from './http/readiness.ts';
 import { serveClusterMetrics, WorkerMetrics } from './telemetry/cluster-metrics.ts';
 
@@ -54,6 +55,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
   let delayMs = firstDelayMs;
   const all = Array.from({ length: count }, () => new WorkerMetrics());
   serveClusterMetrics(all);
+  serveEventLog();
   const isProbed = watchProbes();
 
   cluster.on('message', (_worker, message: unknown) => {

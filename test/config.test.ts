@@ -32,6 +32,7 @@ it('needs no variable at all', () => {
     allowAnonymous: false,
     callers: undefined,
     keepAliveMs: 75_000,
+    webhookSecrets: [],
     corsOrigins: [],
     compression: true,
     graphiql: true,
@@ -44,12 +45,25 @@ it('needs no variable at all', () => {
       maxDepth: 10,
       maxAliases: 200,
       maxDirectives: 50,
-      maxMessages: 100,
+      maxReads: 100,
       maxResponseBytes: 8_388_608,
     },
     workers: 1,
     logLevel: 'info',
+    formerNames: [],
   });
+});
+
+it('accepts a former name of a variable, and says which', () => {
+  const { limits, formerNames } = readConfig({ MAX_MESSAGES_PER_OPERATION: '7' });
+  expect(limits.maxReads).toBe(7);
+  expect(formerNames).toEqual([{ variable: 'MAX_MESSAGES_PER_OPERATION', newName: 'MAX_READS_PER_OPERATION' }]);
+});
+
+it('refuses a variable beside its former name', () => {
+  expect(faultsOf({ MAX_MESSAGES_PER_OPERATION: '7', MAX_READS_PER_OPERATION: '7' })).toEqual([
+    'MAX_READS_PER_OPERATION must be set without MAX_MESSAGES_PER_OPERATION, its former name, got both',
+  ]);
 });
 
 it('takes an empty variable as unset', () => {
@@ -201,6 +215,17 @@ describe('who may call', () => {
     },
   );
 
+  it.each([',', 'good,', 'good,,good2', 'hunter2 hunter3', 'hünter2'])(
+    'refuses the secrets of webhooks %j, without showing them',
+    (LINQ_WEBHOOK_SECRETS) => {
+      const faults = faultsOf({ LINQ_WEBHOOK_SECRETS });
+      expect(faults).toEqual([
+        expect.stringMatching(/^LINQ_WEBHOOK_SECRETS must be secrets of visible ASCII characters/),
+      ]);
+      expect(faults.join()).not.toMatch(/h[uü]nter|good/);
+    },
+  );
+
   it('are bearers of JWTs, where all three variables are set', () => {
     expect(readConfig(jwt).callers).toEqual({
       apiKeys: [],
@@ -281,6 +306,7 @@ it.each([
   ['MAX_DEPTH', '0', '1001'],
   ['MAX_ALIASES', '-1', '1000001'],
   ['MAX_DIRECTIVES', '1.5', '1000001'],
+  ['MAX_READS_PER_OPERATION', '0', '1000001'],
   ['MAX_MESSAGES_PER_OPERATION', '0', '1000001'],
   ['MAX_BODY_BYTES', '0', '536870889'],
   ['LINQ_CACHE_TTL_MS', '-1', '86400001'],

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
 import { registerTracing } from './support/spans.ts';
 import { startUpstream } from './support/upstream.ts';
+import { deliver, signatureOf, webhook } from './support/webhooks.ts';
 
 const gatewayToken = 'mark-of-the-gateways-token';
 const callerToken = 'mark-of-a-callers-token';
@@ -183,7 +184,11 @@ it.each([
     const ids = behaviors.map((_behavior, index) => `${index + 1}`);
     for (const own of [undefined, callerToken]) {
       for (const id of ids) {
-        const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
+        const headers = {
+          'x-request-timeout-ms': '300',
+          'x-linq-explain': 'true',
+          ...(own && { 'x-linq-integration-token': own }),
+        };
         await responses.send(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
       }
       const keys = ids.map((id) => ({ chatId: '1', id }));
@@ -199,6 +204,7 @@ it.each([
         'UPSTREAM_UNAVAILABLE',
       ]),
     );
+    expect(responses.text).toContain('"extensions":{"linq":{"reads":[{"route":');
     expect(gateway.log.length).toBeGreaterThan(20);
     expect(
       await gateway.query(byId, { chatId: '1', id: '1' }, { 'x-linq-integration-token': 'another' }),
@@ -258,7 +264,7 @@ it('shows neither credentials nor variables in the log, metrics, traces or the e
     for (const headers of credentials) {
       await Promise.all(
         chatIds.map(async (chatId) => {
-          const short = { ...headers, 'x-request-timeout-ms': '100' };
+          const short = { ...headers, 'x-request-timeout-ms': '100', 'x-linq-explain': 'true' };
           const variables = { chatId, id: '224', note: variable, [variable]: [variable] };
           await responses.send(gateway, asPost(short, { query: byId, variables }));
           await responses.send(gateway, asPost(short, { query: byId, variables, extensions: { note: variable } }));
@@ -346,9 +352,55 @@ it('shows neither credentials nor variables in the log, metrics, traces or the e
       'UPSTREAM_UNAVAILABLE',
     ]),
   );
+  expect(responses.text).toContain('"extensions":{"linq":{"reads":[{"route":');
   expect(gateway.log.length).toBeGreaterThan(20);
   await expectSilence(gateway, responses, jwt, jwtWrong, jwtMalformed, jwksOrigin);
   await close(jwks);
+});
+
+it('shows nothing of a webhook in the log, metrics or traces, however it is refused', async () => {
+  await using gateway = await startTestGateway({
+    LINQ_WEBHOOK_SECRETS: apiKey,
+    LINQ_CACHE_TTL_MS: '60000',
+    LOG_LEVEL: 'trace',
+  });
+  const data = { text, from_phone: phone, attachments: [{ url: file }], chat_handles: [{ identifier: phone }] };
+  const [chatId, id] = ['471147114711', '815815815815'];
+  const marked = webhook({ event_id: detail }, { ...data, chat_id: chatId, id });
+  const statuses = new Set<number>();
+  const responses: unknown[] = [];
+  for (const [body, headers] of [
+    [JSON.stringify(marked), {}],
+    [JSON.stringify(marked), {}],
+    [JSON.stringify(marked).slice(0, -20), {}],
+    [JSON.stringify({ ...marked, event_type: text }), {}],
+    [JSON.stringify({ ...marked, api_version: text }), {}],
+    [JSON.stringify({ ...marked, created_at: text }), {}],
+    [JSON.stringify({ ...marked, created_at: '2020-01-01 00:00:00 +0000' }), {}],
+    [JSON.stringify({ ...marked, data: text }), {}],
+    [JSON.stringify({ ...marked, data: { ...data, chat_id: phone } }), {}],
+    [JSON.stringify({ [text]: text, [phone]: file }), {}],
+    [text, { 'content-type': text.replaceAll(' ', '/') }],
+    [text, { 'content-encoding': text }],
+    [text.repeat(20_000), {}],
+    [text, { 'x-webhook-signature': wrongKey }],
+    [text, { 'x-webhook-signature': signatureOf(text, wrongKey) }],
+  ] as const) {
+    const response = await deliver(gateway, body, { 'x-webhook-signature': signatureOf(body, apiKey), ...headers });
+    statuses.add(response.status);
+    responses.push(response);
+  }
+  expect([...statuses].toSorted()).toEqual([200, 400, 401, 413, 415]);
+  await gateway.metric('linq_webhooks_total{outcome="admitted"}', 1);
+  const { body: metrics } = await gateway.send({ path: '/metrics' });
+  const shown = [
+    JSON.stringify(responses),
+    JSON.stringify(gateway.log),
+    metrics,
+    JSON.stringify(exporter.getFinishedSpans()),
+  ];
+  for (const mark of [...secrets(), chatId, id]) for (const each of shown) expect(each).not.toContain(mark);
+  expect(said).not.toHaveBeenCalled();
 });
 
 it("quotes a caller's input only to that caller, and only if it is invalid", async () => {

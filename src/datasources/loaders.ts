@@ -1,25 +1,37 @@
 import DataLoader from 'dataloader';
+import { callsOf, readMessagePage } from './linq/message-page.ts';
+import { chatRoute } from './linq/routes/chat.ts';
 import { chatMessageRoute } from './linq/routes/chat-message.ts';
-import type { ChatMessage, LinqId, MessageKey } from './model.ts';
+import { chatMessagesRoute } from './linq/routes/chat-messages.ts';
+import type { ChatKey, Keys, MessagePageKey, Resources, Target } from './model.ts';
 import type { Route } from './reads/route.ts';
+import type { DriftKind } from './upstream-metrics.ts';
 
 /** All routes that loaders read; the labels of metrics are known from the start. */
-export const routes: readonly { readonly template: string }[] = [chatMessageRoute];
+export const routes: readonly { readonly template: string }[] = [chatMessageRoute, chatRoute, chatMessagesRoute];
 
-/** Every key names its chat, so that access can be checked in one place. */
-interface ChatKey {
-  readonly chatId: LinqId;
+/** What loaders need of the caller. */
+export interface Source {
+  /**
+   * Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`.
+   * `elapsedMs` is the part of the caller's timeout that earlier calls of the same read took.
+   */
+  read<Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key, elapsedMs?: number): Promise<Value | null>;
+  readonly reportDrift: (route: string, path: string, kind: DriftKind) => void;
 }
 
-/** Null when Linq knows no such resource, and when the caller may not read its chat; rejects with an `UpstreamError`. */
-export type ReadRoute = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) => Promise<Value | null>;
+/** One read for each distinct key. */
+type Load = {
+  readonly [Name in keyof Resources]: (key: Keys[Name]) => Promise<Resources[Name] | null>;
+};
 
 /** The reads that resolvers can request. New for each request, so that nothing one caller loaded can reach another. */
-export interface Loaders {
-  /** One read for each distinct key. */
-  readonly message: (key: MessageKey) => Promise<ChatMessage | null>;
-  /** Declares the length of a list before its items load; rejects when over the cost limit. */
-  chargeListEntries(count: number): Promise<void>;
+export interface Loaders extends Load {
+  /**
+   * Declares what will be read, before the first of it is, and the lengths of lists; rejects when over the cost limit. What is
+   * declared is not counted again when it is loaded.
+   */
+  declare(targets: readonly Target[], listEntries: number): Promise<void>;
   /** Sends the pending batch now. Only for loaders with `batching: 'manual'`. */
   dispatch(): void;
 }
@@ -39,43 +51,71 @@ interface LoaderOptions {
   readonly batching: 'tick' | 'manual';
 }
 
-/** A member of a batch: a read, or the length of a list, so that a list and its items are admitted or refused together. */
-type Request = { readonly path: string; start(): Promise<unknown> } | { readonly entries: number };
+/** A member of a batch: a read, or a declaration, so that reads and what follows from them are admitted or refused together. */
+type Request = Loadable | Declaration;
+
+interface Declaration {
+  readonly loadables: readonly Loadable[];
+  readonly entries: number;
+}
+
+interface Loadable {
+  /** Identifies what is read; the path of its call, if it is one. */
+  readonly path: string;
+  readonly calls: number;
+  start(): Promise<unknown>;
+}
 
 /**
  * All fields join a batch before it is sent, so the sums are exactly what the operation reads, through fragments, aliases,
  * lists and conditions. One loader serves all routes, so that their reads are counted and sent together.
  */
-export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: LoaderOptions): Loaders {
+export function createLoaders(source: Source, { limits, onBatch, batching }: LoaderOptions): Loaders {
   // Of admitted batches: after a refused batch, an operation may still load a smaller one.
   let distinct = 0;
   let entries = 0;
+  /** Paths that were declared and may not be loaded yet. */
+  const declared = new Set<string>();
+  /** Paths that were loaded, are being loaded, or need no read. */
+  const loaded = new Map<string | Declaration, Promise<unknown>>();
   let dispatch = () => {};
 
   // Linq has no bulk route. A batch of promises, not of their results, lets each key settle by itself: a slow or failing
   // one delays no other. A bulk route would change this function and nothing else.
-  const loader = new DataLoader<Request, unknown, unknown>(
+  const loader = new DataLoader<Request, unknown, string | Declaration>(
     async (batch) => {
-      let reads = 0;
+      let calls = 0;
+      let undeclared = 0;
       let listed = 0;
+      const later = new Map<string, number>();
       for (const request of batch) {
-        if ('entries' in request) listed += request.entries;
-        else reads++;
+        if ('entries' in request) {
+          listed += request.entries;
+          for (const { path, calls } of request.loadables) {
+            if (!loaded.has(path) && !declared.has(path)) later.set(path, calls);
+          }
+        } else {
+          calls += request.calls;
+          if (!declared.has(request.path)) undeclared += request.calls;
+        }
       }
+      for (const calls of later.values()) undeclared += calls;
       limits.listEntries(entries + listed);
       try {
-        limits.distinctReads(distinct + reads);
+        limits.distinctReads(distinct + undeclared);
       } catch (error) {
         // The list itself is not too long: each of its entries fails.
         for (const request of batch) loader.clear(request);
         return batch.map((request) => ('entries' in request ? nothing : (error as Error)));
       }
-      distinct += reads;
+      distinct += undeclared;
       entries += listed;
-      if (reads > 0) onBatch(reads);
+      for (const path of later.keys()) declared.add(path);
+      if (calls > 0) onBatch(calls);
       return batch.map((request) => ('entries' in request ? nothing : request.start()));
     },
     {
+      cacheMap: loaded,
       cacheKeyFn: (request) => ('entries' in request ? request : request.path),
       ...(batching === 'manual' && {
         batchScheduleFn: (send: () => void) => {
@@ -85,13 +125,41 @@ export function createLoaders(read: ReadRoute, { limits, onBatch, batching }: Lo
     },
   );
 
-  /** A path belongs to one route, so what is loaded under it is a value of that route. */
-  const load = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key) =>
-    loader.load({ path: route.path(key), start: () => read(route, key) }) as Promise<Value | null>;
+  const one = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable => ({
+    path: route.path(key),
+    calls: 1,
+    start: () => source.read(route, key),
+  });
+
+  const readPage = async (key: MessagePageKey) => {
+    const startedAt = performance.now();
+    const page = await readMessagePage(
+      key,
+      (list) => source.read(chatMessagesRoute, list, performance.now() - startedAt),
+      (parameter) => source.reportDrift(chatMessagesRoute.template, parameter, 'ignored'),
+    );
+    for (const message of page?.nodes ?? []) loader.prime(one(chatMessageRoute, message), message);
+    return page;
+  };
+
+  const loadables: { readonly [Name in keyof Resources]: (key: Keys[Name]) => Loadable } = {
+    message: (key) => one(chatMessageRoute, key),
+    chat: (key) => one(chatRoute, key),
+    messages: (key) => ({ path: JSON.stringify(key), calls: callsOf(key), start: () => readPage(key) }),
+  };
+  const loadableOf = <Name extends keyof Resources>({ loader, key }: Target<Name>) => loadables[loader](key);
+
+  /** A path belongs to one loader, so what is loaded under it is a value of that loader. */
+  const load =
+    <Name extends keyof Resources>(name: Name) =>
+    (key: Keys[Name]) =>
+      loader.load(loadables[name](key)) as Promise<Resources[Name] | null>;
 
   return {
-    message: (key) => load(chatMessageRoute, key),
-    chargeListEntries: async (count) => void (await loader.load({ entries: count })),
+    message: load('message'),
+    chat: load('chat'),
+    messages: load('messages'),
+    declare: async (targets, entries) => void (await loader.load({ loadables: targets.map(loadableOf), entries })),
     dispatch: () => {
       const send = dispatch;
       dispatch = () => {};

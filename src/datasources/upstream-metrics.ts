@@ -17,7 +17,8 @@ export type DriftKind =
   | 'unknown' // a field that is not documented
   | 'type' // not the documented type
   | 'format' // the right type, but not a date-time or a UUID as documented
-  | 'range'; // an integer that does not fit
+  | 'range' // an integer that does not fit
+  | 'ignored'; // a parameter of the request that had no effect; the path is its name
 
 /**
  * Receives the events of the data sources. `route` is the template of the route, such as `/chats/{chat_id}`. All values come

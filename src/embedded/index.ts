@@ -47,7 +47,7 @@ export interface LinqContext {
  * The schema that the gateway serves. A field fails with the error that clients of the gateway see: the same message and
  * `extensions`, without the cause. All fields but `_sdl` and `_service` need a context from `createContext`.
  */
-export const schema: GraphQLSchema = mapSchema(servedSchema, { [MapperKind.QUERY_ROOT_FIELD]: withPublicErrors });
+export const schema: GraphQLSchema = mapSchema(servedSchema, { [MapperKind.OBJECT_FIELD]: withPublicErrors });
 
 /** `schema` without `_sdl`, `_service` and `_entities`, for stitching in the same process. */
 export const subschema: GraphQLSchema = withoutGatewayFields(schema);
@@ -58,16 +58,21 @@ export const subschema: GraphQLSchema = withoutGatewayFields(schema);
  */
 export function createContextFactory(options: ContextFactoryOptions = {}): ContextFactory {
   const { log, metrics, maxMessages, ...upstream } = readFactoryOptions(options);
-  const client = createLinqClient({
+  const reportDrift = createDriftReporter(
+    (route, path, kind) => metrics.drift(route, path, kind),
+    (route, path, kind, requestId) =>
+      log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
+  );
+  const client = createLinqClient({ ...upstream, metrics, reportDrift });
+  const contextOf = createContexts({
+    client,
+    reportDrift,
     ...upstream,
-    metrics,
-    reportDrift: createDriftReporter(
-      (route, path, kind) => metrics.drift(route, path, kind),
-      (route, path, kind, requestId) =>
-        log.warn({ requestId, route, path, kind }, 'Linq response does not match its documentation'),
-    ),
+    cacheTtlMs: 0,
+    maxReads: maxMessages,
+    explain: false,
+    onBatch() {},
   });
-  const contextOf = createContexts({ client, ...upstream, cacheTtlMs: 0, maxMessages, onBatch() {} });
   return {
     createContext(given = {}) {
       checkContextOptions(given);
@@ -94,16 +99,18 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
   };
 }
 
-type RootField<Source> = GraphQLFieldConfig<unknown, Source>;
+type Field<Source> = GraphQLFieldConfig<unknown, Source>;
 
-function withPublicErrors(field: RootField<Partial<LinqContext> | undefined>): typeof field {
-  const { resolve } = field as RootField<unknown>;
+/** Undefined for a field that is a property. */
+function withPublicErrors(field: Field<Partial<LinqContext> | undefined>): typeof field | undefined {
+  const { resolve } = field as Field<unknown>;
+  if (resolve === undefined) return undefined;
   return {
     ...field,
-    async resolve(root, args, contextValue, info) {
+    async resolve(parent, args, contextValue, info) {
       const { context, toPublic } = contextValue?.[linq] ?? nothing;
       try {
-        const value: unknown = await resolve?.(root, args, context, info);
+        const value: unknown = await resolve(parent, args, context, info);
         return Array.isArray(value) ? value.map((entry) => (entry instanceof Error ? toPublic(entry) : entry)) : value;
       } catch (error) {
         throw toPublic(error as Error);

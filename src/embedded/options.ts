@@ -35,7 +35,7 @@ export interface ContextFactoryOptions {
   readonly connectionMaxAgeMs?: number | undefined;
   /** The URL of an HTTP proxy for all but loopback: `HTTPS_PROXY`, and `HTTP_PROXY` too. */
   readonly proxy?: string | undefined;
-  /** Distinct messages that one context reads: `MAX_MESSAGES_PER_OPERATION`. */
+  /** Distinct reads of one context: `MAX_READS_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
   /** Logs failures, never private data. A pino logger fits. Silent by default. Errors that it throws are ignored. */
   readonly log?: FailureLog | undefined;
@@ -100,7 +100,7 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly maxAliases?: number | undefined;
   /** `MAX_DIRECTIVES`. */
   readonly maxDirectives?: number | undefined;
-  /** Distinct messages of one operation: `MAX_MESSAGES_PER_OPERATION`. */
+  /** Distinct reads of one operation: `MAX_READS_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
 }
 
@@ -130,7 +130,7 @@ const readRules = {
 };
 const factoryRules = {
   ...readRules,
-  maxMessages: limits.maxMessages,
+  maxMessages: limits.maxReads,
   log: listener(logFunctions),
   metrics: listener(metricsFunctions),
 } satisfies Record<keyof ContextFactoryOptions, Setting<unknown>>;
@@ -156,7 +156,7 @@ const gatewayRules = {
   maxDepth: limits.maxDepth,
   maxAliases: limits.maxAliases,
   maxDirectives: limits.maxDirectives,
-  maxMessages: limits.maxMessages,
+  maxMessages: limits.maxReads,
   log: listener(logFunctions),
 } satisfies Record<keyof GatewayOptions, Setting<unknown>>;
 
@@ -215,7 +215,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
       ...{ connectionMaxAgeMs, proxy },
     },
     limits: {
-      ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxMessages },
+      ...{ maxTokens, maxDepth, maxAliases, maxDirectives, maxReads: maxMessages },
       maxResponseBytes: maxResultBytes,
     },
     callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,

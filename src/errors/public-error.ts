@@ -60,13 +60,25 @@ export function refusesAll({ path, extensions }: GraphQLError): boolean {
   return path !== undefined && code === 'OPERATION_TOO_COSTLY';
 }
 
-/** Sorts errors by field, not by completion, so that identical responses are byte-identical. */
+/** Sorts errors by their place in the data, not by completion, so that identical responses are byte-identical. */
 export function inOrder(errors: readonly GraphQLError[], data: unknown): readonly GraphQLError[] {
-  if (errors.length < 2 || typeof data !== 'object' || data === null) return errors;
-  const position = new Map(Object.keys(data).map((name, index) => [name, index]));
-  return errors.toSorted(({ path: a = [] }, { path: b = [] }) => {
-    const byField = (position.get(String(a[0])) ?? 0) - (position.get(String(b[0])) ?? 0);
-    return byField || Number(a[1] ?? 0) - Number(b[1] ?? 0);
+  if (errors.length < 2) return errors;
+  const positions = new Map(errors.map((error) => [error, positionOf(error, data)]));
+  return errors.toSorted((a, b) => {
+    const [first, second] = [positions.get(a) ?? [], positions.get(b) ?? []];
+    const level = first.findIndex((index, level) => index !== second[level]);
+    return level < 0 ? 0 : (first[level] ?? 0) - (second[level] ?? 0);
+  });
+}
+
+/** At each level of the path, the index of the field in its object, or of the entry in its list. */
+function positionOf({ path = [] }: GraphQLError, data: unknown): number[] {
+  let value = data;
+  return path.map((step) => {
+    if (typeof value !== 'object' || value === null) return 0;
+    const index = typeof step === 'number' ? step : Object.keys(value).indexOf(step);
+    value = (value as Readonly<Record<string | number, unknown>>)[step];
+    return index;
   });
 }
 

@@ -35,6 +35,8 @@ interface RouterOptions {
   /** Sends the SDL; undefined where the schema is hidden. */
   readonly sdl: Handle | undefined;
   readonly graphiql: { readonly page: Handle; readonly asset: Handle } | undefined;
+  /** Handles Linq's webhooks, which no rule for callers applies to; undefined where they are not configured. */
+  readonly webhooks: RequestListener | undefined;
   readonly metrics: Pick<Metrics, 'print' | 'contentType'>;
   readonly readiness: Readiness;
   /** Whether responses are compressed. */
@@ -54,7 +56,8 @@ export const notFound: Rejection = {
 
 /** Handles every request of a `node:http` server: CORS, then the guard, then the first route that matches. */
 export function createRouter(options: RouterOptions): RequestListener {
-  const { graphql, sdl, graphiql, metrics, readiness, compression, unread, cors, guard, log, endRequest } = options;
+  const { graphql, sdl, graphiql, webhooks, metrics, readiness, compression, unread, cors, guard, log, endRequest } =
+    options;
   const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD';
   const opensPage = ({ method, headers }: IncomingMessage) => method === 'GET' && wantsHtml(headers.accept);
   const pages: readonly Route[] = graphiql
@@ -122,6 +125,7 @@ export function createRouter(options: RouterOptions): RequestListener {
   }
 
   return (req, res) => {
+    if (webhooks !== undefined && req.url?.split('?', 1)[0] === '/webhooks/linq') return webhooks(req, res);
     const record = new RequestRecord(requestIdOf(req), req);
     readiness.arrive(req, res);
     if (compression && req.headers['accept-encoding'] !== undefined) compressResponse(req, res, unread);

@@ -1,3 +1,5 @@
+import type { Bodies } from './scenarios.ts';
+
 /** The response of Get Chat Message, as Linq's reference documents it. The id is a string because some exceed 2^53. */
 export interface LinqMessage {
   id: string;
@@ -13,14 +15,24 @@ export interface LinqMessage {
   reactions?: object[] | undefined;
 }
 
-/** Serializes the message with its id as a JSON number of any size. */
+/** The body of Get Chat Message, with the id as a JSON number of any size. */
 export function messageJson(message: LinqMessage): string {
-  return `{"data":${JSON.stringify(message).replace(/^\{"id":"(\d+)"/, '{"id":$1')}}`;
+  return `{"data":${recordJson(message)}}`;
+}
+
+export function recordJson(message: LinqMessage): string {
+  return JSON.stringify(message).replace(/^\{"id":"(\d+)"/, '{"id":$1');
+}
+
+/** The documented message under another id. */
+export function messageBodies(id: string): Bodies {
+  return { documented: messageJson({ ...documentedMessage, id }), drifted: driftedJson(id) };
 }
 
 /** Null if there is no such message. */
 export function findMessage(chatId: string, id: string): LinqMessage | null {
   if (chatId === '1') return chatOne.get(id) ?? null;
+  if (chatId === '3') return chatThree.get(id) ?? null;
   if (chatId === '2') return /^[1-9]\d{0,5}$|^1000000$/.test(id) ? generatedMessage(Number(id)) : null;
   return null;
 }
@@ -34,7 +46,7 @@ const pdf = {
 };
 
 /** The unchanged example of the reference. It combines `pending` with a `delivered_at`. */
-export const documentedMessage: LinqMessage = {
+const documentedMessage: LinqMessage = {
   id: '224',
   text: 'Hello, how are you?',
   sent_at: '2025-05-21T15:30:00.123-05:00',
@@ -106,7 +118,7 @@ function everyReaction(messageId: string, firstId: number): object[] {
 }
 
 /** Linq does not document whether it sends null, an empty string or no field for a missing text: 226, 229 and 230 cover all three. */
-const chatOne = new Map(
+export const chatOne = new Map(
   [
     documentedMessage,
     attachmentOnly,
@@ -139,9 +151,43 @@ const chatOne = new Map(
   ].map((message) => [message.id, message]),
 );
 
+/** Every 97th message was sent in the same millisecond as the one before it. */
+export function sentAtOf(id: number): number {
+  return Date.UTC(2025, 0, 1) + (id % 97 === 0 ? id - 1 : id) * 61_000;
+}
+
+const conversation = [
+  'Hi Jane! Are you free for lunch on Thursday?',
+  'Hi John, yes!',
+  'Noon?',
+  'Make it one, I have a call until then.',
+  'One it is. The place at the corner?',
+  'Perfect.',
+  'Shall I book a table?',
+  'Please do.',
+];
+
+/** The same conversation in five weeks. The ids have gaps, as those of Linq. */
+export const chatThree = new Map(
+  Array.from({ length: 5 * conversation.length }, (_, index): LinqMessage => {
+    const line = index % conversation.length;
+    const week = (index - line) / conversation.length;
+    const sent = Date.UTC(2025, 5, 2, 14) + week * 7 * 86_400_000 + line * 47_500;
+    return {
+      ...plainMessage,
+      id: String(60_000_000 + index * 1_237),
+      text: conversation[line],
+      sent_at: linqTime(sent),
+      delivered_at: linqTime(sent + 900),
+      sent_from: line % 2 === 0 ? '+15551234567' : '+15559876543',
+      chat_handle_id: line % 2 === 0 ? 123 : 124,
+    };
+  }).map((message) => [message.id, message]),
+);
+
 /** Derived from the id alone, so that every call returns the same message. */
-function generatedMessage(id: number): LinqMessage {
-  const sent = Date.UTC(2025, 0, 1) + id * 61_000;
+export function generatedMessage(id: number): LinqMessage {
+  const sent = sentAtOf(id);
   const delivered = id % 7 !== 0;
   return {
     id: String(id),
@@ -161,4 +207,32 @@ function generatedMessage(id: number): LinqMessage {
 /** In Linq's format: three-digit milliseconds and a numeric offset. */
 function linqTime(instant: number): string {
   return new Date(instant - 5 * 3_600_000).toISOString().replace('Z', '-05:00');
+}
+
+/** Every kind of drift that leaves the message readable: wrong types, invalid date-times, too large numbers, unknown and missing fields. */
+function driftedJson(id: string): string {
+  return `{
+    "data": {
+      "id": ${id},
+      "text": { "plain": "Hello" },
+      "sent_at": "2025-05-21 15:30:00 -0600",
+      "delivered_at": 1747859405,
+      "delivery_status": "teleported",
+      "edited_at": "yesterday",
+      "is_read": "false",
+      "sent_from": 15551234567,
+      "chat_handle_id": "123",
+      "service": "iMessage",
+      "attachments": [
+        { "id": "abc12345-1234-5678-9abc-def012345678", "url": null, "filename": 7, "mime_type": "application/pdf", "file_size": 4294967296 },
+        { "url": "https://storage.googleapis.com/linq-files/attachments/no-id.pdf" },
+        "not an attachment"
+      ],
+      "reactions": [
+        { "id": "456", "chat_message_id": ${id}, "reaction": "custom", "custom_emoji": "🦊", "is_from_me": 0 },
+        { "id": null, "reaction": "love" }
+      ]
+    },
+    "meta": { "trace": "sandbox" }
+  }`;
 }

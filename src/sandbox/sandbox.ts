@@ -1,7 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { findMessage, messageJson } from './messages.ts';
+import { chatBodies, chatJson, findChat } from './chats.ts';
+import {
+  findTimeline,
+  type ListQuirks,
+  listBodies,
+  listJson,
+  listMessages,
+  listParameters,
+  type Timeline,
+} from './message-list.ts';
+import { findMessage, messageBodies, messageJson } from './messages.ts';
 import { failures, scenarios, sendError, sendJson, sendRateLimited } from './scenarios.ts';
 
 export interface SandboxCall {
@@ -24,18 +34,23 @@ export interface SandboxOptions {
   readonly failureShare?: number;
   /** Rate limit of each token, in requests a second. */
   readonly requestsPerSecond?: number;
-  /** Appended to every text of chat 2, so that tests can tell which token fetched it. */
+  /** Appended to every text of chat 2 and of lists, and to the name of chat 2, so that tests can tell which token fetched it. */
   readonly signature?: (token: string) => string;
+  /** The messages of these chats, by id, in place of or beside those of the sandbox. */
+  readonly timelines?: Readonly<Record<string, Timeline>>;
+  /** How List Chat Messages behaves where Linq does not document it. */
+  readonly quirks?: ListQuirks;
 }
 
 /**
  * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 has the documented example and variations of
- * it, chat 2 has a message for every id from 1 to 1,000,000, and the chats in `scenarios` each show one failure.
+ * it, chat 2 has a message for every id from 1 to 1,000,000, chat 3 is a conversation of two, and the chats in `scenarios` each show one failure in all routes.
  * It is written from Linq's documentation and shares no code with the client, so that tests detect a misreading in
  * either of them.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { onCall, latencyMs: [min, max] = [0, 0], failureShare = 0, requestsPerSecond, signature } = options;
+  const { timelines = {}, quirks } = options;
   const attempts = new Attempts();
   const callsThisSecond = new Map<string, number>(); // by token
   const server = createServer((request, response) => {
@@ -48,19 +63,31 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       callsThisSecond.set(token, calls);
     }
     const respond = () => {
-      const [, chatId = '', id = ''] = (method === 'GET' && route.exec(path)) || [];
+      const [pathname = '', query] = path.split('?');
+      const [, chatId = '', messages, id] = (method === 'GET' && route.exec(pathname)) || [];
+      const isList = messages !== undefined && id === undefined;
+      const bodies = () => (isList ? listBodies() : id === undefined ? chatBodies(chatId) : messageBodies(id));
       const scenario = scenarios.get(chatId);
       if (token === '') {
         sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized');
       } else if (scenario !== undefined) {
-        scenario(response, id, attempts.next(`${chatId}/${id}`));
-        if (response.statusCode === 200) attempts.forget(`${chatId}/${id}`);
+        scenario(response, bodies(), attempts.next(path));
+        if (response.statusCode === 200) attempts.forget(path);
       } else if (calls > (requestsPerSecond ?? calls)) {
         sendRateLimited(response, 1);
       } else if (Math.random() < failureShare) {
-        failures[Math.floor(Math.random() * failures.length)]?.(response, id, 1);
+        failures[Math.floor(Math.random() * failures.length)]?.(response, bodies(), 1);
       } else {
-        sendMessageOr404(response, chatId, id, signature?.(token));
+        if (isList)
+          sendListOr404(
+            response,
+            timelines[chatId] ?? findTimeline(chatId),
+            new URLSearchParams(query),
+            quirks,
+            signature?.(token),
+          );
+        else if (id === undefined) sendChatOr404(response, chatId, signature?.(token));
+        else sendMessageOr404(response, chatId, id, signature?.(token));
       }
     };
     if (max === 0) respond();
@@ -79,7 +106,27 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
 }
 
-const route = /^\/api\/partner\/v2\/chats\/(\d+)\/chat_messages\/(\d+)$/;
+const route = /^\/api\/partner\/v2\/chats\/(\d+)(\/chat_messages(?:\/(\d+))?)?$/;
+
+function sendChatOr404(response: ServerResponse, chatId: string, signature = ''): void {
+  const chat = findChat(chatId);
+  if (chat === undefined) return void sendError(response, 404, 'not_found', 'Not Found', 'Chat not found');
+  const isSigned = chatId === '2' && signature !== '';
+  sendJson(response, 200, chatJson(isSigned ? { ...chat, display_name: chat.display_name + signature } : chat));
+}
+
+function sendListOr404(
+  response: ServerResponse,
+  timeline: Timeline | undefined,
+  query: URLSearchParams,
+  quirks: ListQuirks | undefined,
+  signature = '',
+): void {
+  if (timeline === undefined) return void sendError(response, 404, 'not_found', 'Not Found', 'Chat not found');
+  const list = listMessages(timeline, listParameters(query), quirks);
+  const data = signature ? list.data.map((row) => ({ ...row, text: `${row.text ?? ''}${signature}` })) : list.data;
+  sendJson(response, 200, listJson({ ...list, data }));
+}
 
 function sendMessageOr404(response: ServerResponse, chatId: string, id: string, signature = ''): void {
   const message = findMessage(chatId, id);
@@ -87,11 +134,11 @@ function sendMessageOr404(response: ServerResponse, chatId: string, id: string, 
     const text = chatId === '2' ? `${message.text ?? ''}${signature}` : message.text;
     return void sendJson(response, 200, messageJson(signature ? { ...message, text: text ?? null } : message));
   }
-  const detail = chatId === '1' || chatId === '2' ? 'Chat message not found' : 'Chat not found';
+  const detail = findChat(chatId) === undefined ? 'Chat not found' : 'Chat message not found';
   sendError(response, 404, 'not_found', 'Not Found', detail);
 }
 
-/** Counts the attempts to read each message since its last success. Bounded: the oldest counts are dropped. */
+/** Counts the requests for each path since its last success. Bounded: the oldest counts are dropped. */
 class Attempts {
   readonly #counts = new Map<string, number>();
 

@@ -1,27 +1,41 @@
 import type { ServerResponse } from 'node:http';
-import { documentedMessage, messageJson } from './messages.ts';
 
-/** Responds to one request. `attempt` is 1 for the first request for this message since its last success. */
-type Scenario = (response: ServerResponse, id: string, attempt: number) => void;
+/** The bodies of a successful response to one request. */
+export interface Bodies {
+  readonly documented: string;
+  /** With every kind of drift that leaves it readable. */
+  readonly drifted: string;
+}
+
+/** Responds to one request. `attempt` is 1 for the first request with this path since its last success. */
+type Scenario = (response: ServerResponse, bodies: Bodies, attempt: number) => void;
 
 const html =
   '<!DOCTYPE html>\n<html><head><title>Something went wrong</title></head><body>Please try again.</body></html>\n';
 
-/** By chat id: each of these chats shows one failure for any message id, like test card numbers of payment APIs. */
+/** By chat id: each of these chats shows one failure in all its routes, like test card numbers of payment APIs. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario>([
   ['401', (response) => sendError(response, 401, 'unauthorized', 'Unauthorized', 'Unauthorized')],
   ['403', (response) => sendError(response, 403, 'forbidden', 'Forbidden', 'Forbidden')],
   ['404', (response) => sendError(response, 404, 'not_found', 'Not Found', 'Chat not found')],
-  ['429', (response, id, attempt) => (attempt === 1 ? sendRateLimited(response, 1) : sendMessage(response, id))],
+  [
+    '429',
+    (response, { documented }, attempt) =>
+      attempt === 1 ? sendRateLimited(response, 1) : sendJson(response, 200, documented),
+  ],
   ['4290', (response) => sendRateLimited(response, 3600)],
   ['500', (response) => sendHtml(response, 500)],
-  ['502', (response, id, attempt) => (attempt <= 2 ? sendHtml(response, 502) : sendMessage(response, id))],
+  [
+    '502',
+    (response, { documented }, attempt) =>
+      attempt <= 2 ? sendHtml(response, 502) : sendJson(response, 200, documented),
+  ],
   ['504', () => {}],
   ['598', trickle],
-  ['599', (response, id) => sendHalf(response, id, () => response.socket?.resetAndDestroy())],
+  ['599', (response, { documented }) => sendHalf(response, documented, () => response.socket?.resetAndDestroy())],
   ['600', (response) => sendHtml(response, 200)],
-  ['601', (response, id) => sendJson(response, 200, messageJson({ ...documentedMessage, id }).slice(0, 200))],
-  ['602', (response, id) => sendJson(response, 200, driftedJson(id))],
+  ['601', (response, { documented }) => sendJson(response, 200, documented.slice(0, 200))],
+  ['602', (response, { drifted }) => sendJson(response, 200, drifted)],
   ['603', sendForever],
 ]);
 
@@ -30,7 +44,7 @@ export const failures: readonly Scenario[] = [
   (response) => sendHtml(response, 500),
   (response) => sendHtml(response, 502),
   (response) => sendError(response, 503, 'unavailable', 'Service Unavailable', 'Please try again'),
-  (response, id) => sendHalf(response, id, () => response.socket?.resetAndDestroy()),
+  (response, { documented }) => sendHalf(response, documented, () => response.socket?.resetAndDestroy()),
   (response) => response.socket?.resetAndDestroy(),
   (response) => sendHtml(response, 200),
   () => {}, // never responds
@@ -45,10 +59,6 @@ export function sendError(response: ServerResponse, status: number, code: string
   sendJson(response, status, JSON.stringify({ errors: [{ status, code, title, detail }] }));
 }
 
-function sendMessage(response: ServerResponse, id: string): void {
-  sendJson(response, 200, messageJson({ ...documentedMessage, id }));
-}
-
 function sendHtml(response: ServerResponse, status: number): void {
   response.writeHead(status, { 'content-type': 'text/html; charset=utf-8' }).end(html);
 }
@@ -59,8 +69,7 @@ export function sendRateLimited(response: ServerResponse, seconds: number): void
 }
 
 /** Sends a byte every 100 ms, but never the last one. */
-function trickle(response: ServerResponse, id: string): void {
-  const body = messageJson({ ...documentedMessage, id });
+function trickle(response: ServerResponse, { documented: body }: Bodies): void {
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
   let sent = 0;
   const timer = setInterval(() => {
@@ -69,8 +78,7 @@ function trickle(response: ServerResponse, id: string): void {
   response.once('close', () => clearInterval(timer));
 }
 
-function sendHalf(response: ServerResponse, id: string, then: () => void): void {
-  const body = messageJson({ ...documentedMessage, id });
+function sendHalf(response: ServerResponse, body: string, then: () => void): void {
   response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length });
   response.write(body.slice(0, body.length / 2), then);
 }
@@ -83,32 +91,4 @@ function sendForever(response: ServerResponse): void {
   };
   response.on('drain', more);
   more();
-}
-
-/** Every kind of drift that leaves the message readable: wrong types, invalid date-times, too large numbers, unknown and missing fields. */
-function driftedJson(id: string): string {
-  return `{
-    "data": {
-      "id": ${id},
-      "text": { "plain": "Hello" },
-      "sent_at": "2025-05-21 15:30:00 -0600",
-      "delivered_at": 1747859405,
-      "delivery_status": "teleported",
-      "edited_at": "yesterday",
-      "is_read": "false",
-      "sent_from": 15551234567,
-      "chat_handle_id": "123",
-      "service": "iMessage",
-      "attachments": [
-        { "id": "abc12345-1234-5678-9abc-def012345678", "url": null, "filename": 7, "mime_type": "application/pdf", "file_size": 4294967296 },
-        { "url": "https://storage.googleapis.com/linq-files/attachments/no-id.pdf" },
-        "not an attachment"
-      ],
-      "reactions": [
-        { "id": "456", "chat_message_id": ${id}, "reaction": "custom", "custom_emoji": "🦊", "is_from_me": 0 },
-        { "id": null, "reaction": "love" }
-      ]
-    },
-    "meta": { "trace": "sandbox" }
-  }`;
 }

@@ -1,7 +1,6 @@
 import SchemaBuilder from '@pothos/core';
 import DirectivesPlugin from '@pothos/plugin-directives';
 import type { Context } from '../context.ts';
-import { DateTime } from './scalars.ts';
 
 /** Non-null is the default: a field is nullable where Linq may lack it, and its description says when. */
 export const builder = new SchemaBuilder<{
@@ -9,13 +8,13 @@ export const builder = new SchemaBuilder<{
   DefaultFieldNullability: false;
   Scalars: {
     ID: { Input: string | number; Output: string };
-    DateTime: { Input: never; Output: string };
+    DateTime: { Input: string; Output: string };
     _Any: { Input: unknown; Output: never };
   };
   /** Of @graphql-tools/stitch. */
   Directives: {
     key: { locations: 'OBJECT'; args: { selectionSet: string } };
-    merge: { locations: 'FIELD_DEFINITION'; args: { keyArg: string } };
+    merge: { locations: 'FIELD_DEFINITION'; args: { keyArg: string } | { keyField: string } };
   };
 }>({
   plugins: [DirectivesPlugin],
@@ -23,5 +22,3 @@ export const builder = new SchemaBuilder<{
   directives: { useGraphQLToolsUnorderedDirectives: true },
   defaultFieldNullability: false,
 });
-
-builder.addScalarType('DateTime', DateTime);

@@ -1,11 +1,16 @@
-import { type ChatMessage as ChatMessageModel, knownDeliveryStatuses } from '../datasources/model.ts';
+import {
+  type ChatMessage as ChatMessageModel,
+  type Chat as ChatModel,
+  type ChatParticipant as ChatParticipantModel,
+  knownDeliveryStatuses,
+} from '../datasources/model.ts';
 import { Attachment } from './attachment.ts';
 import { builder } from './builder.ts';
-import { perItem } from './per-item.ts';
+import { Chat } from './chat.ts';
+import { ChatParticipant } from './chat-participant.ts';
+import { idForm, messageKey } from './ids.ts';
 import { Reaction } from './reaction.ts';
-import { messageKey } from './scalars.ts';
-
-const idForm = 'A decimal integer from 1 to 9223372036854775807, such as';
+import { readEach, readOne } from './resolve-read.ts';
 
 export const ChatMessage = builder.objectRef<ChatMessageModel>('ChatMessage').implement({
   description: 'A message in a chat, sent or received, with its attachments and reactions.',
@@ -60,6 +65,19 @@ export const ChatMessage = builder.objectRef<ChatMessageModel>('ChatMessage').im
       type: [Reaction],
       description: "The reactions to the message, in Linq's order. Empty when there are none.",
     }),
+    chat: t.field({
+      type: Chat,
+      nullable: true,
+      description: 'The chat of the message. Null, with an error, when it could not be read.',
+      ...readOne({ target: chatOf }),
+    }),
+    sender: t.field({
+      type: ChatParticipant,
+      nullable: true,
+      description:
+        'The participant whose id is `chatHandleId`, or else whose address is `sentFrom`. Null when there is none. Reads the chat.',
+      ...readOne({ target: chatOf, pick: senderOf }),
+    }),
   }),
 });
 
@@ -71,8 +89,22 @@ const ChatMessageKey = builder.inputType('ChatMessageKey', {
   }),
 });
 
+function chatOf({ chatId }: ChatMessageModel) {
+  return { loader: 'chat' as const, key: { chatId } };
+}
+
+function senderOf(
+  { participants }: ChatModel,
+  { chatHandleId, sentFrom }: ChatMessageModel,
+): ChatParticipantModel | null {
+  const byHandle = participants.find(({ id }) => id === chatHandleId);
+  return byHandle ?? participants.find(({ address }) => address !== null && address === sentFrom) ?? null;
+}
+
+type Key = Parameters<typeof messageKey>[0];
+
 builder.queryType({
-  description: 'Queries for messages in Linq chats.',
+  description: 'Queries for Linq chats and their messages.',
   fields: (t) => ({
     chatMessage: t.field({
       type: ChatMessage,
@@ -83,8 +115,7 @@ builder.queryType({
         chatId: t.arg.id({ required: true, description: `The id of the chat. ${idForm} \`1\`.` }),
         id: t.arg.id({ required: true, description: `The id of the message. ${idForm} \`224\`.` }),
       },
-      extensions: { isRead: true },
-      resolve: (_root, args, { loaders }) => loaders.message(messageKey(args)),
+      ...readOne({ target: (_root, args: Key) => ({ loader: 'message', key: messageKey(args) }) }),
     }),
     chatMessagesByKeys: t.field({
       type: [ChatMessage],
@@ -101,9 +132,13 @@ builder.queryType({
         }),
       },
       directives: { merge: { keyArg: 'keys' } },
-      extensions: { isRead: true },
-      resolve: (_root, { keys }, { loaders }) =>
-        perItem(loaders, keys, (key, index) => loaders.message(messageKey(key, `keys[${index}].`))),
+      ...readEach({
+        length: ({ keys }: { keys: readonly Key[] }) => keys.length,
+        target: (_root, { keys }, index) => ({
+          loader: 'message',
+          key: messageKey(keys[index] as Key, `keys[${index}].`),
+        }),
+      }),
     }),
   }),
 });

@@ -1,13 +1,15 @@
 import { GraphQLScalarType, type GraphQLSchema, Kind, printSchema, type ValueNode } from 'graphql';
+import type { Target } from '../datasources/model.ts';
 import { badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
+import { Chat } from './chat.ts';
 import { ChatMessage } from './chat-message.ts';
-import { perItem } from './per-item.ts';
-import { messageKey } from './scalars.ts';
+import { chatKey, messageKey } from './ids.ts';
+import { readEach } from './resolve-read.ts';
 import { memoizeBySchema, withoutGatewayFields } from './subgraph.ts';
 
 // By hand, since @pothos/plugin-federation does not run on graphql 17.
-const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])';
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.4", import: ["@key", "@shareable"])';
 
 /**
  * The directives of each type. All fields are shareable, so that another subgraph may provide or share some of them, or annotate
@@ -15,12 +17,17 @@ const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3
  * gives it the id, and never asks this schema for an entity by it.
  */
 const directives: Readonly<Record<string, string>> = {
+  Chat: '@key(fields: "id") @shareable',
+  ChatParticipant: '@key(fields: "id", resolvable: false) @shareable',
   ChatMessage: '@key(fields: "chatId id") @shareable',
+  ChatMessageConnection: '@shareable',
+  ChatMessageEdge: '@shareable',
+  PageInfo: '@shareable',
   Attachment: '@key(fields: "id", resolvable: false) @shareable',
   Reaction: '@key(fields: "id", resolvable: false) @shareable',
 };
 
-/** This schema as a subgraph of Federation 2, whose entity is a message. */
+/** This schema as a subgraph of Federation 2, whose entities are chats and messages. */
 export const federationSdl = memoizeBySchema((schema: GraphQLSchema) => {
   const sdl = printSchema(withoutGatewayFields(schema));
   const withDirectives = sdl.replace(/^type (\w+)(?= \{)/gm, (start, name: string) =>
@@ -51,8 +58,8 @@ const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
 
 const Entity = builder.unionType('_Entity', {
   description: 'The entities that other subgraphs can reference.',
-  types: [ChatMessage],
-  resolveType: () => ChatMessage,
+  types: [Chat, ChatMessage],
+  resolveType: (value) => ('chatId' in value ? 'ChatMessage' : 'Chat'),
 });
 
 builder.queryFields((t) => ({
@@ -67,31 +74,30 @@ builder.queryFields((t) => ({
     nullable: { list: false, items: true },
     description:
       'The entities for `representations`, in their order, for a Federation 2 gateway. An item is null without an ' +
-      'error when the message does not exist in Linq, and null with an error, whose path ends in the index of the ' +
-      'item, when the message cannot be read.',
+      'error when the chat or message does not exist in Linq, and null with an error, whose path ends in the index of ' +
+      'the item, when it cannot be read.',
     args: {
       representations: t.arg({
         type: ['_Any'],
         required: true,
-        description: 'The messages, by key. A repeated key is read once.',
+        description: 'The chats and messages, by key. A repeated key is read once.',
       }),
     },
-    extensions: { isRead: true },
-    resolve: (_root, { representations }, { loaders }) =>
-      perItem(loaders, representations, (representation, index) =>
-        loaders.message(messageKey(keyOf(representation, index), `representations[${index}].`)),
-      ),
+    ...readEach({
+      length: ({ representations }: { representations: readonly unknown[] }) => representations.length,
+      target: (_root, { representations }, index) =>
+        targetOf(representations[index] ?? {}, `representations[${index}].`),
+    }),
   }),
 }));
 
-/** Anything may come as a representation; what names no message is `BAD_USER_INPUT` of that entity alone. */
-function keyOf(representation: unknown, index: number): { chatId: string | number; id: string | number } {
-  const { __typename, chatId, id } = (representation ?? {}) as Record<string, unknown>;
-  if (__typename !== 'ChatMessage') throw badUserInput(`representations[${index}].__typename must be "ChatMessage".`);
-  return {
-    chatId: idOf(chatId, `representations[${index}].chatId`),
-    id: idOf(id, `representations[${index}].id`),
-  };
+/** Anything may come as a representation; what names no entity is `BAD_USER_INPUT` of that entity alone. */
+function targetOf(representation: object, prefix: string): Target<'chat' | 'message'> {
+  const { __typename, chatId, id }: Readonly<Record<string, unknown>> = { ...representation };
+  if (__typename === 'Chat') return { loader: 'chat', key: chatKey(idOf(id, `${prefix}id`), `${prefix}id`) };
+  if (__typename !== 'ChatMessage') throw badUserInput(`${prefix}__typename must be "Chat" or "ChatMessage".`);
+  const key = { chatId: idOf(chatId, `${prefix}chatId`), id: idOf(id, `${prefix}id`) };
+  return { loader: 'message', key: messageKey(key, prefix) };
 }
 
 /** What is neither text nor an integer is no id either. */

@@ -24,6 +24,8 @@ export const logFields: ReadonlySet<string> = new Set([
   'code', // exit code of a worker
   'restartInMs',
   'replicas', // how many share Redis
+  'variable', // of the environment, with a former name
+  'newName', // of that variable
   'url', // ours
   'linq', // the origin of Linq
   'proxy', // its host and port, without credentials

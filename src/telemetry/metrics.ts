@@ -12,6 +12,24 @@ import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { PersistedQueryOutcome, RequestOutcome } from './request-record.ts';
 import { WordHistogram } from './word-histogram.ts';
 
+/** What became of a request to the path of webhooks. */
+export type WebhookOutcome =
+  | 'admitted'
+  | 'duplicate' // delivered before
+  | 'ignored' // another version of the API, or a type that is not used
+  | 'outdated' // older than a day, or from the future
+  | 'unusable' // names no chat and message
+  | 'malformed' // no event with an id, a type and a time
+  | 'unsigned' // no secret signed it
+  | 'wrong-method'
+  | 'too-slow'
+  | 'too-large'
+  | 'not-json'
+  | 'too-many' // over the limits for what is unsigned
+  | 'unavailable' // shutting down, or it could be kept nowhere
+  | 'canceled' // the sender disconnected
+  | 'failed'; // a bug of the gateway
+
 /**
  * The metrics at `GET /metrics`; docs/operations.md lists them. Label values come from closed sets: no ids, no tokens, nothing
  * that a caller chose. Each value exists from the start, so that Prometheus sees its first increase.
@@ -26,7 +44,9 @@ export interface Metrics {
   operation(executor: 'compiled' | 'interpreted'): void;
   /** A request with the hash of a persisted query. */
   persistedQuery(outcome: PersistedQueryOutcome): void;
-  /** Distinct messages in one batch of an operation. */
+  /** A request to the path of webhooks. */
+  webhook(outcome: WebhookOutcome): void;
+  /** Requests to Linq in one batch of an operation, as far as they are known before it. */
   batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
   print(): Promise<string>;
@@ -53,6 +73,24 @@ const outcomes = words<Outcome>({
 const retryReasons = words<RetryReason>({ 'stale-connection': 0, 'rate-limited': 0, unavailable: 0 });
 const breakerStates = words<BreakerState>({ closed: 0, open: 0, 'half-open': 0 });
 
+const webhookOutcomes = words<WebhookOutcome>({
+  admitted: 0,
+  duplicate: 0,
+  ignored: 0,
+  outdated: 0,
+  unusable: 0,
+  malformed: 0,
+  unsigned: 0,
+  'wrong-method': 0,
+  'too-slow': 0,
+  'too-large': 0,
+  'not-json': 0,
+  'too-many': 0,
+  unavailable: 0,
+  canceled: 0,
+  failed: 0,
+});
+
 /** `routes` are the templates of the routes of Linq. */
 export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly string[]): Metrics {
   const register = new Registry();
@@ -72,7 +110,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   const persisted = countsOf(words<PersistedQueryOutcome>({ hit: 0, miss: 0, registered: 0 }));
   const byHash = 'Requests with the hash of a persisted query, by result.';
   counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
-  const batches = histogram('graphql_loader_batch_size', 'Distinct messages in one batch of an operation.', {}, sizes);
+  const webhooks = countsOf(webhookOutcomes);
+  counter('linq_webhooks_total', 'Requests to the path of webhooks, by what became of them.', 'outcome', webhooks);
+  const batches = histogram('graphql_loader_batch_size', 'Requests to Linq in one batch of an operation.', {}, sizes);
   const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
     route: routes,
     outcome: outcomes,
@@ -164,6 +204,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     },
     persistedQuery: (outcome) => {
       persisted[outcome]++;
+    },
+    webhook: (outcome) => {
+      webhooks[outcome]++;
     },
     batch: (size) => batches.observe(size),
     print: cluster.isWorker ? clusterMetricsOf(register) : () => register.metrics(),

@@ -617,6 +617,26 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls.every(({ path }) => path.includes('/chats/2/'))).toBe(true);
   });
 
+  it('holds for chats, entities and pages of messages: others are null and cost no call', async () => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway(keys.env);
+    const text = `{
+      chat(id: 1) { id messages { nodes { id } } }
+      chatsByIds(ids: [1, 2]) { id messages(last: 1) { nodes { chat { id } } } }
+      _entities(representations: [{ __typename: "Chat", id: 1 }, { __typename: "Chat", id: 3 }]) { __typename }
+    }`;
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await gateway.query(text, {}, bearer(await es.sign({ linq_chats: [2] })))).toEqual({
+        data: {
+          chat: null,
+          chatsByIds: [null, { id: '2', messages: { nodes: [{ chat: { id: '2' } }] } }],
+          _entities: [null, null],
+        },
+      });
+    }
+    expect(gateway.calls.every(({ path }) => path.includes('/chats/2'))).toBe(true);
+  });
+
   it('narrows whatever Linq token is used, that of the caller too', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);

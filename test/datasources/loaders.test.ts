@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { chatMessageRoute } from '../../src/datasources/linq/routes/chat-message.ts';
-import { createLoaders, type Loaders, type ReadRoute } from '../../src/datasources/loaders.ts';
+import { createLoaders, type Loaders, type Source } from '../../src/datasources/loaders.ts';
 import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
 import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 
@@ -10,9 +10,9 @@ const message = (wanted: MessageKey): ChatMessage =>
 
 /** Loaders without cost limits that read messages with this function. */
 function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | null>): Loaders {
-  const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as ReadRoute;
+  const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as Source['read'];
   const limits = { distinctReads: () => {}, listEntries: () => {} };
-  return createLoaders(read, { limits, onBatch: () => {}, batching: 'tick' });
+  return createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
 }
 
 it('resolves a fast message while a slow one of the same batch is still loading', async () => {
@@ -22,6 +22,23 @@ it('resolves a fast message while a slow one of the same batch is still loading'
   expect(await second).toMatchObject({ chatId: '1', id: '2' });
   slow.resolve(null);
   expect(await first).toBeNull();
+});
+
+it('reads no message that a page of the operation has shown', async () => {
+  const body = '{"data":[{"id":5,"text":"found","sent_at":"2025-05-21T15:30:00.123-05:00"}]}';
+  const paths: string[] = [];
+  const read: Source['read'] = async (route, wanted) => {
+    paths.push(route.path(wanted));
+    return route.decode(body, wanted, () => {});
+  };
+  const limits = { distinctReads: () => {}, listEntries: () => {} };
+  const loaders = createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
+  const bounds = { after: undefined, before: undefined, sentSince: undefined, sentBefore: undefined };
+  const { chatId } = key('5');
+  const page = await loaders.messages({ chatId, direction: 'backward', size: 25, ...bounds });
+  expect(page?.nodes).toMatchObject([{ chatId: '1', id: '5', text: 'found' }]);
+  expect(await loaders.message(key('5'))).toBe(page?.nodes[0]);
+  expect(paths).toEqual(['/api/partner/v2/chats/1/chat_messages?sort=desc&page=1&per_page=27']);
 });
 
 it('fails only the failing message of a batch', async () => {

@@ -128,6 +128,8 @@ it('every promise that metrics can show is watched by an alert', () => {
     'A proxy that refuses fails reads with `UPSTREAM_UNAVAILABLE`',
     'A Redis outage fails no read',
     'A cached message never reaches another token, and is never older than `LINQ_CACHE_TTL_MS` plus one read',
+    'After a webhook, no cached value is returned whose read began before it',
+    'No event is lost without a gap, and none is delivered twice',
     'A connection has 32 requests in flight at most',
   ]);
 });

@@ -147,6 +147,8 @@ describe('the schema in an importing process', () => {
     });
     expect(Object.keys(stitched.getTypeMap()).filter((name) => /^_[^_]/.test(name))).toEqual([]);
     expect(Object.keys(stitched.getQueryType()?.getFields() ?? {})).toEqual([
+      'chat',
+      'chatsByIds',
       'chatMessage',
       'chatMessagesByKeys',
       'tickets',
@@ -213,6 +215,23 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([call(7, 'the-process', 2)]);
   });
 
+  it('reads a chat and its messages, with errors below the root as clients of the gateway see them', async () => {
+    await using inProcess = await startInProcess();
+    const source = `{
+      chatMessage(chatId: 2, id: 7) { chat { id messages(last: 1) { nodes { id sender { id } } } } }
+      chat(id: 3) { bad: messages(last: 0) { nodes { id } } }
+      none: chatMessage(chatId: 1, id: 224) { chat { id } }
+    }`;
+    const { data, errors } = await inProcess.query(source, { chats: ['2', '3'] });
+    expect(data).toEqual({
+      chatMessage: { chat: { id: '2', messages: { nodes: [{ id: '1000000', sender: { id: '1000' } }] } } },
+      chat: { bad: null },
+      none: null,
+    });
+    expect(errors).toMatchObject([{ path: ['chat', 'bad'], extensions: { code: 'BAD_USER_INPUT', retryable: false } }]);
+    expect(inProcess.calls.some((call) => call.includes('/chats/1'))).toBe(false);
+  });
+
   it('cancels its reads when its signal fires', async () => {
     const asked = Promise.withResolvers<{ closed: Promise<unknown> }>();
     await using upstream = await startUpstream((response) => asked.resolve({ closed: once(response, 'close') }));
@@ -245,7 +264,7 @@ describe('a context', () => {
     expect(inProcess.calls.splice(0)).toHaveLength(2);
     const extensions = { code: 'OPERATION_TOO_COSTLY', retryable: false };
     const message =
-      'The operation has 3 distinct messages; the limit is 2 (MAX_MESSAGES_PER_OPERATION). Ask for less at once.';
+      'The operation has 3 distinct reads; the limit is 2 (MAX_READS_PER_OPERATION). Ask for less at once.';
     expect(await inProcess.query(operation(1, 2, 3))).toMatchObject({
       data: { chatMessage: null, chatMessagesByKeys: [null, null, null] },
       errors: Array(4).fill({ message, extensions }),

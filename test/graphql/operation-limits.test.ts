@@ -161,9 +161,9 @@ describe('an operation is refused before anything is asked of Linq', () => {
         query: byKeys,
         variables: { keys: keysOf(500) },
         found: 500,
-        what: 'distinct messages',
+        what: 'distinct reads',
         limit: 100,
-        variable: 'MAX_MESSAGES_PER_OPERATION',
+        variable: 'MAX_READS_PER_OPERATION',
       },
     ],
   ];
@@ -254,7 +254,7 @@ describe('an operation is refused before anything is asked of Linq', () => {
 });
 
 describe('the distinct messages of an operation are counted exactly', () => {
-  const over = { found: 101, what: 'distinct messages', limit: 100, variable: 'MAX_MESSAGES_PER_OPERATION' };
+  const over = { found: 101, what: 'distinct reads', limit: 100, variable: 'MAX_READS_PER_OPERATION' };
   const fields = (count: number, from = 0) =>
     times(count, (index) => `m${from + index}: chatMessage(chatId: 2, id: ${from + index + 1}) { id }`).join(' ');
 
@@ -364,9 +364,9 @@ describe('each limit lets through what it allows, and is raised by its variable'
       (count) => `${tokens(200)} ${times(count - 200, () => '# not a token\n,').join('')}`,
     ],
     [
-      'MAX_MESSAGES_PER_OPERATION',
+      'MAX_READS_PER_OPERATION',
       100,
-      'distinct messages',
+      'distinct reads',
       (count) => `{ chatMessagesByKeys(keys: [${times(count, key).join(' ')}]) { id } }`,
     ],
   ];

@@ -22,6 +22,16 @@ const expected: Record<string, object> = {
     data: { silent: null, found: { text } },
     errors: [{ path: ['silent'], extensions: { code: 'UPSTREAM_TIMEOUT', retryable: true } }],
   },
+  PageBack: {
+    data: {
+      chat: {
+        messages: {
+          nodes: Array.from({ length: 5 }, () => ({ sender: { address: expect.stringMatching(/^\+1555/) } })),
+          pageInfo: { hasPreviousPage: true, startCursor: expect.any(String) },
+        },
+      },
+    },
+  },
 };
 
 const named = sandboxPage.tabs.map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);

@@ -46,3 +46,52 @@ it('responds with 401 without a token and with 404 for an unknown chat, in the d
     errors: [{ status: 404, code: 'not_found', title: 'Not Found', detail: 'Chat not found' }],
   });
 });
+
+const get = async (path: string) => {
+  const response = await fetch(`${sandbox.origin}/api/partner/v2/chats/${path}`, {
+    headers: { 'X-LINQ-INTEGRATION-TOKEN': 't' },
+  });
+  return { status: response.status, body: await response.json() };
+};
+
+it('has chats 1 to 3 with the participants that their messages name', async () => {
+  for (const id of [1, 2, 3]) {
+    const { body: chat } = await get(`${id}`);
+    const { body: list } = await get(`${id}/chat_messages?per_page=100`);
+    expect(chat.data.id).toBe(id);
+    expect(chat.data.message_count).toBe(list.meta.total_count);
+    const handles = chat.data.chat_handles.map((handle: { id: number }) => handle.id);
+    for (const message of list.data) expect(handles).toContain(message.chat_handle_id);
+  }
+  const { body } = await get('1');
+  expect(body.data.chat_handles.map((handle: { id: number }) => handle.id)).toEqual([122, 123, 124, 125]);
+  expect((await get('77')).status).toBe(404);
+  expect((await get('77/chat_messages')).status).toBe(404);
+});
+
+it('has no message id in two chats, save the documented one of chat 1 and those of chat 2', async () => {
+  const ids = async (id: number) =>
+    (await get(`${id}/chat_messages?per_page=100`)).body.data.map((message: { id: number }) => message.id);
+  const [one, three] = [await ids(1), await ids(3)];
+  expect(new Set([...one, ...three]).size).toBe(one.length + three.length);
+  expect(three.every((id: number) => id > 1_000_000)).toBe(true);
+});
+
+it('lists messages in both orders, by pages and between times', async () => {
+  const ids = async (query: string) =>
+    (await get(`2/chat_messages?${query}`)).body.data.map((message: { id: number }) => message.id);
+  expect((await get('2/chat_messages')).body.meta).toEqual({
+    page: 1,
+    total_pages: 40_000,
+    total_count: 1_000_000,
+    per_page: 25,
+  });
+  expect(await ids('per_page=3')).toEqual([1, 2, 3]);
+  expect(await ids('per_page=3&page=2&sort=desc')).toEqual([999_997, 999_996, 999_995]);
+  expect(await ids('page=1000001')).toEqual([]);
+  const { body } = await get('2/chat_messages?per_page=100');
+  const [, second, , fourth] = body.data;
+  const between = `after=${encodeURIComponent(second.sent_at)}&before=${encodeURIComponent(fourth.sent_at)}`;
+  expect(await ids(between)).toEqual([3]);
+  expect(body.data[96].sent_at).toBe(body.data[95].sent_at);
+});

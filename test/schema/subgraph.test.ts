@@ -49,7 +49,7 @@ it('fails an entity alone, by its index, whether it is none, has no key, or cann
   await using gateway = await startTestGateway();
   const r = [
     message('2', '9'),
-    { __typename: 'Chat', id: 1 },
+    { __typename: 'Attachment', id: 1 },
     message('2', 'x'),
     message('403', '1'),
     7,
@@ -92,7 +92,7 @@ it('reads representations that are written into the document, digit for digit', 
 });
 
 it('counts the messages of all fields together, and reads one that several name once', async () => {
-  await using gateway = await startTestGateway({ MAX_MESSAGES_PER_OPERATION: '3' });
+  await using gateway = await startTestGateway({ MAX_READS_PER_OPERATION: '3' });
   const query = (last: number) => `{
     chatMessage(chatId: 2, id: 1) { id }
     chatMessagesByKeys(keys: [{ chatId: 2, id: 1 }, { chatId: 2, id: 2 }]) { id }
@@ -106,8 +106,7 @@ it('counts the messages of all fields together, and reads one that several name 
     expect(answer.data).toBeUndefined();
     expect(answer.errors).toMatchObject([
       {
-        message:
-          'The operation has 4 distinct messages; the limit is 3 (MAX_MESSAGES_PER_OPERATION). Ask for less at once.',
+        message: 'The operation has 4 distinct reads; the limit is 3 (MAX_READS_PER_OPERATION). Ask for less at once.',
         extensions: { code: 'OPERATION_TOO_COSTLY' },
       },
     ]);

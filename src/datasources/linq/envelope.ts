@@ -14,15 +14,36 @@ export function decodeEnvelope<Value>(
   decode: (data: Raw, report: ReportDrift) => Value,
   report: ReportDrift,
 ): Value {
+  return decodeBody(body, ({ data }, collect) => decode(isRecord(data) ? data : notAsDocumented(), collect), report);
+}
+
+/** Reads a body of the form `{ "data": […], "meta": … }` in the same way. */
+export function decodeListEnvelope<Value>(
+  body: string,
+  decode: (data: readonly unknown[], meta: unknown, report: ReportDrift) => Value,
+  report: ReportDrift,
+): Value {
+  return decodeBody(
+    body,
+    ({ data, meta }, collect) => decode(Array.isArray(data) ? data : notAsDocumented(), meta, collect),
+    report,
+  );
+}
+
+function decodeBody<Value>(
+  body: string,
+  decode: (envelope: Raw, report: ReportDrift) => Value,
+  report: ReportDrift,
+): Value {
   const text = body.charCodeAt(0) === 0xfeff ? body.slice(1) : body; // a byte order mark
   let drifts: [path: string, kind: DriftKind][] = [];
   const collect: ReportDrift = (path, kind) => drifts.push([path, kind]);
   try {
-    return decode(dataOf(text, JSON.parse), collect);
+    return decode(envelopeOf(text, JSON.parse), collect);
   } catch (error) {
     if (error !== lostDigits) throw error;
     drifts = []; // they are reported again
-    return decode(dataOf(text, parseLarge), collect);
+    return decode(envelopeOf(text, parseLarge), collect);
   } finally {
     for (const [path, kind] of drifts) report(path, kind);
   }
@@ -33,14 +54,16 @@ function parseLarge(text: string): unknown {
   return reviveLarge(text, (source) => (/^-?\d{1,40}$/.test(source) ? BigInt(source) : Number.NaN));
 }
 
-function dataOf(text: string, parse: (text: string) => unknown): Raw {
+function envelopeOf(text: string, parse: (text: string) => unknown): Raw {
   let parsed: unknown;
   try {
     parsed = parse(text);
   } catch {
-    throw new UpstreamError('bad-response', { status: 200 });
+    return notAsDocumented();
   }
-  const data = isRecord(parsed) ? parsed['data'] : undefined;
-  if (!isRecord(data)) throw new UpstreamError('bad-response', { status: 200 });
-  return data;
+  return isRecord(parsed) ? parsed : notAsDocumented();
+}
+
+function notAsDocumented(): never {
+  throw new UpstreamError('bad-response', { status: 200 });
 }

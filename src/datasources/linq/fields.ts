@@ -3,7 +3,7 @@
  * from its documentation, becomes null and is reported; null itself is a valid value. (Functions over values, not a reader
  * over names, and no regular expressions: this is most of the cost of a large message.)
  */
-import { isLinqId } from '../model.ts';
+import { isLinqId, type LinqId } from '../model.ts';
 import type { ReportDrift } from '../reads/route.ts';
 import type { DriftKind } from '../upstream-metrics.ts';
 import { isLarge } from './lossless-json.ts';
@@ -36,14 +36,15 @@ export function size(value: unknown, at: string, report: ReportDrift): number | 
 }
 
 /** An id of another record, as its digits. */
-export function reference(value: unknown, at: string, report: ReportDrift): string | null {
+export function reference(value: unknown, at: string, report: ReportDrift): LinqId | null {
   if (value === null) return null;
   if (!isInteger(value)) return drift(value, at, 'type', report);
-  return value >= 1 && value <= 9223372036854775807n ? String(value) : drift(value, at, 'range', report);
+  const isInRange = value >= 1 && value <= 9223372036854775807n;
+  return isInRange ? (String(value) as LinqId) : drift(value, at, 'range', report);
 }
 
 /** The record's own id. Digits in a string are reported but accepted; null makes the caller drop the record. */
-export function ownId(value: unknown, at: string, report: ReportDrift): string | null {
+export function ownId(value: unknown, at: string, report: ReportDrift): LinqId | null {
   if (value === null) return drift(value, at, 'missing', report);
   const digits = reference(value, at, report);
   return typeof value === 'string' && isLinqId(value) ? value : digits;
@@ -115,7 +116,7 @@ function isUuid(text: string): boolean {
 }
 
 /** RFC 3339, such as `2025-05-21T15:30:00.123-05:00`, with a day that its month has. */
-function isDateTime(text: string): boolean {
+export function isDateTime(text: string): boolean {
   if (text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen) return false;
   if ((text.charCodeAt(10) | 32) !== lowerT || text.charCodeAt(13) !== colon || text.charCodeAt(16) !== colon)
     return false;

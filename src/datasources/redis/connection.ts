@@ -66,12 +66,18 @@ export class RedisConnection {
     }
   }
 
-  /** The command's reply; undefined while Redis is down, and when a command that is not essential fails. Never rejects. */
-  async run<T>(command: (client: RedisClient) => Promise<T>, isEssential = true): Promise<T | undefined> {
+  /**
+   * The command's reply; undefined while Redis is down, and when a command that is not essential fails. Never rejects. `waitMs` is
+   * how long Redis may hold back its reply, in milliseconds.
+   */
+  async run<T>(
+    command: (client: RedisClient) => Promise<T>,
+    { isEssential = true, waitMs = 0 }: { readonly isEssential?: boolean; readonly waitMs?: number } = {},
+  ): Promise<T | undefined> {
     const client = this.#client;
     if (client === undefined || this.#state !== 'up') return undefined;
     try {
-      return await within(replyTimeoutMs, command(client));
+      return await within(waitMs + replyTimeoutMs, command(client));
     } catch (error) {
       if (isEssential || !isRefusal(error)) this.#lose(client, error);
       return undefined;

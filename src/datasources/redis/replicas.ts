@@ -47,6 +47,9 @@ if granted < wanted then
 end
 return {granted, tostring(permits), waiting}`;
 
+/** Of commands that Redis may refuse without harm to the others. */
+const optional = { isEssential: false };
+
 interface ReplicasOptions {
   readonly url: string;
   /** Of Linq: only gateways with the same one share. */
@@ -134,7 +137,7 @@ export class Replicas implements SharedPermits {
 
   /** Undefined when there is none, or while Redis is down. */
   async read(name: string): Promise<Buffer | undefined> {
-    const value = await this.#connection.run((client) => client.get(`${this.#prefix}${name}`), false);
+    const value = await this.#connection.run((client) => client.get(`${this.#prefix}${name}`), optional);
     return value ?? undefined;
   }
 
@@ -142,7 +145,18 @@ export class Replicas implements SharedPermits {
   write(name: string, value: Buffer, ms: number): void {
     const key = `${this.#prefix}${name}`;
     const expiration = { type: 'PX', value: ms } as const;
-    void this.#connection.run((client) => client.set(key, value, { expiration }), false);
+    void this.#connection.run((client) => client.set(key, value, { expiration }), optional);
+  }
+
+  /** The name of a key in Redis. */
+  key(name: string): string {
+    return `${this.#prefix}${name}`;
+  }
+
+  /** The reply of a script that gets the keys of these names; undefined if it fails, and while Redis is down. */
+  run(script: string, names: readonly string[], args: readonly string[]): Promise<unknown> {
+    const keys = names.map((name) => this.key(name));
+    return this.#connection.run((client) => client.eval(script, { keys, arguments: [...args] }), optional);
   }
 
   async #heartbeat(client: RedisClient): Promise<void> {

@@ -149,8 +149,8 @@ describe('the cache of messages', () => {
     expect((await Promise.all([send(), send()])).map(textOf).toSorted()).toEqual(['new', 'old']);
   });
 
-  it('counts a cached message towards MAX_MESSAGES_PER_OPERATION', async () => {
-    await using gateway = await startTestGateway({ LINQ_CACHE_TTL_MS: '60000', MAX_MESSAGES_PER_OPERATION: '2' });
+  it('counts a cached message towards MAX_READS_PER_OPERATION', async () => {
+    await using gateway = await startTestGateway({ LINQ_CACHE_TTL_MS: '60000', MAX_READS_PER_OPERATION: '2' });
     const of = (...ids: number[]) =>
       `{ ${ids.map((id) => `m${id}: chatMessage(chatId: 2, id: ${id}) { id }`).join(' ')} }`;
     await gateway.query(of(1, 2));

@@ -21,9 +21,12 @@ interface Key {
 }
 
 const route: Route<Key, string> = {
-  ...textRoute,
+  template: textRoute.template,
+  subject: textRoute.subject,
+  cacheFormat: textRoute.cacheFormat,
   path: ({ chat, id }) => `/${chat}/${id}`,
   group: ({ chat }) => chat,
+  scope: ({ chat }) => ({ chatId: chat }),
   decode: (body) => body,
   matches: () => true,
 };

@@ -153,6 +153,7 @@ export const textRoute: Route<string, string> = {
   group: (id) => id,
   decode: (body) => body,
   matches: () => true,
+  scope: (id) => ({ chatId: '1', messageId: id }),
 };
 
 export const silentMetrics: UpstreamMetrics = {

@@ -1,4 +1,4 @@
-import type { Attachment, ChatMessage, MessageKey, Reaction } from '../../model.ts';
+import type { Attachment, ChatMessage, LinqId, MessageKey, Reaction } from '../../model.ts';
 import type { ReportDrift, Route } from '../../reads/route.ts';
 import { UpstreamError } from '../../upstream-error.ts';
 import { decodeEnvelope } from '../envelope.ts';
@@ -18,16 +18,22 @@ export const chatMessageRoute: Route<MessageKey, ChatMessage> = {
   cacheFormat: 2,
   path: ({ chatId, id }) => `/api/partner/v2/chats/${chatId}/chat_messages/${id}`,
   group: ({ chatId }) => chatId,
-  decode: (body, key, report) => decodeEnvelope(body, (data, collect) => message(data, key, collect), report),
+  decode: (body, key, report) => decodeEnvelope(body, (data, collect) => requested(data, key, collect), report),
   matches: ({ chatId, id }, key) => chatId === key.chatId && id === key.id,
+  scope: ({ chatId, id }) => ({ chatId, messageId: id }),
 };
 
-/** Invalid values become null and are reported. Fails only if the id is not the requested one. */
-function message(raw: Raw, key: MessageKey, report: ReportDrift): ChatMessage {
-  if (ownId(raw['id'], 'data.id', report) !== key.id) throw new UpstreamError('bad-response', { status: 200 });
+/** Fails only if the id is not the requested one. */
+function requested(raw: Raw, { chatId, id }: MessageKey, report: ReportDrift): ChatMessage {
+  if (ownId(raw['id'], 'data.id', report) !== id) throw new UpstreamError('bad-response', { status: 200 });
+  return decodeMessage(raw, chatId, id, report);
+}
+
+/** Invalid values become null and are reported. */
+export function decodeMessage(raw: Raw, chatId: LinqId, id: LinqId, report: ReportDrift): ChatMessage {
   const message: ChatMessage = {
-    chatId: key.chatId,
-    id: key.id,
+    chatId,
+    id,
     text: string(raw['text'], 'data.text', report),
     sentAt: dateTime(raw['sent_at'], 'data.sent_at', report),
     deliveredAt: dateTime(raw['delivered_at'], 'data.delivered_at', report),

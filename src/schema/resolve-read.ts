@@ -1,0 +1,71 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Context } from '../context.ts';
+import type { Keys, Resources, Target } from '../datasources/model.ts';
+import { costBelow } from './cost-below.ts';
+import type { FieldRead } from './field-read.ts';
+
+type Name = keyof Resources;
+
+/** The extensions and the resolver of a field that is one read. Null when there is no such resource. */
+export function readOne<Parent, Args, Of extends Name, Picked = Resources[Of]>(
+  read: FieldRead<Parent, Args, Of, Picked>,
+) {
+  const resolve = (parent: Parent, args: Args, { loaders }: Context, info?: GraphQLResolveInfo) => {
+    const target = read.target(parent, args, 0);
+    const value = load(read, target, parent, loaders);
+    const cost = isRoot(info) ? costBelow(info, [target]) : undefined;
+    return cost === undefined ? value : after(loaders.declare(cost.targets, cost.listEntries), value);
+  };
+  return { extensions: { read }, resolve };
+}
+
+/** Those of a field that is a list of reads. An entry that fails fails alone: its error takes its place. */
+export function readEach<Args, Of extends Name>(
+  read: FieldRead<unknown, Args, Of, Resources[Of]> & { readonly length: (args: Args) => number },
+) {
+  const resolve = async (parent: unknown, args: Args, { loaders }: Context, info?: GraphQLResolveInfo) => {
+    const targets: Target<Of>[] = [];
+    const loadOne = async (index: number) => {
+      try {
+        const target = read.target(parent, args, index);
+        targets.push(target);
+        return await load(read, target, parent, loaders);
+      } catch (error) {
+        return error as never; // Pothos has no type for an error as a value
+      }
+    };
+    const length = read.length(args);
+    const values = Promise.all(Array.from({ length }, (_, index) => loadOne(index)));
+    const cost = isRoot(info) ? costBelow(info, targets) : undefined;
+    return after(loaders.declare(cost?.targets ?? [], length + (cost?.listEntries ?? 0)), values);
+  };
+  return { extensions: { read }, resolve };
+}
+
+/** What is read below a field of the root is declared there. `info` is absent where nothing is. */
+function isRoot(info: GraphQLResolveInfo | undefined): info is GraphQLResolveInfo {
+  return info !== undefined && info.path.prev === undefined;
+}
+
+async function after<Value>(declared: Promise<void>, value: Promise<Value>): Promise<Value> {
+  const [result] = await Promise.all([value, declared]);
+  return result;
+}
+
+/** A loader for each resource. */
+type Load = { readonly [Each in Name]: (key: Keys[Each]) => Promise<Resources[Each] | null> };
+
+function load<Parent, Args, Of extends Name, Picked>(
+  { pick }: FieldRead<Parent, Args, Of, Picked>,
+  target: Target<Of>,
+  parent: Parent,
+  loaders: Load,
+): Promise<Picked | null> {
+  const value = loadTarget(target, loaders);
+  if (pick === undefined) return value as Promise<Picked | null>; // all of it, by the default of `Picked`
+  return value.then((value) => (value === null ? null : pick(value, parent)));
+}
+
+function loadTarget<Of extends Name>({ loader, key }: Target<Of>, loaders: Load) {
+  return loaders[loader](key);
+}
