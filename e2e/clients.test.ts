@@ -243,13 +243,11 @@ describe('a conversation in the sandbox', () => {
     });
 
     it('says when it has no older messages', async () => {
-      const conversation = open({ url: recorder.url }, '3');
-      await conversation.older();
-      expect(conversation.shown().hasOlder).toBe(true);
+      const conversation = open({ url: recorder.url }, '1');
       await conversation.older();
       const { ids, hasOlder } = conversation.shown();
+      expect(ids).toHaveLength(10);
       expect(hasOlder).toBe(false);
-      expect(ids).toEqual(Array.from({ length: 40 }, (_, index) => String(60_000_000 + index * 1_237)));
     });
 
     it('keeps the pages that are shown when an older one cannot be read, shows its code, and goes on from there', async () => {
