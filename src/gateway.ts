@@ -9,6 +9,7 @@ import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
 import { WorkerEventLog } from './datasources/events/cluster-event-log.ts';
 import type { EventLog } from './datasources/events/event-log.ts';
+import { EventReads } from './datasources/events/event-reads.ts';
 import { MemoryEventLog } from './datasources/events/memory-event-log.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter, perResponse } from './datasources/linq/drift.ts';
@@ -27,6 +28,7 @@ import { createFastPath } from './graphql/fast-path/fast-path.ts';
 import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
 import { PersistedQueries } from './graphql/persisted-queries.ts';
+import { Streams } from './graphql/streams/streams.ts';
 import type { TrustedDocuments } from './graphql/trusted-documents.ts';
 import { Turns } from './graphql/turns.ts';
 import { createYogaServer } from './graphql/yoga.ts';
@@ -40,6 +42,7 @@ import { UnreadResponses } from './http/unread-responses.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createEndRequest } from './telemetry/request-record.ts';
+import { StreamRecord } from './telemetry/stream-record.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import { createWebhookEndpoint } from './webhooks/endpoint.ts';
 
@@ -112,6 +115,7 @@ export function createGateway(
   });
   const contextOf = createContextFactory({
     client,
+    events: events && { tail: events.tail, reads: new EventReads(client, events.tail) },
     reportDrift,
     ...linq,
     maxReads: limits.maxReads,
@@ -124,6 +128,7 @@ export function createGateway(
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
   const turns = new Turns();
+  const streams = new Streams(config);
   const yoga = createYogaServer({
     schema,
     contextOf,
@@ -135,6 +140,9 @@ export function createGateway(
     },
     limits,
     turns,
+    streams,
+    beginStream: (request) => new StreamRecord(request, log, metrics),
+    unread,
     introspection,
     readiness,
     log,
@@ -194,9 +202,14 @@ export function createGateway(
       await events?.open();
     },
     open: () => readiness.open(),
-    drain: (isSiblingProbed) => readiness.drain(isSiblingProbed),
+    async drain(isSiblingProbed) {
+      streams.refuse();
+      await readiness.drain(isSiblingProbed);
+      streams.end();
+    },
     async close() {
       readiness.close();
+      streams.end();
       await client.close();
       events?.close();
       await replicas?.close();
