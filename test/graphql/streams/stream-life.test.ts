@@ -14,6 +14,7 @@ function stopClocks(): void {
   vi.useFakeTimers({
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
+  vi.advanceTimersByTime(1_000); // lru-cache takes a time of 0 for none
 }
 
 afterEach(() => {
@@ -156,7 +157,7 @@ describe('the credential of a stream', () => {
     await using stream = await openStream(gateway, await keys.bearer(600));
     await gateway.metric('graphql_streams', 1);
     keys.withdraw();
-    vi.advanceTimersByTime(59_000);
+    await vi.advanceTimersByTimeAsync(59_000);
     const parts = await partsOf(stream);
     expect(parts[0]?.json).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
   });
