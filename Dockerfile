@@ -2,19 +2,26 @@
 # The Node that the project pins, from wherever you keep images; any image with that Node and a shell will do.
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim
 
+# GraphiQL's page, whose packages are development dependencies and do not reach the image.
+FROM ${NODE_IMAGE} AS graphiql
+WORKDIR /gateway
+COPY package.json package-lock.json tsconfig.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY graphiql ./graphiql
+RUN npm run prepare
+
 FROM ${NODE_IMAGE} AS install
 WORKDIR /gateway
 COPY package.json package-lock.json ./
 # The image brings its own Node: the one that npm would install is optional.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY src ./src
-# GraphiQL's files, compressed once.
-RUN npm run prepare
 
 FROM ${NODE_IMAGE}
 ENV HOST=0.0.0.0 PORT=4000
 WORKDIR /gateway
 COPY --from=install /gateway ./
+COPY --from=graphiql /gateway/dist/graphiql-assets ./dist/graphiql-assets
 # `node` of Node's own images; by number, so that Kubernetes can see that it is not root.
 USER 1000:1000
 EXPOSE 4000

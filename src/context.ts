@@ -1,6 +1,7 @@
 import { type ChatAccess, mayRead } from './auth/chat-access.ts';
 import type { EventReads } from './datasources/events/event-reads.ts';
 import type { EventTail } from './datasources/events/event-tail.ts';
+import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
 import type { ReportRouteDrift } from './datasources/linq/drift.ts';
 import { createLoaders, type Loaders, type Source } from './datasources/loaders.ts';
@@ -16,6 +17,8 @@ export interface Context {
   readonly loaders: Loaders;
   /** Undefined where webhooks are not configured. */
   readonly events: ChatEvents | undefined;
+  /** For the response; undefined unless the caller requests them. */
+  readonly explainedReads?: ExplainedReads | undefined;
 }
 
 /** What lives as long as the process. */
@@ -32,6 +35,8 @@ interface ContextOptions {
   readonly cacheTtlMs: number;
   /** Distinct reads of one operation. */
   readonly maxReads: number;
+  /** Whether callers may request an account of their reads. */
+  readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
@@ -52,7 +57,7 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, onBatch } = options;
+  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -73,6 +78,7 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       requestId,
       cancellation: new Cancellation(signal),
     };
+    const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
     const loadersOver = (read: Source['read'], batching: 'tick' | 'manual' = 'tick') => {
       const source: Source = {
         read: (route, key, elapsedMs) => (mayRead(chats, key) ? read(route, key, elapsedMs) : notReadable),
@@ -80,29 +86,28 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       };
       return createLoaders(source, { limits, onBatch, batching });
     };
-    const readWith =
-      (reader: Reader): Source['read'] =>
-      (route, key, elapsedMs = 0) => {
-        const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
-        return client.get(route, key, elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) });
-      };
-    const loaders = loadersOver(readWith(reader), batching);
-    if (events === undefined) return { loaders, events };
+    const read: Source['read'] = (route, key, elapsedMs = 0) => {
+      const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
+      const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
+      return client.get(route, key, hurried, explainedReads?.add(route.template, key));
+    };
+    const loaders = loadersOver(read, batching);
+    if (events === undefined) return { loaders, explainedReads, events };
     const { tail, reads } = events;
     const chatEvents = new ChatEvents({
       tail,
       caller: caller ?? callersToken?.digest ?? 'anonymous',
       lastEventId: header('last-event-id') || undefined,
-      loadersNow: () => loadersOver(readWith({ ...reader, freshness: 'fresh' })),
+      loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
       loadersAfter: ({ position, chatId, messageId }, onRefused) =>
         loadersOver((route, key) => {
           const isNew = 'id' in key && key.id === messageId && key.chatId === chatId;
-          const value = reads.read(route, key, reader, position, isNew);
+          const value = reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
           value.catch((error: unknown) => isRefusal(error) && onRefused());
           return value;
         }),
     });
-    return { loaders, events: chatEvents };
+    return { loaders, explainedReads, events: chatEvents };
   };
 }
 

@@ -134,6 +134,15 @@ it('lets each module import only what it may, types included', () => {
   expect(violations).toEqual([]);
 });
 
+it('lets the page of GraphiQL import nothing of the gateway but types of src/graphiql', () => {
+  const page = globSync('graphiql/**/*.{ts,tsx}');
+  const ofGateway = page.flatMap((file) =>
+    importsOf(file, readFileSync(file, 'utf8')).filter(({ to }) => /^(src|test)\//.test(to)),
+  );
+  expect(page.length).toBeGreaterThan(5);
+  expect(ofGateway.filter(({ isType, to }) => !isType || !to.startsWith('src/graphiql/'))).toEqual([]);
+});
+
 it('has no circles of imports, types included', () => {
   const graph = new Map(files.map((file) => [file, imports.filter(({ from }) => from === file).map(({ to }) => to)]));
   expect(circlesOf(graph)).toEqual([]);

@@ -9,41 +9,34 @@ import { type FirstPage, graphiqlPage } from './graphiql-page.ts';
 const contentTypes: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
-  '.ico': 'image/x-icon',
+  '.svg': 'image/svg+xml',
 };
 
-interface OpenFiles {
-  readonly files: GraphiQLFiles;
-  readonly names: ReadonlySet<string>;
-  readonly html: string;
-  readonly headers: Record<string, string>;
-}
+const notBuilt = {
+  ...notFound,
+  message:
+    'GraphiQL is not built. Run `npm run prepare` in the folder of the gateway, with its development dependencies.',
+};
 
 /**
  * GraphiQL's page, and the assets that it loads; neither requires a credential or contains data. The files are opened at the
  * first request.
  */
-export function createGraphiQL(firstPage: FirstPage): { readonly page: Handle; readonly asset: Handle } {
-  let opened: Promise<OpenFiles> | undefined;
-  const open = async (): Promise<OpenFiles> => {
-    const files = await openGraphiQLFiles();
-    const { html, script } = graphiqlPage(files.names, firstPage);
-    const headers = { 'content-type': 'text/html; charset=utf-8', ...pageHeaders(script) };
-    return { files, names: new Set(Object.values(files.names)), html, headers };
-  };
+export function createGraphiQL(firstPage: FirstPage, folder?: URL): { readonly page: Handle; readonly asset: Handle } {
+  let opened: GraphiQLFiles | undefined;
   return {
     async page(_req, res) {
-      opened ??= open();
-      const { html, headers } = await opened;
-      res.writeHead(200, headers).end(html);
+      opened ??= await openGraphiQLFiles(folder);
+      if (opened === undefined) return notBuilt;
+      res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...pageHeaders });
+      res.end(graphiqlPage(opened.manifest, firstPage));
       return undefined;
     },
     async asset(req, res, _record, path) {
-      opened ??= open();
-      const { files, names } = await opened;
+      opened ??= await openGraphiQLFiles(folder);
       const name = path.slice('/graphql/assets/'.length);
-      if (!names.has(name)) return notFound;
-      await sendFile(files, name, req, res);
+      if (!opened?.manifest.files.includes(name)) return notFound;
+      await sendFile(opened, name, req, res);
       return undefined;
     },
   };

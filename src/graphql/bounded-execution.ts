@@ -83,7 +83,7 @@ type Field = GraphQLFieldConfig<unknown, object>;
 
 function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, turns: Turns): Field {
   const { resolve, extensions, type } = field;
-  if (resolve === undefined || extensions?.['isRead'] !== true || !isListType(getNullableType(type))) return field;
+  if (resolve === undefined || extensions?.['read'] === undefined || !isListType(getNullableType(type))) return field;
   return {
     ...field,
     async resolve(source, args, context, info) {

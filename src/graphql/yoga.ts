@@ -8,6 +8,7 @@ import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { StreamRecord } from '../telemetry/stream-record.ts';
 import { createBoundedExecution } from './bounded-execution.ts';
 import { createDocumentCache } from './document-cache.ts';
+import { useExplainedReads } from './explained-reads.ts';
 import type { Plans } from './fast-path/plans.ts';
 import { useNoIntrospection } from './introspection.ts';
 import { type OperationLimits, useOperationLimits } from './operation-limits.ts';
@@ -70,6 +71,7 @@ export function createYogaServer(options: YogaOptions) {
         errorOptions,
       }),
       usePlans(plans, onExecute),
+      useExplainedReads(),
       useOperationSpans(),
       usePublicErrors(log, errorOptions),
       useResponseLimit(maxResponseBytes, log, errorOptions),

@@ -5,7 +5,7 @@ export const sandboxPage: FirstPage = {
   title: 'Linq sandbox',
   headers: { 'x-request-timeout-ms': '3000' },
   tabs: [
-    `# Ctrl-Enter: Linq's example, on the right.
+    `# Press Ctrl-Enter to run Linq's example.
 query DocumentedMessage {
   chatMessage(chatId: 1, id: 224) {
     text

@@ -36,7 +36,7 @@ export class EventReads {
   read<Key, Value>(
     route: Route<Key, Value>,
     key: Key,
-    reader: Omit<Reader, 'freshness' | 'cancellation'>,
+    reader: Pick<Reader, 'token' | 'timeoutMs' | 'requestId'>,
     position: Position,
     isNew: boolean,
   ): Promise<Value | null> {
@@ -54,7 +54,7 @@ export class EventReads {
   async #readUntilFound<Key, Value>(
     route: Route<Key, Value>,
     key: Key,
-    reader: Omit<Reader, 'freshness' | 'cancellation'>,
+    reader: Pick<Reader, 'token' | 'timeoutMs' | 'requestId'>,
     isNew: boolean,
   ): Promise<Value | null> {
     const read = () =>

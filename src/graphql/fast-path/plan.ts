@@ -9,8 +9,8 @@ import {
   type GraphQLInputType,
   type GraphQLNamedType,
   type GraphQLObjectType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
-  type GraphQLUnionType,
   getNamedType,
   getNullableType,
   isAbstractType,
@@ -27,49 +27,69 @@ import {
   type ValueNode,
 } from 'graphql';
 
-/** A query as the reads of its root fields, and what each response field takes from the values read. */
+/** A query as the reads that it needs, and what the response takes from the values read. */
 export interface Plan {
-  readonly fields: readonly PlannedField[];
-  /** The coerced values of the variables; undefined where they do not fit their types, or need a closer look. */
+  readonly root: PlannedObject;
+  /** The names of the variables. */
+  readonly variables: readonly string[];
+  /** Their coerced values; undefined where they do not fit their types, or need a closer look. */
   coerce(variables: Readonly<Record<string, unknown>>): Variables | undefined;
 }
 
-export interface PlannedField {
-  /** The response key. */
-  readonly name: string;
-  /** The key as JSON, with the comma before it. */
-  readonly prefix: string;
-  /** All selections with this response key. */
-  readonly nodes: readonly FieldNode[];
-  /** Undefined for `__typename`, whose text is then known. */
-  readonly read: PlannedRead | undefined;
-  readonly text: string;
-}
+/** What is selected from an object; of a union, from an object of each type. */
+export type Selection =
+  | ObjectSelection
+  | { readonly kind: 'union'; of(value: object): ObjectSelection; readonly hasReads: boolean };
 
-interface PlannedRead {
-  readonly resolve: GraphQLFieldResolver<unknown, unknown>;
-  readonly args: (variables: Variables) => Record<string, unknown>;
-  readonly isList: boolean;
-  readonly project: Project;
-}
+export type ObjectSelection = Projection | PlannedObject;
 
-/** By their order in the operation. */
-type Variables = readonly unknown[];
-
-/** The selected part of a value that was read. */
-export interface Project {
+/** The selected part of an object, without reads below it. */
+export interface Projection {
+  readonly kind: 'projection';
   of(value: object): object;
-  /**
-   * The least length of its JSON, computed without taking memory for it. Undefined without aliases: then it has no more than the
-   * value itself.
-   */
+  /** At least how long its JSON is, computed without taking memory for it. Undefined without aliases: then no longer than that of the whole object. */
   readonly leastLength: ((value: object) => number) | undefined;
 }
 
+/** An object with reads below it: its parts, in the order of the response. */
+export interface PlannedObject {
+  readonly kind: 'object';
+  readonly parts: readonly Part[];
+}
+
+/** `prefix` is what stands before a part in the JSON of its object: a comma, unless it is the first, and a key with its colon. */
+export type Part =
+  /** Neighboring fields without reads below. */
+  | { readonly kind: 'plain'; readonly prefix: string; readonly projection: Projection }
+  /** A property with reads below. */
+  | (Field & { readonly kind: 'property'; readonly property: string })
+  | (Field & {
+      readonly kind: 'read';
+      readonly resolve: GraphQLFieldResolver<unknown, unknown>;
+      readonly args: (variables: Variables) => Record<string, unknown>;
+      /** All selections with this response key. */
+      readonly nodes: readonly FieldNode[];
+      /** What its resolver needs to know of the operation, besides the variables: for a field of the root with reads below it. */
+      readonly info: ReadInfo | undefined;
+    });
+
+type ReadInfo = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments' | 'schema' | 'path'>;
+
+/** A field whose value is an object, null, or a list of these. */
+interface Field {
+  /** The response key. */
+  readonly name: string;
+  readonly prefix: string;
+  readonly selection: Selection;
+}
+
+/** By their order in the operation; undefined where a nullable variable has no value. */
+type Variables = readonly unknown[];
+
 /**
- * The plan of a valid query. Undefined for anything that is not plain: directives, nulls, mutations, introspection, or root fields that are not reads. The plan is derived from the schema: a field without a resolver is a
- * property of its parent, in the form in which it is sent; a field with `read` in its extensions has a resolver that needs its
- * parent, its arguments and the loaders alone. An operation with a read below the root has no plan.
+ * The plan of a valid query. Undefined for anything that is not plain: directives, mutations, introspection. The plan is derived
+ * from the schema: a field without a resolver is a property of its parent, in the form in which it is sent; a field with `read`
+ * in its extensions has a resolver that needs its parent, its arguments and the loaders alone.
  */
 export function createPlan(
   schema: GraphQLSchema,
@@ -96,7 +116,7 @@ class Planner {
   readonly #operation: OperationDefinitionNode;
   readonly #fragments = new Map<string, FragmentDefinitionNode>();
   readonly #variables: readonly VariableDefinition[];
-  readonly #projects = new Map<string, Project>();
+  readonly #projections = new Map<string, Projection>();
 
   constructor(schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined) {
     this.#schema = schema;
@@ -114,86 +134,136 @@ class Planner {
       if (directives?.length) refuse();
       const inputType = (typeFromAST(schema, type) as GraphQLInputType | undefined) ?? refuse();
       const fallback = defaultValue && (coerceInputLiteral(defaultValue, inputType) ?? refuse());
-      return { name: variable.name.value, type: inputType, fallback };
+      return { name: variable.name.value, type: inputType, fallback, mayBeNull: true };
     });
   }
 
   plan(): Plan {
     const root = this.#schema.getQueryType() ?? refuse();
-    const fields = [...this.#collect(root, [this.#operation.selectionSet])].map(([name, nodes], index) => {
-      const prefix = `${index === 0 ? '' : ','}${JSON.stringify(name)}:`;
-      const [{ name: field }] = nodes as [FieldNode];
-      const isTypename = field.value === '__typename';
-      const read = isTypename ? undefined : this.#read(root.getFields()[field.value] ?? refuse(), nodes);
-      return { name, prefix, nodes, read, text: JSON.stringify(root.name) };
-    });
+    const parts = this.#parts(root, [this.#operation.selectionSet]);
     const variables = this.#variables;
-    return { fields, coerce: (values) => coerceVariables(variables, values) };
+    return {
+      root: { kind: 'object', parts },
+      variables: variables.map(({ name }) => name),
+      coerce: (values) => coerceVariables(variables, values),
+    };
   }
 
-  #read(field: GraphQLField<unknown, unknown>, nodes: readonly FieldNode[]): PlannedRead {
-    const { resolve, extensions, type } = field;
-    if (resolve === undefined || extensions['read'] === undefined) refuse();
+  /** Neighboring fields without reads are one part. */
+  #parts(type: GraphQLObjectType, sets: readonly SelectionSetNode[]): Part[] {
+    const parts: Part[] = [];
+    let plain = new ObjectCode();
+    const prefix = () => (parts.length === 0 ? '' : ',');
+    const endPlain = () => {
+      if (plain.isEmpty) return;
+      parts.push({ kind: 'plain', prefix: prefix(), projection: this.#projection(plain.code) });
+      plain = new ObjectCode();
+    };
+    for (const [name, nodes] of this.#collect(type, sets)) {
+      const code = this.#fieldCode(type, nodes);
+      if (code !== undefined) {
+        plain.add(name, nodes, code);
+        continue;
+      }
+      endPlain();
+      parts.push(this.#part(type, name, nodes, `${prefix()}${JSON.stringify(name)}:`));
+    }
+    endPlain();
+    return parts;
+  }
+
+  #part(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[], prefix: string): Part {
+    const [node] = nodes as [FieldNode];
+    const field = parent.getFields()[node.name.value] ?? refuse();
+    const { resolve, extensions } = field;
+    const nullable = getNullableType(field.type);
+    const selection = this.#selection(getNamedType(nullable), nodes);
+    if (resolve === undefined) return { kind: 'property', name, prefix, property: field.name, selection };
+    if (extensions['read'] === undefined) refuse();
     // A failed read nulls no more than itself.
-    const nullable = getNullableType(type);
-    const isList = isListType(nullable);
-    if (isNonNullType(isList ? nullable.ofType : type)) refuse();
-    const project = this.#project(getNamedType(type), nodes);
-    return { resolve, args: this.#args(field, nodes[0] as FieldNode), isList, project };
+    if (isNonNullType(isListType(nullable) ? nullable.ofType : field.type)) refuse();
+    const isRoot = parent === this.#schema.getQueryType();
+    const info = isRoot && hasReads(selection) ? this.#info(parent, name, nodes) : undefined;
+    return { kind: 'read', name, prefix, nodes, resolve, args: this.#args(field, node), info, selection };
   }
 
-  #project(type: GraphQLNamedType, nodes: readonly FieldNode[]): Project {
-    if (isUnionType(type)) return this.#projectOfUnion(type, nodes);
-    const { code, length, hasAliases } = this.#objectCode(isObjectType(type) ? type : refuse(), nodes);
-    const project = this.#projects.get(code) ?? {
-      of: new Function('v', `return ${code}`) as Project['of'],
+  #info({ name: typename }: GraphQLObjectType, key: string, fieldNodes: readonly FieldNode[]): ReadInfo {
+    const fragments = Object.fromEntries(this.#fragments);
+    return { fieldNodes, fragments, schema: this.#schema, path: { prev: undefined, key, typename } };
+  }
+
+  #selection(type: GraphQLNamedType, nodes: readonly FieldNode[]): Selection {
+    if (isObjectType(type)) return this.#objectSelection(type, nodes);
+    const union = isUnionType(type) ? type : refuse();
+    const typeOf = union.resolveType ?? refuse();
+    const selections = new Map(union.getTypes().map((type) => [type.name, this.#objectSelection(type, nodes)]));
+    // It needs the value alone.
+    const nameOf = (value: object) => typeOf(value, undefined, undefined as never, union) as string;
+    const hasReads = [...selections.values()].some(({ kind }) => kind === 'object');
+    return { kind: 'union', of: (value) => selections.get(nameOf(value)) as ObjectSelection, hasReads };
+  }
+
+  #objectSelection(type: GraphQLObjectType, nodes: readonly FieldNode[]): ObjectSelection {
+    const code = this.#objectCode(type, nodes);
+    return code === undefined ? { kind: 'object', parts: this.#parts(type, nodes.map(setOf)) } : this.#projection(code);
+  }
+
+  /** The same projection for the same selection, so that what it selects is known again. */
+  #projection({ value, length, hasAliases }: Code): Projection {
+    const projection = this.#projections.get(value) ?? {
+      kind: 'projection',
+      of: new Function('v', `return ${value}`) as Projection['of'],
       leastLength: hasAliases ? new Function('leaf', `return (v) => ${length}`)(leastLeafLength) : undefined,
     };
-    this.#projects.set(code, project);
-    return project;
+    this.#projections.set(value, projection);
+    return projection;
   }
 
-  #projectOfUnion(union: GraphQLUnionType, nodes: readonly FieldNode[]): Project {
-    const projects = new Map(union.getTypes().map((type) => [type.name, this.#project(type, nodes)]));
-    const typeOf = union.resolveType ?? refuse();
-    // It needs the value alone.
-    const projectOf = (value: object) =>
-      projects.get(typeOf(value, undefined, undefined as never, union) as string) as Project;
-    const isBounded = [...projects.values()].some(({ leastLength }) => leastLength !== undefined);
-    return {
-      of: (value) => projectOf(value).of(value),
-      leastLength: isBounded ? (value) => projectOf(value).leastLength?.(value) ?? 0 : undefined,
-    };
-  }
-
-  #args(field: GraphQLField<unknown, unknown>, node: FieldNode): PlannedRead['args'] {
+  #args(field: GraphQLField<unknown, unknown>, node: FieldNode): (variables: Variables) => Record<string, unknown> {
     const nodes = new Map(node.arguments?.map(({ name, value }) => [name.value, value]));
-    const readers = field.args.map(({ name, type, default: fallback, defaultValue }) => {
+    const readers = field.args.flatMap(({ name, type, default: fallback, defaultValue }) => {
       if (fallback !== undefined || defaultValue !== undefined) refuse();
-      return [name, this.#reader(nodes.get(name) ?? refuse(), type)] as const;
+      const value = nodes.get(name);
+      if (value !== undefined) return [[name, this.#argument(value, type)] as const];
+      return isNonNullType(type) ? refuse() : [];
     });
     return (variables) => {
       const args: Record<string, unknown> = {};
-      for (const [name, read] of readers) args[name] = read(variables);
+      for (const [name, read] of readers) {
+        const value = read(variables);
+        if (value !== undefined) args[name] = value;
+      }
       return args;
     };
   }
 
-  /** Of the value of an argument. Literals without variables are coerced once. */
-  #reader(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
+  /** Of an argument, which may be null, or absent as a variable, where its type allows it. */
+  #argument(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
+    if (isNonNullType(type)) return this.#value(node, type);
+    if (node.kind === Kind.NULL) return () => null;
+    return node.kind === Kind.VARIABLE ? this.#variable(node.name.value) : this.#value(node, type);
+  }
+
+  #variable(name: string): (variables: Variables) => unknown {
+    const index = this.#variables.findIndex((variable) => variable.name === name);
+    return index < 0 ? refuse() : (variables) => variables[index];
+  }
+
+  /** Of a value that is not null. Literals without variables are coerced once. */
+  #value(node: ValueNode, type: GraphQLInputType): (variables: Variables) => unknown {
     const nullable = getNullableType(type);
     if (node.kind === Kind.VARIABLE) {
-      const index = this.#variables.findIndex(({ name }) => name === node.name.value);
-      return index < 0 ? refuse() : (variables) => variables[index];
+      for (const variable of this.#variables) variable.mayBeNull &&= variable.name !== node.name.value;
+      return this.#variable(node.name.value);
     }
     if (node.kind === Kind.LIST && isListType(nullable)) {
-      const items = node.values.map((item) => this.#reader(item, nullable.ofType));
+      const items = node.values.map((item) => this.#value(item, nullable.ofType));
       return (variables) => items.map((read) => read(variables));
     }
     if (node.kind === Kind.OBJECT && isInputObjectType(nullable)) {
       const nodes = new Map(node.fields.map(({ name, value }) => [name.value, value]));
       const fields = Object.values(nullable.getFields()).map(
-        ({ name, type }) => [name, this.#reader(nodes.get(name) ?? refuse(), type)] as const,
+        ({ name, type }) => [name, this.#value(nodes.get(name) ?? refuse(), type)] as const,
       );
       return (variables) => Object.fromEntries(fields.map(([name, read]) => [name, read(variables)]));
     }
@@ -243,60 +313,100 @@ class Planner {
     return isAbstractType(other) && this.#schema.isSubType(other, type);
   }
 
-  /** Expressions of the selected part of the object `v`. */
-  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): ProjectCode {
-    const sets = nodes.map(({ selectionSet }) => selectionSet ?? refuse());
-    let isWhole = true;
-    let hasAliases = false;
-    const names: string[] = [];
-    const lengths: string[] = [];
-    const entries = [...this.#collect(type, sets)].map(([key, [node, ...more]]) => {
-      const name = (node as FieldNode).name.value;
-      const value = this.#valueCode(type, name, [node as FieldNode, ...more]);
-      const { code } = value;
-      names.push(name);
-      lengths.push(`${key.length + '"":,'.length}+${value.length}`);
-      isWhole &&= key === name && code === `v.${name}`;
-      hasAliases ||= key !== name || value.hasAliases;
-      return `[${JSON.stringify(key)}]:${code}`;
-    });
-    const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
-    isWhole &&= names.join() === properties.map(({ name }) => name).join();
-    return { code: isWhole ? 'v' : `{${entries.join()}}`, length: `(1+${lengths.join('+')})`, hasAliases };
+  /** Of the selected part of the object `v`; undefined where a read stands below it. */
+  #objectCode(type: GraphQLObjectType, nodes: readonly FieldNode[]): Code | undefined {
+    const whole = new ObjectCode();
+    for (const [key, nodesOfKey] of this.#collect(type, nodes.map(setOf))) {
+      const code = this.#fieldCode(type, nodesOfKey);
+      if (code === undefined) return undefined;
+      whole.add(key, nodesOfKey, code);
+    }
+    return whole.codeOf(type);
   }
 
-  #valueCode(parent: GraphQLObjectType, name: string, nodes: readonly FieldNode[]): ProjectCode {
-    const leaf = (code: string): ProjectCode => ({ code, length: `leaf(${code})`, hasAliases: false });
-    if (name === '__typename') return leaf(JSON.stringify(parent.name));
+  /** Of a field of the object `v`; undefined where it is a read, or a read stands below it. */
+  #fieldCode(parent: GraphQLObjectType, nodes: readonly FieldNode[]): Code | undefined {
+    const { value: name } = (nodes[0] as FieldNode).name;
+    if (name === '__typename') return leafCode(JSON.stringify(parent.name));
     const { type, resolve, args } = parent.getFields()[name] ?? refuse();
-    if (resolve !== undefined || args.length > 0) refuse();
+    if (resolve !== undefined) return undefined;
+    if (args.length > 0) refuse();
     const nullable = getNullableType(type);
     const item = isListType(nullable) ? nullable.ofType : nullable;
     const named = getNullableType(item);
-    if (isLeafType(named)) return leaf(`v.${name}`);
-    if (!isObjectType(named)) refuse();
-    const { code, length, hasAliases } = this.#objectCode(named, nodes);
+    const property = `v.${name}`;
+    if (isLeafType(named)) return leafCode(property);
+    const code = this.#objectCode(isObjectType(named) ? named : refuse(), nodes);
+    if (code === undefined) return undefined;
     const isList = isListType(nullable);
-    if (isList && !isNonNullType(item) && code !== 'v') refuse();
-    const each = isList ? `v.${name}.map((v) => (${code}))` : `((v) => (${code}))(v.${name})`;
-    const sum = isList ? `v.${name}.reduce((n, v) => n + ${length}, 1)` : `((v) => ${length})(v.${name})`;
+    const isWhole = code.value === 'v';
+    if (isList && !isNonNullType(item) && !isWhole) refuse();
+    const selected = isList ? `${property}.map((v) => (${code.value}))` : `((v) => (${code.value}))(${property})`;
+    const sum = isList ? `${property}.reduce((n, v) => n + ${code.length}, 1)` : `((v) => ${code.length})(${property})`;
     return {
-      code: code === 'v' ? `v.${name}` : `v.${name} && ${each}`,
-      length: `(v.${name} ? ${sum} : 4)`,
-      hasAliases,
+      value: isWhole ? property : `${property} && ${selected}`,
+      length: `(${property} ? ${sum} : 4)`,
+      hasAliases: code.hasAliases,
     };
   }
 }
 
-interface ProjectCode {
-  readonly code: string;
+/** Expressions of what is selected from the object `v`. */
+interface Code {
+  readonly value: string;
   /** The least length of its JSON. */
   readonly length: string;
   readonly hasAliases: boolean;
 }
 
+function leafCode(value: string): Code {
+  return { value, length: `leaf(${value})`, hasAliases: false };
+}
+
 function leastLeafLength(value: unknown): number {
   return typeof value === 'string' ? value.length + 2 : 1;
+}
+
+/** The code of an object, field by field. */
+class ObjectCode {
+  readonly #names: string[] = [];
+  readonly #entries: string[] = [];
+  #length = '(1';
+  #hasAliases = false;
+  /** Whether each field is the property of its name, as a whole. */
+  #isPlain = true;
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  add(key: string, [node]: readonly FieldNode[], { value, length, hasAliases }: Code): void {
+    const name = node?.name.value ?? '';
+    this.#names.push(name);
+    this.#entries.push(`[${JSON.stringify(key)}]:${value}`);
+    this.#length += `+${key.length + '"":,'.length}+${length}`;
+    this.#hasAliases ||= key !== name || hasAliases;
+    this.#isPlain &&= key === name && value === `v.${name}`;
+  }
+
+  get code(): Code {
+    return { value: `{${this.#entries.join()}}`, length: `${this.#length})`, hasAliases: this.#hasAliases };
+  }
+
+  /** `v` itself where all properties of the type are selected. */
+  codeOf(type: GraphQLObjectType): Code {
+    const properties = Object.values(type.getFields()).filter(({ resolve }) => resolve === undefined);
+    const isWhole = this.#isPlain && this.#names.join() === properties.map(({ name }) => name).join();
+    return isWhole ? { ...this.code, value: 'v' } : this.code;
+  }
+}
+
+function hasReads(selection: Selection): boolean {
+  return selection.kind === 'union' ? selection.hasReads : selection.kind === 'object';
+}
+
+function setOf({ selectionSet }: FieldNode): SelectionSetNode {
+  return selectionSet ?? refuse();
 }
 
 interface VariableDefinition {
@@ -304,6 +414,8 @@ interface VariableDefinition {
   readonly type: GraphQLInputType;
   /** Its default, coerced; undefined without one. */
   readonly fallback: unknown;
+  /** Whether all places where it stands take null, or nothing. */
+  mayBeNull: boolean;
 }
 
 function coerceVariables(
@@ -311,10 +423,13 @@ function coerceVariables(
   values: Readonly<Record<string, unknown>>,
 ): Variables | undefined {
   const coerced: unknown[] = [];
-  for (const { name, type, fallback } of definitions) {
-    const value = Object.hasOwn(values, name) ? coerceInputValue(values[name], type) : fallback;
-    if (value === undefined || value === null) return undefined;
-    coerced.push(value);
+  for (const { name, type, fallback, mayBeNull } of definitions) {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    const isGiven = value !== undefined && value !== null;
+    const result = isGiven ? coerceInputValue(value, type) : value === undefined ? fallback : null;
+    if (isGiven ? result === undefined : (result ?? null) === null && !(mayBeNull && !isNonNullType(type)))
+      return undefined;
+    coerced.push(result);
   }
   return coerced;
 }

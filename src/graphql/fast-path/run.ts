@@ -1,7 +1,7 @@
 import { type GraphQLError, locatedError } from 'graphql';
 import type { Context } from '../../context.ts';
 import type { Turns } from '../turns.ts';
-import type { Plan, PlannedField, Project } from './plan.ts';
+import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
 /** What an operation led to: the JSON of `data`, and the errors of its fields. Undefined where `data` is too long. */
 export type RunResult = { readonly text: string; readonly errors: readonly GraphQLError[] } | undefined;
@@ -9,15 +9,15 @@ export type RunResult = { readonly text: string; readonly errors: readonly Graph
 interface RunOptions<Outcome> {
   readonly maxLength: number;
   readonly turns: Turns;
-  /** Whether its caller still waits for it; if not, its result is undefined. */
+  /** Whether its caller still waits for it; if not, its data is null. */
   readonly isWanted: () => boolean;
   /** Called in the turn in which the result is written. */
   readonly finish: (result: RunResult) => Outcome;
 }
 
 /**
- * Executes a plan: all reads leave together, as one batch of the loaders, and each settles by itself. `context` needs
- * loaders with `batching: 'manual'`. Undefined where the variables are left to Yoga; then nothing was read.
+ * Executes a plan: all reads that can start at one moment leave together, as one batch of the loaders, and each settles by itself.
+ * `context` needs loaders with `batching: 'manual'`. Undefined where the variables are left to Yoga; then nothing was read.
  */
 export function run<Outcome>(
   plan: Plan,
@@ -27,49 +27,127 @@ export function run<Outcome>(
 ): Promise<Outcome> | undefined {
   const coerced = plan.coerce(variables);
   if (coerced === undefined) return undefined;
-  const { fields } = plan;
   return new Promise((done, fail) => {
-    const values: unknown[] = [];
-    let pending = 1;
-    const complete = () => {
-      try {
-        done(finish(isWanted() ? resultOf(fields, values, maxLength) : undefined));
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const settle = () => {
-      if (--pending === 0) turns.run(complete);
-    };
-    fields.forEach(({ read }, index) => {
-      if (read === undefined) return;
-      pending++;
-      const set = (value: unknown) => {
-        values[index] = value;
-        settle();
-      };
-      try {
-        // A read needs no information about the operation.
-        (read.resolve(undefined, read.args(coerced), context, undefined as never) as Promise<unknown>).then(set, set);
-      } catch (error) {
-        set(error);
-      }
-    });
-    context.loaders.dispatch();
-    settle();
+    const complete = (root: Selected) =>
+      turns.run(() => {
+        try {
+          done(finish(isWanted() ? resultOf(root, maxLength) : unwanted));
+        } catch (error) {
+          fail(error);
+        }
+      });
+    new Run(plan, coerced, context, complete).start();
   });
 }
 
-/** `values` holds for each field what was read, or the error; in a list an error stands in the place of its entry. */
-function resultOf(fields: readonly PlannedField[], values: readonly unknown[], maxLength: number): RunResult {
-  const texts = new Texts(maxLength);
-  let text = '{';
-  for (let index = 0; index < fields.length; index++) {
-    const { prefix, read, text: typename } = fields[index] as PlannedField;
-    text += prefix + (read === undefined ? typename : texts.of(values[index], read.project));
-    if (texts.left < 0 || text.length > maxLength) return undefined;
+const unwanted: RunResult = { text: 'null', errors: [] };
+
+function resultOf(root: Selected, maxLength: number): RunResult {
+  const text = new Texts(maxLength).whole(root);
+  return text === undefined ? undefined : { text, errors: errorsBelow(root, []) };
+}
+
+/** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
+class Selected {
+  readonly planned: PlannedObject;
+  readonly value: object;
+  /** For each part what was found, as `Run.#below` has it. */
+  readonly found: unknown[] = [];
+  text: string | undefined;
+
+  constructor(planned: PlannedObject, value: object) {
+    this.planned = planned;
+    this.value = value;
   }
-  return { text: `${text}}`, errors: errorsOf(fields, values) };
+}
+
+type PartOf<Kind> = Extract<Part, { kind: Kind }>;
+
+class Run {
+  readonly #plan: Plan;
+  readonly #variables: readonly unknown[];
+  readonly #context: Context;
+  readonly #complete: (root: Selected) => void;
+  readonly #selected = new Map<PlannedObject, Map<object, Selected>>();
+  #root: Selected | undefined;
+  /** Reads under way, and the root while its reads start. */
+  #pending = 1;
+
+  constructor(plan: Plan, variables: readonly unknown[], context: Context, complete: (root: Selected) => void) {
+    this.#plan = plan;
+    this.#variables = variables;
+    this.#context = context;
+    this.#complete = complete;
+  }
+
+  start(): void {
+    this.#root = new Selected(this.#plan.root, {});
+    this.#startReads(this.#root);
+    this.#settle();
+  }
+
+  #startReads({ planned, value, found }: Selected): void {
+    planned.parts.forEach((part, index) => {
+      if (part.kind === 'property') {
+        found[index] = this.#below(part.selection, (value as Record<string, unknown>)[part.property]);
+      } else if (part.kind === 'read') {
+        this.#read(part, value, (outcome) => {
+          found[index] = outcome;
+        });
+      }
+    });
+  }
+
+  #read(part: PartOf<'read'>, parent: object, set: (found: unknown) => void): void {
+    this.#pending++;
+    const settle = (value: unknown) => {
+      set(this.#below(part.selection, value));
+      this.#settle();
+    };
+    try {
+      // A read needs no more information about the operation.
+      const info = part.info && { ...part.info, variableValues: { sources: {}, coerced: this.#variablesByName() } };
+      const promise = part.resolve(parent, part.args(this.#variables), this.#context, info as never);
+      (promise as Promise<unknown>).then(settle, settle);
+    } catch (error) {
+      settle(error);
+    }
+  }
+
+  #variablesByName(): Record<string, unknown> {
+    const entries = this.#plan.variables.map((name, index) => [name, this.#variables[index]] as const);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  }
+
+  /** A value with what is selected from it: an error, null, an object, or a list of these; an object with reads below as `Selected`. */
+  #below(selection: Selection, value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((entry) => this.#below(selection, entry));
+    if (selection.kind !== 'projection' && typeof value === 'object' && value !== null && !(value instanceof Error)) {
+      const chosen = choose(selection, value);
+      if (chosen.kind === 'object') return this.#select(chosen, value);
+    }
+    return value;
+  }
+
+  #select(planned: PlannedObject, value: object): Selected {
+    const known = this.#selected.get(planned) ?? new Map<object, Selected>();
+    this.#selected.set(planned, known);
+    const existing = known.get(value);
+    if (existing !== undefined) return existing;
+    const selected = new Selected(planned, value);
+    known.set(value, selected);
+    this.#startReads(selected);
+    return selected;
+  }
+
+  #settle(): void {
+    this.#context.loaders.dispatch();
+    if (--this.#pending === 0 && this.#root !== undefined) this.#complete(this.#root);
+  }
+}
+
+function choose(selection: Selection, value: object): ObjectSelection {
+  return selection.kind === 'union' ? selection.of(value) : selection;
 }
 
 /**
@@ -77,56 +155,91 @@ function resultOf(fields: readonly PlannedField[], values: readonly unknown[], m
  * It stops when there is more than may be `left`.
  */
 class Texts {
-  left: number;
-  readonly #known = new Map<Project, Map<object, string>>();
+  #left: number;
+  readonly #known = new Map<Projection, Map<object, string>>();
 
   constructor(maxLength: number) {
-    this.left = maxLength;
+    this.#left = maxLength;
   }
 
-  of(value: unknown, project: Project): string {
-    if (!Array.isArray(value)) return this.#textOf(value, project);
+  /** Undefined if it is too long. */
+  whole(root: Selected): string | undefined {
+    const text = this.#ofSelected(root);
+    return this.#left < 0 ? undefined : text;
+  }
+
+  #ofSelected(selected: Selected): string {
+    if (selected.text !== undefined) {
+      this.#left -= selected.text.length;
+      return selected.text;
+    }
+    const { planned, value, found } = selected;
+    let text = '{';
+    for (let index = 0; index < planned.parts.length && this.#left >= 0; index++) {
+      const part = planned.parts[index] as Part;
+      this.#left -= part.prefix.length;
+      text += part.prefix;
+      if (part.kind === 'plain') text += this.#project(part.projection, value).slice(1, -1);
+      else text += this.#of(found[index], part.selection);
+    }
+    selected.text = `${text}}`;
+    return selected.text;
+  }
+
+  #of(found: unknown, selection: Selection): string {
+    if (!Array.isArray(found)) return this.#ofOne(found, selection);
     let list = '';
-    for (let index = 0; index < value.length && this.left >= 0; index++) {
-      list += (index === 0 ? '' : ',') + this.#textOf(value[index], project);
+    for (let index = 0; index < found.length && this.#left >= 0; index++) {
+      list += (index === 0 ? '' : ',') + this.#ofOne(found[index], selection);
     }
     return `[${list}]`;
   }
 
-  #textOf(value: unknown, project: Project): string {
-    const text = this.#find(value, project);
-    this.left -= text.length;
+  #ofOne(found: unknown, selection: Selection): string {
+    if (found instanceof Selected) return this.#ofSelected(found);
+    if (typeof found !== 'object' || found === null || found instanceof Error) {
+      this.#left -= 'null'.length;
+      return 'null';
+    }
+    const projection = choose(selection, found) as Projection;
+    const known = this.#known.get(projection) ?? new Map<object, string>();
+    this.#known.set(projection, known);
+    const existing = known.get(found);
+    if (existing !== undefined) {
+      this.#left -= existing.length;
+      return existing;
+    }
+    const text = this.#project(projection, found);
+    known.set(found, text);
     return text;
   }
 
-  #find(value: unknown, project: Project): string {
-    if (typeof value !== 'object' || value === null || value instanceof Error) return 'null';
-    const known = this.#known.get(project) ?? new Map<object, string>();
-    this.#known.set(project, known);
-    const found = known.get(value);
-    if (found !== undefined) return found;
-    const leastLength = project.leastLength?.(value) ?? 0;
-    if (leastLength > this.left) {
-      this.left = -1;
-      return '';
-    }
-    const text = JSON.stringify(project.of(value));
-    known.set(value, text);
+  #project(projection: Projection, value: object): string {
+    const leastLength = projection.leastLength?.(value) ?? 0;
+    const text = leastLength > this.#left ? '' : JSON.stringify(projection.of(value));
+    this.#left -= Math.max(leastLength, text.length);
     return text;
   }
 }
 
-function errorsOf(fields: readonly PlannedField[], values: readonly unknown[]): GraphQLError[] {
-  const errors: GraphQLError[] = [];
-  for (let index = 0; index < fields.length; index++) {
-    const { name, nodes } = fields[index] as PlannedField;
-    const value = values[index];
-    if (value instanceof Error) errors.push(locatedError(value, nodes, [name]));
-    else if (Array.isArray(value)) {
-      for (let place = 0; place < value.length; place++) {
-        if (value[place] instanceof Error) errors.push(locatedError(value[place], nodes, [name, place]));
-      }
-    }
+type Path = readonly (string | number)[];
+
+/** Each error at every place where it nulls a field, in the order of the response. */
+function errorsBelow({ planned, found }: Selected, path: Path, errors: GraphQLError[] = []): GraphQLError[] {
+  for (let index = 0; index < planned.parts.length; index++) {
+    const part = planned.parts[index] as Part;
+    if (part.kind !== 'plain') addErrors(found[index], part, [...path, part.name], errors);
   }
   return errors;
+}
+
+function addErrors(found: unknown, part: PartOf<'property' | 'read'>, path: Path, errors: GraphQLError[]): void {
+  if (Array.isArray(found)) {
+    if (found.some((entry) => entry instanceof Error || entry instanceof Selected)) {
+      found.forEach((entry, place) => {
+        addErrors(entry, part, [...path, place], errors);
+      });
+    }
+  } else if (found instanceof Selected) errorsBelow(found, path, errors);
+  else if (found instanceof Error && part.kind === 'read') errors.push(locatedError(found, part.nodes, path));
 }

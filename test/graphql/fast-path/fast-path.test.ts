@@ -53,6 +53,32 @@ it('responds with the same bytes to an operation that is new, seen before and pl
   expect(executed).toBeGreaterThan(runs / 2);
 });
 
+it('plans reads below others: each stage is one batch, and the cost is known before the first call', async () => {
+  await using gateway = await startTestGateway();
+  const query = `query ($size: Int) {
+    chat(id: 2) { id messages(last: $size) { nodes { id chat { displayName } sender { address } } pageInfo { hasPreviousPage } } }
+  }`;
+  for (let turn = 0; turn < 2; turn++) {
+    gateway.calls.length = 0;
+    const { data } = await gateway.query(query, { size: 25 });
+    expect(data.chat.messages.nodes).toHaveLength(25);
+    expect(gateway.calls).toHaveLength(2);
+  }
+  expect(await operations(gateway)).toEqual({ compiled: 1, interpreted: 1 });
+  gateway.calls.length = 0;
+  const costly = `query ($size: Int) { ${Array.from({ length: 40 }, (_, index) => `c${index}: chat(id: ${index + 1}) { messages(last: $size) { nodes { id } } }`).join(' ')} }`;
+  for (const [size, code] of [
+    [1, undefined],
+    [1, undefined],
+    [26, 'OPERATION_TOO_COSTLY'],
+  ] as const) {
+    const { errors } = await gateway.query(costly, { size });
+    expect(errors?.[0]?.extensions?.code).toBe(code);
+    if (code !== undefined) expect(gateway.calls).toEqual([]);
+    gateway.calls.length = 0;
+  }
+});
+
 it('keeps a bounded number of compiled operations, however many different ones are sent again and again', async () => {
   await using gateway = await startTestGateway();
   const send = async (from: number, to: number) => {
@@ -125,6 +151,7 @@ function startReference(origin: string) {
     timeoutMs: 10_000,
     cacheTtlMs: 0,
     maxReads: 100,
+    explain: false,
     onBatch: () => {},
     reportDrift: () => {},
   };
@@ -165,8 +192,11 @@ async function ask(gateway: TestGateway, { body, headers }: Request, comment: st
     headers: { 'content-type': 'application/json', ...headers, 'x-request-id': requestId },
     body: body(comment),
   });
-  const { date, ...rest } = response.headers;
-  return { ...response, headers: rest };
+  const { date, 'content-length': length, ...rest } = response.headers;
+  expect(Buffer.byteLength(response.body)).toBe(Number(length));
+  // How long reads took, and whether a request at the same time shared one, differs from response to response.
+  const text = response.body.replaceAll(/"(waitMs|durationMs|shared)":(true|false|[\d.]+)/g, '"$1":null');
+  return { ...response, headers: rest, body: text };
 }
 
 async function operations(gateway: TestGateway): Promise<{ compiled: number; interpreted: number }> {

@@ -13,8 +13,10 @@ export interface Request {
   readonly headers: Record<string, string>;
 }
 
-type VariableKey = 'c' | 'i' | 'k' | 'm' | 'r' | 'yes' | 'no' | 'n';
-const variableKeys: readonly VariableKey[] = ['c', 'i', 'k', 'm', 'r', 'yes', 'no', 'n'];
+type VariableKey = 'c' | 'i' | 'k' | 'm' | 'r' | 'yes' | 'no' | 'n' | 's' | 'size';
+const variableKeys: readonly VariableKey[] = ['c', 'i', 'k', 'm', 'r', 'yes', 'no', 'n', 's', 'size'];
+
+const cursorOf = (position: string) => Buffer.from(position).toString('base64url');
 
 /** Names that JavaScript treats specially. */
 const oddNames = [
@@ -43,11 +45,13 @@ const definitions: Readonly<Record<VariableKey, readonly string[]>> = {
   ],
   r: [
     '[_Any!]! = []',
-    '[_Any!] = [{ __typename: "ChatMessage", chatId: 1, id: 9007199254740993 }, { nested: [{ a: 1.5 }, null] }]',
+    '[_Any!] = [{ __typename: "ChatMessage", chatId: 1, id: 9007199254740993 }, { __typename: "Chat", id: 2 }, { nested: [{ a: 1.5 }, null] }]',
     '[_Any!]! = { __typename: "ChatMessage", chatId: "2", id: 9223372036854775807 }',
   ],
   yes: ['Boolean!', 'Boolean = true', 'Boolean! = true', 'Boolean = false'],
   no: ['Boolean = false', 'Boolean! = false', 'Boolean = true'],
+  s: ['String', `String = "${cursorOf('1:2:1700000000000:500000')}"`, 'String = null', 'String = "x"'],
+  size: ['Int', 'Int! = 3', 'Int = 1', 'Int = 0', 'Int = null'],
   n: ['String = "ChatMessage"', 'String! = "Reaction"', 'String = "Missing"'],
 };
 
@@ -70,7 +74,7 @@ const leaf = fc.oneof(
       .map((index) => `${oddNames[index]}: ${['text', 'id', '__typename'][index % 3]}`),
   },
 );
-const property = fc.constantFrom(
+const nested = fc.constantFrom(
   'attachments { id url filename mimeType fileSize __typename }',
   'attachments { file: filename ... on Attachment @include(if: $yes) { fileSize } }',
   '__proto__more: attachments { __proto__: id constructor: url }',
@@ -81,14 +85,12 @@ const property = fc.constantFrom(
   '...Some @skip(if: $no)',
   '... on ChatMessage { isRead attachments { id } }',
   '... @skip(if: $no) { editedAt }',
+  'chat { id displayName service isGroup messageCount participants { id address service joinedAt } }',
+  'again: chat { toString: service isGroup people: participants { constructor: address } __typename }',
+  'chat @include(if: $yes) { id }',
+  'sender { id address service joinedAt __typename }',
+  'chat { messages(last: 2) { nodes { id chat { id } sender { address } } pageInfo { hasPreviousPage } } }',
 );
-// Seldom: these have no plan.
-const read = fc.constantFrom(
-  'chat { id displayName participants { id address } }',
-  'sender { address }',
-  'chat { messages(last: 2) { nodes { id chat { id } } pageInfo { hasPreviousPage } } }',
-);
-const nested = fc.oneof({ weight: 30, arbitrary: property }, { weight: 1, arbitrary: read });
 const selection = fc
   .tuple(fc.uniqueArray(leaf, { minLength: 1, maxLength: 6 }), fc.uniqueArray(nested, { maxLength: 3 }))
   .map(([leaves, others]) => `{ ${[...leaves, ...others].join(' ')} }`);
@@ -116,11 +118,51 @@ const field = fc.oneof(
     ),
   },
 );
+const chatField = fc.constantFrom(
+  'chat(id: $c)',
+  'chat(id: "2")',
+  'chat(id: 404)',
+  'chat(id: 403)',
+  'chat(id: 602)',
+  'chat(id: "x")',
+  'chatsByIds(ids: [$c, 2, 1, 2, 401, 0])',
+  'chatsByIds(ids: [])',
+);
+const chatSelection = fc
+  .uniqueArray(
+    fc.constantFrom(
+      'id',
+      'displayName',
+      'service',
+      'isGroup',
+      'messageCount',
+      '__typename',
+      'other: displayName',
+      'participants { id address service joinedAt }',
+      '__proto__: service',
+      'id @skip(if: $yes)',
+      '... on Chat { isGroup }',
+      'messages { nodes { id text chat { id } } }',
+      'newest: messages(last: 3) { edges { cursor node { ...Some sender { id } } } pageInfo { endCursor startCursor } }',
+      'oldest: messages(first: 2, after: $s) { nodes { id chat { displayName messages(first: 1) { nodes { id } } } } }',
+      'since: messages(sentSince: "2020-01-01T00:00:00Z", last: $size, before: $s) { __typename nodes { constructor: text } }',
+      'bad: messages(last: $size, first: 1) { nodes { id } }',
+      'foreign: messages(before: "no cursor") { nodes { id } }',
+    ),
+    { minLength: 1, maxLength: 6 },
+  )
+  .map((fields) => `{ ${fields.join(' ')} }`);
 const rarely = fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
 
 const document: fc.Arbitrary<Document> = fc
   .record({
-    fields: fc.array(fc.tuple(field, selection), { minLength: 1, maxLength: 5 }),
+    fields: fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: fc.tuple(field, selection) },
+        { weight: 1, arbitrary: fc.tuple(chatField, chatSelection) },
+      ),
+      { minLength: 1, maxLength: 5 },
+    ),
     aliases: fc.shuffledSubarray(oddNames, { minLength: 12 }),
     isOdd: fc.record({ aliases: fc.boolean(), variables: rarely, operation: rarely, fragment: rarely }),
     types: fc.record(
@@ -146,7 +188,7 @@ const document: fc.Arbitrary<Document> = fc
       ...fields.map(([call, selected], index) => `${alias(index)}: ${call} ${selected}`),
       '__typename',
       `${alias(6)}: chatMessage(chatId: $c, id: $i) ${rootDirective ? '@include(if: $yes)' : ''} { ...Some }`,
-      `more: _entities(representations: $r) { __typename ... on ChatMessage { id text ...Some } }`,
+      `more: _entities(representations: $r) { __typename ... on ChatMessage { id text ...Some } ... on Chat { id displayName newest: messages(last: 1) { nodes { id } } } }`,
       literal
         ? 'e: _entities(representations: [{ __typename: "ChatMessage", chatId: $c, id: 9007199254740993 }, 7]) { ...Some }'
         : '',
@@ -201,7 +243,9 @@ const representation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ __typename: fc.constant('ChatMessage'), chatId: aChat, id: anId }) },
   {
     weight: 1,
-    arbitrary: fc.constantFrom({ __typename: 'Chat', id: 1 }, {}, 7, 'x', [], true, { __typename: 'ChatMessage' }),
+    arbitrary: fc.constantFrom({ __typename: 'Chat', id: 1 }, { __typename: 'Chat', id: '2' }, {}, 7, 'x', [], true, {
+      __typename: 'ChatMessage',
+    }),
   },
 );
 const aKey = fc.record({ chatId: aChat, id: anId });
@@ -224,6 +268,8 @@ const variables: fc.Arbitrary<unknown> = fc.oneof(
         m: fc.oneof({ weight: 8, arbitrary: aKey }, { weight: 1, arbitrary: fc.constantFrom(null, [], { id: 1 }) }),
         yes: aBoolean(['true', 1]),
         no: aBoolean([0]),
+        s: fc.constantFrom(null, '', cursorOf('1:2:1700000000000:500000'), cursorOf('1:1:1700000000000:5'), 7),
+        size: fc.constantFrom(null, 1, 2, 5, 100, 101, 0, -1, 1.5, '3'),
         n: fc.constantFrom('Query', 'ChatMessage', 'Nope', '__proto__', null, 7),
         r: fc.oneof(
           { weight: 9, arbitrary: fc.array(representation, { maxLength: 4 }) },
@@ -257,6 +303,8 @@ const headers = fc.oneof(
       { 'x-linq-integration-token': '' },
       { 'x-request-timeout-ms': '5000' },
       { 'x-request-timeout-ms': 'soon' },
+      { 'x-linq-explain': 'true' },
+      { 'x-linq-explain': 'yes' },
       { 'content-type': 'application/json; charset=utf-8' },
       { 'content-type': 'Application/JSON' },
       { 'content-type': 'text/plain' },
