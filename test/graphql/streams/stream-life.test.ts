@@ -11,14 +11,14 @@ const minutes = (count: number) => count * 60_000;
 
 /** Timers that are set from now on run when the clocks are moved. Sockets are as ever. */
 function stopClocks(): void {
-  vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
-  });
-  vi.advanceTimersByTime(1_000); // lru-cache takes a time of 0 for none
+  const [offset, start] = [performance.now(), Date.now()];
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+  vi.spyOn(performance, 'now').mockImplementation(() => offset + Date.now() - start);
 }
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 /** Resolves when this text has arrived. */
