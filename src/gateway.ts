@@ -53,6 +53,8 @@ export interface Gateway {
   readonly handle: RequestListener;
   /** Keeps the connections of a server that `handle` serves below the number that the system lets this process open. */
   limitConnections(server: Server): void;
+  /** The open streams of subscriptions. */
+  readonly streams: Pick<Streams, 'size'>;
   /** /readyz is 200 from now on. Call it when the server listens. */
   open(): void;
   /**
@@ -194,6 +196,7 @@ export function createGateway(
   });
   return {
     handle: connections.limitRequests(router),
+    streams,
     limitConnections(server) {
       const max = maxConnections(linq.maxConcurrency);
       if (max !== undefined) connections.limitNumber(server, max, log);

@@ -42,6 +42,10 @@ export class Streams {
     };
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   add(stream: EventStream): void {
     this.#open.add(stream);
   }
