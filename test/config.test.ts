@@ -40,6 +40,8 @@ it('needs no variable at all', () => {
     trustedDocuments: undefined,
     maxBodyBytes: 102_400,
     maxRequestsInFlight: 5_000,
+    maxStreams: 1_000,
+    maxStreamsPerCaller: 10,
     limits: {
       maxTokens: 4_000,
       maxDepth: 10,
