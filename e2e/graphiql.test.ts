@@ -119,10 +119,20 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
+  it('shows a live message within seconds in the tab Live', async () => {
+    const page = await open(sandbox.url);
+    await switchTo(page, 'Live');
+    await page.keyboard.press('Control+Enter');
+    await expect.poll(() => shown(page, 'Result Window'), { timeout: 10_000 }).toMatch(/"kind": "(MESSAGE|REACTION)_/);
+    if (process.env['SCREENSHOTS']) await page.screenshot({ path: `${root}/docs/graphiql-live.png` });
+    expect(troubles).toEqual([]);
+  });
+
   it('shows in each tab what its comment says', async () => {
     const page = await open(sandbox.url);
     const answers: Record<string, Awaited<ReturnType<typeof run>>> = {};
     for (const title of await titles(page)) {
+      if (title === 'Live') continue; // below
       await switchTo(page, title);
       const [comment] = (await shown(page, 'Operation Editor')).split('\n');
       expect(comment).toMatch(/^# .{10,42}$/);
@@ -210,6 +220,7 @@ it('keeps no credential in the browser, wherever it was typed, and keeps the res
     'RateLimit',
     'Timeout',
     'PageBack',
+    'Live',
     'Mine',
   ]);
   expect(await activeTitle(page)).toBe('Mine');
