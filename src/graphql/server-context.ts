@@ -6,7 +6,7 @@ import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { EventStream } from './streams/event-stream.ts';
 
 /** An authenticated caller, and when its credential must be checked again: in milliseconds of `performance.now()`, or never. */
-export type Authenticated = Pick<Caller, 'caller' | 'chats'> & { readonly validUntil?: number | undefined };
+type Authenticated = Pick<Caller, 'caller' | 'chats'> & { readonly validUntil?: number | undefined };
 
 /** For a request whose response may be a stream. */
 export interface AcceptedStream {

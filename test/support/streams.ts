@@ -15,7 +15,7 @@ interface StreamOptions {
   readonly method?: 'GET' | 'POST';
 }
 
-export const subscription = `subscription ($chatIds: [ID!]!, $kinds: [ChatMessageEventKind!], $after: String) {
+const subscription = `subscription ($chatIds: [ID!]!, $kinds: [ChatMessageEventKind!], $after: String) {
   chatMessageEvents(chatIds: $chatIds, kinds: $kinds, after: $after) {
     cursor kind chatId messageId occurredAt message { id text }
   }

@@ -8,7 +8,6 @@ import { deliver, secret, webhook } from '../../support/webhooks.ts';
 const start = (env: Record<string, string> = {}) => startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, ...env });
 const message = (id: string, chatId = '1', more: Record<string, unknown> = {}) =>
   webhook(more, { id, chat_id: chatId });
-const calls = (gateway: TestGateway, end: string) => gateway.calls.filter(({ path }) => path.endsWith(end)).length;
 
 const multipart = { accept: 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json' };
 
