@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from '../src/config.ts';
+import { ConfigError, readConfig, variables } from '../src/config.ts';
 
 function faultsOf(env: Record<string, string>): string[] {
   try {
@@ -447,11 +447,58 @@ describe('a proxy', () => {
   });
 });
 
-it('reads the variables that the README lists, and no others', () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const listed = [...readme.matchAll(/^\| `([A-Z_]+)` *\| (?:`[^|]+`|unset) *\|[^|]*\|$/gm)].map(([, name]) => name);
-  const read = new Set<string | symbol>();
-  readConfig(new Proxy({}, { get: (_env, name) => void read.add(name) }));
-  for (const name of ['https_proxy', 'http_proxy', 'no_proxy']) expect(read.delete(name)).toBe(true); // the same as in capitals
-  expect(listed.toSorted()).toEqual([...read].toSorted());
+describe('docs/configuration.md', () => {
+  interface Row {
+    readonly name: string;
+    readonly fallback: unknown;
+    readonly wanted: string;
+  }
+  const isRow = (entry: object): entry is Row => 'wanted' in entry;
+  const rowsOf = (table: object): Row[] =>
+    Object.values(table).flatMap((entry: object) => (isRow(entry) ? [entry] : rowsOf(entry)));
+
+  const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+  const listed = [...page.matchAll(/^\| `([A-Z_]+)` \| (`[^|]+`|unset) \| ([^|]+) \| [^|]+ \|$/gm)].map(
+    ([, name = '', fallback = '', values = '']) => ({ name, fallback: fallback.replaceAll('`', ''), values }),
+  );
+  const rows = rowsOf(variables).map((row) => ({
+    ...row,
+    values: listed.find(({ name }) => name === row.name)?.values,
+  }));
+
+  it('lists the variables that are read, and no others', () => {
+    const read = new Set<string | symbol>();
+    readConfig(new Proxy({}, { get: (_env, name) => void read.add(name) }));
+    for (const name of ['https_proxy', 'http_proxy', 'no_proxy']) expect(read.delete(name)).toBe(true); // the same as in capitals
+    expect(listed.map(({ name }) => name).toSorted()).toEqual([...read].toSorted());
+  });
+
+  it('has the default of each variable', () => {
+    const former = { name: 'MAX_MESSAGES_PER_OPERATION', fallback: undefined };
+    for (const { name, fallback } of [...rows, former]) {
+      expect(listed.find((row) => row.name === name)?.fallback, name).toBe(String(fallback ?? '') || 'unset');
+    }
+  });
+
+  it('has the bounds of each number, and the words of each variable that has few', () => {
+    const numbers = rows.filter(({ wanted }) => /\ba (whole )?number\b/.test(wanted));
+    expect(numbers.length).toBeGreaterThan(15);
+    for (const { name, wanted, values } of numbers) expect(values?.match(/\d+/g), name).toEqual(wanted.match(/\d+/g));
+
+    const words = rows.filter(({ wanted }) => /^one of|^true or/.test(wanted));
+    expect(words.length).toBeGreaterThan(3);
+    for (const { name, wanted, values } of words) {
+      expect(values?.replaceAll('`', '').split(', '), name).toEqual(wanted.replace('one of ', '').split(/, | or /));
+    }
+  });
+
+  it('shows how invalid values are reported', () => {
+    const [, command = '', lines = ''] = /```sh\n(.*) npm start\n```\n\n```text\n([\s\S]*?)\n```/.exec(page) ?? [];
+    const given = [...command.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)].map(([, name, quoted, plain]) => [
+      name,
+      quoted ?? plain,
+    ]);
+    expect(given.length).toBeGreaterThan(2);
+    expect(faultsOf(Object.fromEntries(given))).toEqual(lines.split('\n'));
+  });
 });

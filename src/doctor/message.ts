@@ -16,5 +16,5 @@ export async function checkMessage({ post, message }: Target): Promise<Finding |
   if (codes.length === 0) {
     return warn(`not found, ${using}`, 'pass an existing message from a chat that the credential may read');
   }
-  return fail(`failed, ${using}: ${codes.map(reportable).join(', ')}`, 'see the error codes in the README');
+  return fail(`failed, ${using}: ${codes.map(reportable).join(', ')}`, 'see the error codes in docs/errors.md');
 }

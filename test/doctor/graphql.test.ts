@@ -99,5 +99,5 @@ finds(
   'message',
   'a message that cannot be read',
   { args: ['--message=403/1'] },
-  /^FAIL message failed, using the Linq token of the gateway: FORBIDDEN: see the error codes in the README/,
+  /^FAIL message failed, using the Linq token of the gateway: FORBIDDEN: see the error codes in docs\/errors\.md/,
 );

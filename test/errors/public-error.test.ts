@@ -314,12 +314,11 @@ it.each([
   expect(publicError(error, { requestId: 'test-1' }, log, { suggestions: true })).toMatchObject({ message });
 });
 
-it('has the same error table in its code and in the README', () => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` *\|.*\| (yes|no)[^|]*\|$/gm)].map(([, code, retryable]) => [
-    code,
-    { retryable: retryable === 'yes' },
-  ]);
+it('has the same error table in its code and in docs/errors.md', () => {
+  const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| \[`([A-Z_]+)`\]\(#[a-z_]+\) \|.*\| (yes|no)[^|]*\|$/gm)].map(
+    ([, code, retryable]) => [code, { retryable: retryable === 'yes' }],
+  );
   expect(Object.fromEntries(rows)).toEqual(errorCodes);
 });
 
