@@ -48,7 +48,7 @@ export function ResponseLine({ store }: { readonly store: ResponseFactsStore }) 
 }
 
 const columns: readonly [heading: string, cell: (read: Read) => string][] = [
-  ['Route', ({ route }) => text(route)],
+  ['Route', ({ route }) => text(route).replace(/^\/api\/partner\/v2/, '')],
   ['Chat', ({ chatId }) => text(chatId)],
   ['Id', ({ id }) => text(id)],
   ['Outcome', ({ outcome }) => text(outcome)],

@@ -1,4 +1,5 @@
 import { type ChatAccess, mayRead } from './auth/chat-access.ts';
+import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
 import type { ReportRouteDrift } from './datasources/linq/drift.ts';
 import { createLoaders, type Loaders, type Source } from './datasources/loaders.ts';
@@ -10,6 +11,8 @@ import { badRequest, tooCostly } from './errors/client-errors.ts';
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
+  /** For the response; undefined unless the caller requests them. */
+  readonly explainedReads?: ExplainedReads | undefined;
 }
 
 /** What lives as long as the process. */
@@ -24,6 +27,8 @@ interface ContextOptions {
   readonly cacheTtlMs: number;
   /** Distinct reads of one operation. */
   readonly maxReads: number;
+  /** Whether callers may request an account of their reads. */
+  readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
 }
@@ -44,7 +49,7 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, onBatch } = options;
+  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -65,15 +70,17 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       requestId,
       cancellation: new Cancellation(signal),
     };
+    const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
     const source: Source = {
       read(route, key, elapsedMs = 0) {
         if (!mayRead(chats, key)) return notReadable;
         const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
-        return client.get(route, key, elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) });
+        const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
+        return client.get(route, key, hurried, explainedReads?.add(route.template, key));
       },
       reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
     };
-    return { loaders: createLoaders(source, { limits, onBatch, batching }) };
+    return { loaders: createLoaders(source, { limits, onBatch, batching }), explainedReads };
   };
 }
 

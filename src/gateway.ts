@@ -115,6 +115,7 @@ export function createGateway(
     reportDrift,
     ...linq,
     maxReads: limits.maxReads,
+    explain: introspection,
     onBatch: metrics.batch,
   });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));

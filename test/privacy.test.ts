@@ -184,7 +184,11 @@ it.each([
     const ids = behaviors.map((_behavior, index) => `${index + 1}`);
     for (const own of [undefined, callerToken]) {
       for (const id of ids) {
-        const headers = { 'x-request-timeout-ms': '300', ...(own && { 'x-linq-integration-token': own }) };
+        const headers = {
+          'x-request-timeout-ms': '300',
+          'x-linq-explain': 'true',
+          ...(own && { 'x-linq-integration-token': own }),
+        };
         await responses.send(gateway, asPost(headers, { query: byId, variables: { chatId: '1', id } }));
       }
       const keys = ids.map((id) => ({ chatId: '1', id }));
@@ -200,6 +204,7 @@ it.each([
         'UPSTREAM_UNAVAILABLE',
       ]),
     );
+    expect(responses.text).toContain('"extensions":{"linq":{"reads":[{"route":');
     expect(gateway.log.length).toBeGreaterThan(20);
     expect(
       await gateway.query(byId, { chatId: '1', id: '1' }, { 'x-linq-integration-token': 'another' }),
@@ -259,7 +264,7 @@ it('shows neither credentials nor variables in the log, metrics, traces or the e
     for (const headers of credentials) {
       await Promise.all(
         chatIds.map(async (chatId) => {
-          const short = { ...headers, 'x-request-timeout-ms': '100' };
+          const short = { ...headers, 'x-request-timeout-ms': '100', 'x-linq-explain': 'true' };
           const variables = { chatId, id: '224', note: variable, [variable]: [variable] };
           await responses.send(gateway, asPost(short, { query: byId, variables }));
           await responses.send(gateway, asPost(short, { query: byId, variables, extensions: { note: variable } }));
@@ -347,6 +352,7 @@ it('shows neither credentials nor variables in the log, metrics, traces or the e
       'UPSTREAM_UNAVAILABLE',
     ]),
   );
+  expect(responses.text).toContain('"extensions":{"linq":{"reads":[{"route":');
   expect(gateway.log.length).toBeGreaterThan(20);
   await expectSilence(gateway, responses, jwt, jwtWrong, jwtMalformed, jwksOrigin);
   await close(jwks);

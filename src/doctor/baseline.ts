@@ -39,7 +39,7 @@ export class GatewayNotFoundError extends Error {
 
 /** No message has the largest possible id, so reading it costs Linq one 404. */
 const largestId = '9223372036854775807';
-export const missingMessageQuery = `{ chatMessage(chatId: "${largestId}", id: "${largestId}") { id } }`;
+const missingMessageQuery = `{ chatMessage(chatId: "${largestId}", id: "${largestId}") { id } }`;
 
 /** Throws `GatewayNotFoundError`, or the network error. */
 export async function measureBaseline(client: HttpClient): Promise<Baseline> {
@@ -47,11 +47,11 @@ export async function measureBaseline(client: HttpClient): Promise<Baseline> {
   const { location } = first.headers;
   if (location !== undefined && first.status >= 300 && first.status < 400) {
     const origin = URL.parse(location)?.origin ?? 'another path';
-    throw new GatewayNotFoundError(`it redirects to ${origin}: use the address that it redirects to`);
+    throw new GatewayNotFoundError(`it redirects to ${origin}. Use the address that it redirects to.`);
   }
   if (Object.keys(first.data).length === 0 && first.errors.length === 0) {
     throw new GatewayNotFoundError(
-      `the response is not GraphQL (${first.status}): use the address that serves the gateway's /graphql`,
+      `the response is not GraphQL (${first.status}). Use the address that serves the gateway's /graphql.`,
     );
   }
   const operations =

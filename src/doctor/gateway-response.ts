@@ -1,6 +1,4 @@
 export interface GatewayResponse {
-  /** Method and path of the request, without parameters, for the report. */
-  readonly request: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;

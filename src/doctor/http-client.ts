@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
+import { gunzipSync } from 'node:zlib';
 import { Agent, buildConnector, request } from 'undici';
 import type { GatewayAddress } from './gateway-address.ts';
 import { type GatewayResponse, readGraphQL } from './gateway-response.ts';
@@ -15,20 +16,10 @@ export interface GatewayRequest {
   readonly anonymous?: boolean;
 }
 
-/** Invalid credentials that must never occur in a response. Random for each run. */
-interface Decoys {
-  readonly linqToken: string;
-  /** Well-formed, so that the gateway must fetch the keys of the issuer to refuse it. */
-  readonly jwt: string;
-}
-
 export interface HttpClient {
   readonly sendsCredential: boolean;
-  readonly decoys: Decoys;
-  /** By description: what must not occur in a response, including the decoys. */
-  readonly secrets: Readonly<Record<string, string>>;
-  /** Every response so far. */
-  readonly responses: readonly GatewayResponse[];
+  /** Invalid, but well-formed, so that the gateway must fetch the keys of the issuer to refuse it. */
+  readonly decoyJwt: string;
   /** When the certificate of the gateway expires. Undefined without TLS, and before the first response. */
   certificateEndsAt(): Date | undefined;
   /** Rejects when there is no response in time. Does not follow redirects. */
@@ -42,20 +33,18 @@ interface HttpClientOptions {
   readonly address: GatewayAddress;
   /** The `authorization` header. */
   readonly credential: string | undefined;
-  /** Sent only by requests that set it as a header; listed here as a secret. */
-  readonly linqToken: string | undefined;
   /** Time limit for one response, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** Aborts all requests. */
   readonly signal: AbortSignal;
 }
 
-/** The GraphiQL page is by far the largest response. The rest of a longer one is not read. */
-const maxCharacters = 16 * 1024 * 1024;
+/** The metrics are the largest response. The rest of a longer one is not read. */
+const maxBytes = 16 * 1024 * 1024;
 
 /** Uses HTTP/1.1, so that every header can be set, including `Host`. Connects with the first request. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { address, credential, linqToken, requestTimeoutMs, signal } = options;
+  const { address, credential, requestTimeoutMs, signal } = options;
   let certificateEndsAt: Date | undefined;
   const connect = buildConnector({ allowH2: false, timeout: requestTimeoutMs });
   const agent = new Agent({
@@ -69,14 +58,6 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       });
     },
   });
-  const responses: GatewayResponse[] = [];
-  const decoys = { linqToken: `doctor-${randomUUID()}`, jwt: createDecoyJwt() };
-  const secrets = {
-    'a made-up Linq token': decoys.linqToken,
-    'a made-up JWT': decoys.jwt,
-    ...(credential !== undefined && { 'your credential': credential.replace(/^\S+ +/, '') }),
-    ...(linqToken !== undefined && { 'your Linq token': linqToken }),
-  };
 
   async function send(gatewayRequest: GatewayRequest = {}): Promise<GatewayResponse> {
     const { path, search = '', method = 'GET', headers = {}, body, anonymous } = gatewayRequest;
@@ -90,13 +71,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       ...(body !== undefined && { body }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
     });
-    let text = '';
-    for await (const chunk of received.body.setEncoding('utf8')) {
-      text += chunk;
-      if (text.length > maxCharacters) break;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of received.body) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > maxBytes) break;
     }
-    const response = {
-      request: `${method} ${url.pathname}`,
+    const text = textOf(Buffer.concat(chunks), received.headers['content-encoding']);
+    return {
       status: received.statusCode,
       headers: Object.fromEntries(Object.entries(received.headers).map(([name, value]) => [name, String(value)])),
       text,
@@ -104,15 +87,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       sentAt,
       receivedAt: Date.now(),
     };
-    responses.push(response);
-    return response;
   }
 
   return {
     sendsCredential: credential !== undefined,
-    decoys,
-    secrets,
-    responses,
+    decoyJwt: createDecoyJwt(),
     certificateEndsAt: () => certificateEndsAt,
     send,
     post: (query, { headers, ...options } = {}, variables) =>
@@ -124,6 +103,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       }),
     close: () => agent.destroy(),
   };
+}
+
+/** Empty when it cannot be decompressed. */
+function textOf(body: Buffer, encoding: unknown): string {
+  if (encoding !== 'gzip') return body.toString();
+  try {
+    return gunzipSync(body, { maxOutputLength: maxBytes }).toString();
+  } catch {
+    return '';
+  }
 }
 
 function createDecoyJwt(): string {

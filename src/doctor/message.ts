@@ -9,12 +9,18 @@ export async function checkMessage({ post, message }: Target): Promise<Finding |
   const query = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id } }';
   const headers = linqToken === undefined ? {} : { 'x-linq-integration-token': linqToken };
   const { data, codes, sentAt, receivedAt } = await post(query, { headers }, key);
-  const using = linqToken === undefined ? 'using the Linq token of the gateway' : 'using your Linq token';
+  const token = linqToken === undefined ? 'the Linq token of the gateway' : 'your Linq token';
   if (typeof data['chatMessage'] === 'object' && data['chatMessage'] !== null) {
-    return ok(`read in ${receivedAt - sentAt} ms, ${using}`);
+    return ok(`The message was read in ${receivedAt - sentAt} ms with ${token}.`);
   }
   if (codes.length === 0) {
-    return warn(`not found, ${using}`, 'pass an existing message from a chat that the credential may read');
+    return warn(
+      `The message was not found with ${token}.`,
+      'Pass an existing message of a chat that the credential may read.',
+    );
   }
-  return fail(`failed, ${using}: ${codes.map(reportable).join(', ')}`, 'see the error codes in docs/errors.md');
+  return fail(
+    `The message could not be read with ${token}: ${codes.map(reportable).join(', ')}.`,
+    'See the error codes in docs/errors.md.',
+  );
 }

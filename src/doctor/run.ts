@@ -52,26 +52,30 @@ export async function checkGateway(options: DoctorOptions): Promise<number> {
   }
   const { address, credential, message } = input;
   const signal = AbortSignal.timeout(totalTimeoutMs);
-  const client = createHttpClient({ address, credential, linqToken: message?.linqToken, requestTimeoutMs, signal });
+  const client = createHttpClient({ address, credential, requestTimeoutMs, signal });
+  const secrets = [credential?.replace(/^\S+ +/, ''), message?.linqToken].filter((secret) => secret !== undefined);
   const redact = (text: string) => {
-    for (const secret of Object.values(client.secrets)) text = text.replaceAll(secret, '[secret]');
+    for (const secret of secrets) text = text.replaceAll(secret, '[secret]');
     return text.slice(0, maxLineLength).replace(/[^\x20-\x7e]/g, '?'); // parts of it can come from the gateway
   };
+  const describe = (error: Error) => describeError(error, requestTimeoutMs);
   try {
     const target: Target = { ...address, ...client, ...(await measureBaseline(client)), message };
     write(`${redact(address.graphql.href)}\n\n`);
     const counts: Record<Level, number> = { ok: 0, note: 0, warn: 0, FAIL: 0 };
     for (const check of checks) {
-      for (const finding of await runCheck(check, target, signal)) {
+      for (const finding of await runCheck(check, target, signal, describe)) {
         counts[finding.level]++;
-        const text = 'advice' in finding ? `${finding.text}: ${finding.advice}` : finding.text;
+        const text = 'advice' in finding ? `${finding.text} ${finding.advice}` : finding.text;
         write(`${formatLevel(finding.level, colors)} ${check.name.padEnd(13)}  ${redact(text)}\n`);
       }
     }
-    write(`\n${counts.ok} ok, ${counts.note} notes, ${counts.warn} warnings, ${counts.FAIL} failed\n`);
+    write(
+      `\n${counts.ok} ok, ${counted(counts.note, 'note')}, ${counted(counts.warn, 'warning')}, ${counted(counts.FAIL, 'failure')}\n`,
+    );
     return counts.FAIL > 0 ? 1 : 0;
   } catch (error) {
-    writeError(`${redact(`no gateway found: ${address.graphql.href}: ${describeError(error as Error)}`)}\n`);
+    writeError(`${redact(`No gateway found at ${address.graphql.href}: ${describe(error as Error)}`)}\n`);
     return 2;
   } finally {
     await client.close();
@@ -114,25 +118,45 @@ function readInput(args: readonly string[], env: DoctorOptions['env']): Input | 
   return { address, credential, message };
 }
 
-async function runCheck(check: Check, target: Target, signal: AbortSignal): Promise<readonly Finding[]> {
+async function runCheck(
+  check: Check,
+  target: Target,
+  signal: AbortSignal,
+  describe: (error: Error) => string,
+): Promise<readonly Finding[]> {
   if (check.needsOperations && target.operations !== 'executed') return [];
   try {
     return [await check.run(target)].flat();
   } catch (error) {
     const text = signal.aborted
-      ? 'not checked: the time limit is reached'
-      : `not finished: ${describeError(error as Error)}`;
-    return [fail(text, 'check the log of the gateway and what is in front of it, then run the doctor again')];
+      ? 'Not checked, because the time limit of the run is reached.'
+      : `Not finished: ${describe(error as Error)}`;
+    return [fail(text, 'Check the log of the gateway and what is in front of it, then run the doctor again.')];
   }
 }
 
 /** Leaves out the messages of other libraries, as they can contain anything. */
-function describeError(error: Error & { code?: unknown }): string {
+function describeError(error: Error & { code?: unknown }, requestTimeoutMs: number): string {
   if (error instanceof GatewayNotFoundError) return error.message;
+  if (error.name === 'TimeoutError') return `there was no response within ${requestTimeoutMs / 1_000} seconds.`;
   const code = typeof error.code === 'string' ? error.code : error.name;
-  if (!/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) return code;
-  return `${code}: clients of the gateway will not trust its certificate either; for a private CA set NODE_EXTRA_CA_CERTS`;
+  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    return `its certificate is not trusted (${code}), and its clients will not trust it either. For a private CA set NODE_EXTRA_CA_CERTS.`;
+  }
+  return `${failures[code] ?? 'the request failed'} (${code}).`;
 }
+
+/** What a system error means. */
+const failures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
+  ENOTFOUND: 'the host name does not exist',
+  EAI_AGAIN: 'the host name cannot be resolved',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection could not be opened in time',
+};
+
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 function formatLevel(level: Level, colors: boolean): string {
   const text = level.padEnd(4);

@@ -70,6 +70,7 @@ export function createContextFactory(options: ContextFactoryOptions = {}): Conte
     ...upstream,
     cacheTtlMs: 0,
     maxReads: maxMessages,
+    explain: false,
     onBatch() {},
   });
   return {

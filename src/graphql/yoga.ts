@@ -6,6 +6,7 @@ import type { Readiness } from '../http/readiness.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { createBoundedExecution } from './bounded-execution.ts';
 import { createDocumentCache } from './document-cache.ts';
+import { useExplainedReads } from './explained-reads.ts';
 import type { Plans } from './fast-path/plans.ts';
 import { useNoIntrospection } from './introspection.ts';
 import { type OperationLimits, useOperationLimits } from './operation-limits.ts';
@@ -51,6 +52,7 @@ export function createYogaServer(options: YogaOptions) {
       !options.introspection && useNoIntrospection(),
       useBoundedExecution(createBoundedExecution(schema, limits.maxResponseBytes, turns)),
       usePlans(plans, onExecute),
+      useExplainedReads(),
       useOperationSpans(),
       usePublicErrors(log, errorOptions),
       useResponseLimit(limits.maxResponseBytes, log, errorOptions),

@@ -20,6 +20,7 @@ const preflighted = [
   'x-linq-integration-token',
   'x-request-id',
   'x-request-timeout-ms',
+  'x-linq-explain',
   'apollo-require-preflight',
   'graphql-preflight',
 ];

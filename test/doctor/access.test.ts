@@ -3,32 +3,32 @@ import { changeBodies, changeRequests, emptyResponse, finds } from '../support/d
 const key = 'the-key-of-the-doctor';
 const closed = { gateway: { GATEWAY_API_KEYS: key }, env: { GATEWAY_CREDENTIAL: `Bearer ${key}` } };
 const publicGateway = { gateway: { GATEWAY_ALLOW_ANONYMOUS: 'true' }, remote: true };
-const alsoPublic = ['FAIL tls', 'warn metrics', 'note introspection'];
+const alsoPublic = ['FAIL tls', 'warn metrics'];
 const documents = new Map([['typename', '{ __typename }']]);
 
 finds(
   'operations',
   'a missing credential',
   { gateway: { GATEWAY_API_KEYS: key } },
-  /^note operations a credential is required: set GATEWAY_CREDENTIAL/,
+  /^note operations The gateway requires a credential\. Set GATEWAY_CREDENTIAL/,
 );
 finds(
   'operations',
   'a wrong credential',
   { ...closed, gateway: { GATEWAY_API_KEYS: 'another-key' } },
-  /^FAIL operations the credential in GATEWAY_CREDENTIAL is not accepted: use "Bearer "/,
+  /^FAIL operations The gateway does not accept the credential in GATEWAY_CREDENTIAL\. Use "Bearer "/,
 );
 finds(
   'operations',
   'a gateway that executes only trusted documents',
   { documents },
-  /^note operations only trusted documents are executed/,
+  /^note operations The gateway executes trusted documents only\./,
 );
 finds(
   'operations',
   'a loopback-only gateway reached by another host name',
   { remote: true },
-  /^FAIL operations refused for this host name \(421\): .*: set GATEWAY_API_KEYS/,
+  /^FAIL operations The gateway refuses this host name \(421\), .*\. Set GATEWAY_API_KEYS/,
   'FAIL tls',
   'FAIL livez',
   'FAIL readyz',
@@ -42,7 +42,8 @@ finds(
       return method === 'POST' ? { ...emptyResponse(503), body } : undefined;
     },
   },
-  /^FAIL operations refused \(503\): check the log/,
+  /^FAIL operations The gateway refuses operations \(503\)\. Check its log/,
+  'note webhooks',
   'FAIL headers',
   'FAIL request-id',
 );
@@ -51,7 +52,7 @@ finds(
   'access',
   "that anyone can use the gateway's token",
   publicGateway,
-  /^FAIL access anyone can read .*: set GATEWAY_API_KEYS .* GATEWAY_ALLOW_ANONYMOUS unset/,
+  /^FAIL access Anyone can read .*\. Set GATEWAY_API_KEYS .* GATEWAY_ALLOW_ANONYMOUS unset/,
   ...alsoPublic,
 );
 finds(
@@ -65,14 +66,14 @@ finds(
       '9223372036854775807',
     ),
   },
-  /^FAIL access anyone can read/,
+  /^FAIL access Anyone can read/,
   ...alsoPublic,
 );
 finds(
   'access',
   'that anyone can send trusted documents',
   { ...publicGateway, documents },
-  /^warn access anyone can send the trusted documents: set GATEWAY_API_KEYS/,
+  /^warn access Anyone can send the trusted documents\. Set GATEWAY_API_KEYS/,
   'FAIL tls',
   'warn metrics',
   'note operations',
@@ -81,9 +82,10 @@ finds(
   'access',
   'a proxy that refuses requests itself',
   { ...closed, request: ({ headers }) => (headers.authorization === undefined ? emptyResponse(403) : undefined) },
-  /^FAIL access .* neither 401 nor a message: check what is in front/,
+  /^FAIL access .* neither 401 nor a message\. Check what is in front/,
   'warn livez',
   'warn readyz',
+  'note webhooks',
 );
 finds(
   'access',
@@ -96,7 +98,7 @@ finds(
       }
     }),
   },
-  /^FAIL access a GET without a credential returns 200, not 401: check whether a proxy adds/,
+  /^FAIL access A GET without a credential returns 200, not 401\. Check whether a proxy adds/,
 );
 finds(
   'access',
@@ -107,7 +109,7 @@ finds(
       if (headers.authorization !== undefined) headers.authorization = `Bearer ${key}`;
     }),
   },
-  /^FAIL access an invalid JWT returns 200, not 401: check whether a proxy replaces/,
+  /^FAIL access An invalid JWT returns 200, not 401\. Check whether a proxy replaces/,
 );
 finds(
   'access',
@@ -121,12 +123,12 @@ finds(
       GATEWAY_JWT_AUDIENCE: 'us',
     },
   },
-  /^FAIL access JWTs cannot be verified \(503\): check whether the gateway can reach GATEWAY_JWKS_URL/,
+  /^FAIL access The gateway cannot verify JWTs \(503\)\. Check whether it can reach GATEWAY_JWKS_URL/,
 );
 
 finds(
   'rebinding',
   'a gateway that accepts every host name',
   { gateway: { GATEWAY_ALLOW_ANONYMOUS: 'true' } },
-  /^warn rebinding every host name is accepted, .*: leave GATEWAY_ALLOW_ANONYMOUS unset/,
+  /^warn rebinding Every host name is accepted, .*\. Leave GATEWAY_ALLOW_ANONYMOUS unset/,
 );

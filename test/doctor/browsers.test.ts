@@ -1,19 +1,10 @@
-import { changeBodies, changeRequests, finds, setHeader } from '../support/doctor.ts';
-import type { ProxyRules } from '../support/proxy.ts';
-
-const graphiql = { gateway: { GRAPHIQL: 'true' } };
-const policy = (change: (text: string) => string): ProxyRules => ({
-  response({ headers }) {
-    const current = headers['content-security-policy'];
-    if (typeof current === 'string') headers['content-security-policy'] = change(current);
-  },
-});
+import { changeRequests, finds, setHeader } from '../support/doctor.ts';
 
 finds(
   'cors',
   'a wildcard origin',
   setHeader('access-control-allow-origin', '*'),
-  /^FAIL cors pages from any origin can read responses: list the exact origins in CORS_ORIGINS/,
+  /^FAIL cors Pages of any origin can read responses\. List the exact origins in CORS_ORIGINS/,
 );
 finds(
   'cors',
@@ -25,7 +16,7 @@ finds(
       headers['access-control-allow-credentials'] = 'true';
     },
   },
-  /^FAIL cors pages from any origin can read responses, with cookies: list/,
+  /^FAIL cors Pages of any origin can read responses, with cookies\. List/,
 );
 finds(
   'cors',
@@ -35,7 +26,7 @@ finds(
       if (origin === 'null') headers['access-control-allow-origin'] = 'null';
     },
   },
-  /^FAIL cors pages from any origin can read responses/,
+  /^FAIL cors Pages of any origin can read responses/,
 );
 finds(
   'cors',
@@ -45,7 +36,7 @@ finds(
       if (method === 'OPTIONS') headers['access-control-allow-origin'] = '*';
     },
   },
-  /^FAIL cors pages from any origin can read responses/,
+  /^FAIL cors Pages of any origin can read responses/,
 );
 
 for (const name of ['sec-fetch-site', 'origin']) {
@@ -53,7 +44,7 @@ for (const name of ['sec-fetch-site', 'origin']) {
     'foreign-get',
     `a proxy that drops ${name}`,
     changeRequests(({ headers }) => delete headers[name]),
-    new RegExp(`^FAIL foreign-get any page can run operations by GET: have the proxy forward ${name}`),
+    new RegExp(`^FAIL foreign-get Any page can run operations by GET\\. Let the proxy forward ${name}`),
   );
 }
 finds(
@@ -62,7 +53,7 @@ finds(
   changeRequests(({ headers }) => {
     headers['x-request-id'] ??= 'added';
   }),
-  /^FAIL foreign-get any page can run operations by GET: .* not add headers that would need a preflight/,
+  /^FAIL foreign-get Any page can run operations by GET\. .* not add headers that would need a preflight/,
 );
 
 for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain']) {
@@ -75,7 +66,7 @@ for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data', 
       request.body = '{"query":"{ __typename }"}';
     }),
     new RegExp(
-      `^FAIL foreign-post a body of type ${type} is executed, .*: make sure that no proxy changes Content-Type`,
+      `^FAIL foreign-post The gateway executes a body of type ${type}, .*\\. Make sure that no proxy changes Content-Type`,
     ),
   );
 }
@@ -85,51 +76,13 @@ finds(
   changeRequests(({ method, headers }) => {
     if (method === 'POST') headers['content-type'] ??= 'application/json';
   }),
-  /^FAIL foreign-post a body without a content type is executed, .*: make sure that no proxy changes Content-Type/,
-  'warn http',
+  /^FAIL foreign-post The gateway executes a body without a content type, .*\. Make sure that no proxy changes Content-Type/,
 );
 
 for (const [name, value] of [
   ['cache-control', 'no-store'],
   ['x-content-type-options', 'nosniff'],
 ] as const) {
-  const line = new RegExp(`^FAIL headers responses lack ${name}: ${value}: have the proxy forward`);
+  const line = new RegExp(`^FAIL headers Responses lack ${name}: ${value}\\. Let the proxy forward`);
   finds('headers', `responses without ${name}`, setHeader(name, undefined), line);
 }
-
-finds(
-  'graphiql',
-  'a page without a policy',
-  { ...graphiql, ...setHeader('content-security-policy', undefined) },
-  /^FAIL graphiql the page has no content-security-policy: have the proxy forward/,
-);
-for (const [what, change] of [
-  ['eval', (text) => text.replace('script-src', "script-src 'unsafe-eval'")],
-  ['inline scripts', (text) => text.replace(/script-src [^;]*/, "script-src 'unsafe-inline'")],
-  ['any script', (text) => text.replace(/(default|script)-src [^;]*;/g, '')],
-  ['framing by other sites', (text) => text.replace(/frame-ancestors [^;]*/, 'frame-ancestors *')],
-  ['foreign sources', (text) => text.replace('connect-src', 'connect-src https://elsewhere.example')],
-] as [string, (text: string) => string][]) {
-  const line = new RegExp(
-    `^FAIL graphiql the content-security-policy of the page allows ${what}: have the proxy forward`,
-  );
-  finds('graphiql', `a policy that allows ${what}`, { ...graphiql, ...policy(change) }, line);
-}
-finds(
-  'graphiql',
-  'a script from another origin',
-  {
-    ...graphiql,
-    ...changeBodies((text) => text.replace('<head>', '<head><script src="https://cdn.example/x.js"></script>')),
-  },
-  /^FAIL graphiql the page loads resources from another origin: have the proxy forward/,
-);
-finds(
-  'graphiql',
-  'a public page',
-  { gateway: { GRAPHIQL: 'true', LINQ_INTEGRATION_TOKEN: '' }, remote: true },
-  /^note graphiql the page is public and runs only its own code; GRAPHIQL=false disables it/,
-  'FAIL tls',
-  'warn metrics',
-  'note introspection',
-);

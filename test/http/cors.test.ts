@@ -218,6 +218,7 @@ describe('a GET', () => {
     { 'x-linq-integration-token': 'x' },
     { 'x-request-id': 'x' },
     { 'x-request-timeout-ms': '5000' },
+    { 'x-linq-explain': 'false' },
     { 'apollo-require-preflight': 'true' },
     { 'graphql-preflight': '1' },
   ] as Record<string, string>[])('of another origin is answered with %o, which needs a preflight', async (headers) => {

@@ -39,7 +39,7 @@ export async function startProxy(to: string, rules: ProxyRules, tls?: { key: str
     rules.response?.(response, request);
     delete response.headers['transfer-encoding'];
     delete response.headers['content-length'];
-    outgoing.writeHead(response.status, response.headers).end(response.body);
+    outgoing.writeHead(response.status, response.headers).end(response.body, 'latin1');
   });
   const origin = await listen(server);
   return {
@@ -50,15 +50,16 @@ export async function startProxy(to: string, rules: ProxyRules, tls?: { key: str
 
 async function forward(to: string, { method, path, headers, body }: ProxiedRequest): Promise<ProxiedResponse> {
   const { 'transfer-encoding': _coding, 'content-length': _length, connection: _connection, ...rest } = headers;
-  const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) };
+  const length = body === '' ? {} : { 'content-length': body.length };
   const outgoing = send(`${to}/`, { method, path, headers: { ...rest, ...length } });
-  outgoing.end(body);
+  outgoing.end(body, 'latin1');
   const [response] = await once(outgoing, 'response');
   return { status: response.statusCode, headers: response.headers, body: await textOf(response) };
 }
 
+/** As Latin-1, so that compressed bodies pass through unchanged. */
 async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks).toString('latin1');
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Token } from '../token.ts';
 import { UpstreamError } from '../upstream-error.ts';
-import type { CallOutcome, TraceCall, UpstreamMetrics } from '../upstream-metrics.ts';
+import type { CallOutcome, Outcome, TraceCall, UpstreamMetrics } from '../upstream-metrics.ts';
 import { type Breaker, BreakerOpenError, type Verdict, verdictOn } from './breaker.ts';
 import { type Call, type Connection, StaleConnectionError } from './connection.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -108,6 +108,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
   #breakerPeriod = 0;
   #endTrace: ReturnType<TraceCall> | undefined;
   #callsSent = 0;
+  /** Whether any waiter has a report. */
+  #isReported = false;
 
   constructor(environment: ReadEnvironment, queue: CallQueue<Connection>, target: ReadTarget<Key, Value>, now: number) {
     this.#environment = environment;
@@ -136,6 +138,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     waiter.read = this;
     waiter.index = this.#waiters.length;
     this.#waiters.push(waiter);
+    if (waiter.report !== undefined) this.#isReported = true;
     this.#rejectLate(now);
     if (queue.lane !== this.#queue.lane && !this.isOver) this.#considerMove(queue, now);
   }
@@ -169,7 +172,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
       metrics.cache(route.template, value === undefined ? 'miss' : 'hit');
       if (this.isOver) return;
       if (value === undefined) this.#begin(performance.now());
-      else this.#resolve(value, performance.now());
+      else this.#resolve(value, undefined, performance.now());
     };
     cache
       .get(route, key, token)
@@ -266,6 +269,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   /** The read ends with its last waiter. */
   rejectOne(waiter: Waiter, error: UpstreamError, now = performance.now()): void {
+    if (this.#state === 'sent') waiter.report?.countCall(this.#sentAt, now);
     const last = this.#waiters.pop() as Waiter;
     if (last !== waiter) {
       this.#waiters[waiter.index] = last;
@@ -288,7 +292,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     const { route, key, token, freshness } = this.#target;
     if (value !== null) cache?.set(route, key, token, value, this.#begunAt);
     else if (freshness === 'fresh') cache?.delete(route, key, token);
-    this.#resolve(value, now);
+    this.#resolve(value, status, now);
   }
 
   #endFailedCall(error: UpstreamError, now: number): void {
@@ -312,6 +316,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     const { route, group, token } = this.#target;
     breaker.leave(this.#breakerPeriod, verdict, token.digest, group, now);
     metrics.attempt(route.template, outcome, now - this.#sentAt);
+    if (this.#isReported) for (const { report } of this.#waiters) report?.countCall(this.#sentAt, now);
     const endTrace = this.#endTrace;
     this.#endTrace = undefined;
     endTrace?.(outcome, status);
@@ -368,7 +373,8 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     else connection?.drop(); // last, because it may free the slot and start another read
   }
 
-  #resolve(value: Value | null, now: number): void {
+  /** `status` is undefined for a cached value. */
+  #resolve(value: Value | null, status: number | undefined, now: number): void {
     const { deadlines, metrics } = this.#environment;
     const { template } = this.#target.route;
     const outcome = value === null ? 'missing' : 'found';
@@ -376,6 +382,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     for (const waiter of this.#waiters) {
       deadlines.remove(waiter);
       metrics.read(template, outcome, now - waiter.startedAt);
+      if (this.#isReported) this.#report(waiter, outcome, status, now);
       waiter.resolve(value);
     }
   }
@@ -396,8 +403,15 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     if (error instanceof UpstreamError) {
       error.route = route;
       metrics.read(route.template, error.fault, now - waiter.startedAt);
-    }
+      this.#report(waiter, error.fault, error.status, now);
+    } else this.#report(waiter, 'internal', undefined, now);
     waiter.reject(error);
+  }
+
+  #report({ report }: Waiter, outcome: Outcome | 'internal', status: number | undefined, now: number): void {
+    if (report === undefined) return;
+    report.isCached = outcome === 'found' && status === undefined;
+    report.end(outcome, status, this.#callsSent, now);
   }
 
   #end(): void {

@@ -10,6 +10,7 @@ import { Deadlines } from './deadlines.ts';
 import type { CallQueue } from './lane.ts';
 import { Limiter } from './limiter.ts';
 import { type Freshness, Read, type ReadCache, type ReadEnvironment } from './read.ts';
+import type { ReadReport } from './read-report.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Route } from './route.ts';
 import { Waiter } from './waiter.ts';
@@ -77,8 +78,13 @@ export class Reads {
     };
   }
 
-  /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. */
-  get<Key, Value>(route: Route<Key, Value>, key: Key, reader: Reader): Promise<Value | null> {
+  /** Null when the upstream knows no such resource; rejects with an `UpstreamError`. `report` is filled in before. */
+  get<Key, Value>(
+    route: Route<Key, Value>,
+    key: Key,
+    reader: Reader,
+    report?: ReadReport | undefined,
+  ): Promise<Value | null> {
     return new Promise((resolve, reject) => {
       const { caller, token, cancellation, timeoutMs } = reader;
       const environment = this.#environment;
@@ -87,10 +93,11 @@ export class Reads {
         const error = new UpstreamError(token === undefined ? 'no-token' : 'cancelled');
         error.route = route;
         metrics.read(route.template, error.fault, 0);
+        report?.end(error.fault, undefined, 0, performance.now());
         return reject(error);
       }
       const now = performance.now();
-      const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs);
+      const waiter = new Waiter({ resolve, reject }, cancellation, now, timeoutMs, report);
       environment.deadlines.add(waiter, timeoutMs);
       const queue = environment.limiter.queueOf(caller, token.digest, now);
       const { rate } = queue.lane;
@@ -114,6 +121,7 @@ export class Reads {
     // An older read is stuck: it is no longer joined.
     if (current !== undefined && now - current.startedAt < environment.timeoutMs) {
       environment.metrics.sharedFlight(route.template);
+      if (waiter.report !== undefined) waiter.report.isShared = true;
       current.join(waiter, queue, now);
       return;
     }
@@ -137,7 +145,9 @@ export class Reads {
     const end = (error: UpstreamError) => {
       deadlines.remove(waiter);
       error.route = route;
-      metrics.read(route.template, error.fault, performance.now() - waiter.startedAt);
+      const endedAt = performance.now();
+      metrics.read(route.template, error.fault, endedAt - waiter.startedAt);
+      waiter.report?.end(error.fault, undefined, 0, endedAt);
       waiter.reject(error);
     };
     const { waitMs } = rate;

@@ -1,6 +1,7 @@
 import { UpstreamError } from '../upstream-error.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { Expirable } from './deadlines.ts';
+import type { ReadReport } from './read-report.ts';
 
 /** The read that a waiter waits for. */
 interface Awaited {
@@ -27,14 +28,23 @@ export class Waiter implements Expirable {
   read: Awaited | undefined;
   readonly startedAt: number;
   readonly deadline: number;
+  /** Undefined unless the caller requests it. */
+  readonly report: ReadReport | undefined;
   readonly #callbacks: Callbacks;
   readonly #cancellation: Cancellation;
 
-  constructor(callbacks: Callbacks, cancellation: Cancellation, now: number, timeoutMs: number) {
+  constructor(
+    callbacks: Callbacks,
+    cancellation: Cancellation,
+    now: number,
+    timeoutMs: number,
+    report: ReadReport | undefined,
+  ) {
     this.#callbacks = callbacks;
     this.#cancellation = cancellation;
     this.startedAt = now;
     this.deadline = now + timeoutMs;
+    this.report = report;
     cancellation.add(this);
   }
 

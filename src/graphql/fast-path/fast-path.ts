@@ -57,6 +57,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
     } catch {
       return false; // a malformed header: Yoga refuses it
     }
+    if (context.explainedReads !== undefined) return false; // Yoga adds them
     const isWanted = () => !res.closed;
     const finish = (result: RunResult) => send(result, contentType, res, record);
     const execute = <Outcome>(finish: (result: RunResult) => Outcome) =>

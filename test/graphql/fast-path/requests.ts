@@ -303,6 +303,8 @@ const headers = fc.oneof(
       { 'x-linq-integration-token': '' },
       { 'x-request-timeout-ms': '5000' },
       { 'x-request-timeout-ms': 'soon' },
+      { 'x-linq-explain': 'true' },
+      { 'x-linq-explain': 'yes' },
       { 'content-type': 'application/json; charset=utf-8' },
       { 'content-type': 'Application/JSON' },
       { 'content-type': 'text/plain' },
