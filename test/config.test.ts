@@ -54,23 +54,23 @@ it('needs no variable at all', () => {
   });
 });
 
-it('accepts a former name of a variable, and says which', () => {
+it('accepts a former name of a variable, and reports it', () => {
   const { limits, formerNames } = readConfig({ MAX_MESSAGES_PER_OPERATION: '7' });
   expect(limits.maxReads).toBe(7);
   expect(formerNames).toEqual([{ variable: 'MAX_MESSAGES_PER_OPERATION', newName: 'MAX_READS_PER_OPERATION' }]);
 });
 
-it('refuses a variable beside its former name', () => {
+it('refuses a variable together with its former name', () => {
   expect(faultsOf({ MAX_MESSAGES_PER_OPERATION: '7', MAX_READS_PER_OPERATION: '7' })).toEqual([
     'MAX_READS_PER_OPERATION must be set without MAX_MESSAGES_PER_OPERATION, its former name, got both',
   ]);
 });
 
-it('takes an empty variable as unset', () => {
+it('treats an empty variable as unset', () => {
   expect(readConfig({ PORT: '', LINQ_INTEGRATION_TOKEN: '', GRAPHIQL: '' })).toEqual(readConfig({}));
 });
 
-it('reports all faults together, a line for each: the variable, what was wanted and what was got', () => {
+it('reports all faults together, one per line, with the variable, what it must be and its value', () => {
   expect(
     faultsOf({
       PORT: 'http',
@@ -265,7 +265,7 @@ describe('who may call', () => {
     expect(faultsOf({ ...jwt, GATEWAY_JWKS_URL: 'https://user:hunter2@issuer.example/' })).toHaveLength(1);
   });
 
-  it.each([{ GATEWAY_API_KEYS: 'key' }, jwt])('may be asked from anywhere with %o', (env) => {
+  it.each([{ GATEWAY_API_KEYS: 'key' }, jwt])('accept requests on any address with %o', (env) => {
     expect(faultsOf({ ...env, LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0' })).toEqual([]);
   });
 });
@@ -282,7 +282,7 @@ it.each([
   'file://',
   'chrome-extension://abc',
   'https://app.example,',
-])('refuses %s as an origin whose pages may read answers: a browser would never send it', (CORS_ORIGINS) => {
+])('refuses %s as an origin whose pages may read responses: a browser would never send it', (CORS_ORIGINS) => {
   expect(faultsOf({ CORS_ORIGINS })).toEqual([expect.stringMatching(/^CORS_ORIGINS must be origins such as /)]);
 });
 
@@ -373,7 +373,7 @@ describe('a proxy', () => {
     expect(readConfig({ ...jwt, NO_PROXY: 'issuer.test' }).callers?.jwt?.proxy).toBeUndefined();
   });
 
-  it('in lower case counts before one in capitals, and an empty one is unset', () => {
+  it('in lower case has precedence over one in capitals, and an empty one is unset', () => {
     expect(proxied({ https_proxy: 'http://lower', HTTPS_PROXY: 'http://upper' })).toBe('http://lower/');
     expect(proxied({ https_proxy: '', HTTPS_PROXY: 'http://upper' })).toBe('http://upper/');
     expect(proxied({ https_proxy: 'http://lower', no_proxy: '*', NO_PROXY: 'other' })).toBeUndefined();

@@ -322,7 +322,7 @@ it('has the same error table in its code and in docs/errors.md', () => {
   expect(Object.fromEntries(rows)).toEqual(errorCodes);
 });
 
-it('tells frontends what to do about each code', () => {
+it('lists in docs/frontend.md what to do about each code', () => {
   const guide = readFileSync(new URL('../../docs/frontend.md', import.meta.url), 'utf8');
   const rows = guide.split('\n').filter((line) => line.startsWith('| `'));
   const codes = rows.flatMap((row) => row.match(/`[A-Z_]+`/g) ?? []).map((code) => code.slice(1, -1));
