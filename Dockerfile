@@ -22,11 +22,13 @@ ENV HOST=0.0.0.0 PORT=4000
 WORKDIR /gateway
 COPY --from=install /gateway ./
 COPY --from=graphiql /gateway/dist/graphiql-assets ./dist/graphiql-assets
+COPY deploy/start.sh ./
 # `node` of Node's own images; by number, so that Kubernetes can see that it is not root.
 USER 1000:1000
 EXPOSE 4000
 # Asks where the gateway listens: connecting to 0.0.0.0 or :: reaches this machine.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "const { HOST, PORT } = process.env; require('http').get({ host: HOST || '127.0.0.1', port: PORT || 4000, path: '/livez', agent: false, headers: { host: 'localhost' } }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
-# Node itself, not npm: it gets the signals.
+# Passes signals on to Node, from the first moment.
+ENTRYPOINT ["sh", "/gateway/start.sh"]
 CMD ["node", "src/cli.ts"]

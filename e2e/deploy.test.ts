@@ -121,7 +121,7 @@ describe('the container', () => {
     const instructions = await dockerfile();
     expect(instructions.filter((one) => one.startsWith('USER')).at(-1)).toMatch(/^USER [1-9]\d*:[1-9]\d*$/);
     expect(instructions.some((one) => one.startsWith('HEALTHCHECK'))).toBe(true);
-    expect(instructions.at(-1)).toBe('CMD ["node", "src/cli.ts"]');
+    expect(instructions.slice(-2)).toEqual(['ENTRYPOINT ["sh", "/gateway/start.sh"]', 'CMD ["node", "src/cli.ts"]']);
   });
 
   it('answers with what was installed in it alone, and its health check tells whether it does', async () => {

@@ -342,7 +342,7 @@ it.each(['light', 'dark'] as const)(
       const name = { '390 light': 'phone', '1200 dark': 'dark' }[picture];
       if (process.env['SCREENSHOTS'] && name) await page.screenshot({ path: `${root}/docs/graphiql-${name}.png` });
     }
-    expect(await titles(page)).toHaveLength(5);
+    expect(await titles(page)).toHaveLength(6);
     expect(troubles).toEqual([]);
   },
 );

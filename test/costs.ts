@@ -1,7 +1,7 @@
 /**
  * `npm run costs`: what one caller can cost another. Measures a caller that reads one message at a time, alone and beside each
  * flood: gateway, upstream, flood and victim are processes of their own. Fails if the victim loses a read, or if its median
- * time is more than three times as long. The argument is the number of seconds for each measurement.
+ * time is more than three times as long. Arguments: the number of seconds for each measurement, and the names of floods, if not all.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,6 +26,7 @@ interface Flood {
   readonly body: () => string;
 }
 
+const longText = 'x'.repeat(4_000);
 const unique = () => Math.ceil(Math.random() * 1e12);
 const reads = (count: number, chatId: number) => () => {
   const keys = Array.from({ length: count }, () => ({ chatId, id: unique() }));
@@ -33,7 +34,7 @@ const reads = (count: number, chatId: number) => () => {
   return JSON.stringify({ query, variables: { keys } });
 };
 
-/** Chat 500 always fails, and chat 504 never responds. */
+/** Chat 500 always fails, chat 504 never responds, and chat 4 has long texts. */
 const floods: Record<string, Flood> = {
   greedy: { name: '30 clients of one key, 100 messages each', withKeys: true, connections: 30, body: reads(100, 2) },
   invented: {
@@ -54,18 +55,45 @@ const floods: Record<string, Flood> = {
     connections: 30,
     body: reads(100, 504),
   },
+  large: {
+    name: '30 clients of one key with responses just below `MAX_RESPONSE_BYTES`',
+    withKeys: true,
+    connections: 30,
+    body: () => {
+      const fields = Array.from({ length: 20 }, (_, at) => `a${at}: text`).join(' ');
+      const messages = Array.from({ length: 100 }, (_, at) => `{ chatId: 4, id: ${at + 1} }`);
+      return JSON.stringify({ query: `{ chatMessagesByKeys(keys: [${messages}]) { ${fields} } }` });
+    },
+  },
+  tooLarge: {
+    name: '30 clients of one key whose responses would be 800 MB each',
+    withKeys: true,
+    connections: 30,
+    body: () => {
+      const fields = Array.from({ length: 199 }, (_, at) => `a${at}: text`).join(' ');
+      const query = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${fields} } }`;
+      return JSON.stringify({ query, variables: { keys: Array(1_000).fill({ chatId: 4, id: 1 }) } });
+    },
+  },
+  inFlight: {
+    name: '2,000 requests of one key in flight, for one message that Linq never returns',
+    withKeys: true,
+    connections: 2_000,
+    body: () => '{"query":"{ chatMessage(chatId: 504, id: 1) { id } }"}',
+  },
 };
 
 const [role = '5', ...rest] = process.argv.slice(2);
 if (role === 'upstream') await runUpstream();
 else if (role === 'flood') runFlood(String(rest[0]), Number(rest[1]));
-else await measureAll(Number(role));
+else await measureAll(Number(role), rest);
 
-async function measureAll(seconds: number): Promise<void> {
+async function measureAll(seconds: number, names: readonly string[]): Promise<void> {
   const upstream = fork(import.meta.filename, ['upstream']);
   const [origin] = await once(upstream, 'message');
   let failed = false;
   for (const [flood, { name, withKeys }] of Object.entries(floods)) {
+    if (names.length > 0 && !names.includes(flood)) continue;
     const gateway = await startGateway(String(origin), withKeys);
     const target = { port: gateway.port, headers: headersOf('victim', withKeys) };
     await victim(target, 2);
@@ -148,7 +176,10 @@ async function runUpstream(): Promise<void> {
     setTimeout(() => {
       if (/^invented/.test(String(incoming.headers['x-linq-integration-token']))) response.writeHead(401).end();
       else if (chatId === '500') response.writeHead(500).end();
-      else response.end(`{"data":{"id":${id},"text":"Hello","attachments":[],"reactions":[]}}`);
+      else {
+        const text = chatId === '4' ? longText : 'Hello';
+        response.end(`{"data":{"id":${id},"text":"${text}","attachments":[],"reactions":[]}}`);
+      }
     }, upstreamMs);
   });
   process.send?.(await listen(server));
@@ -162,8 +193,8 @@ async function startGateway(origin: string, withKeys: boolean) {
     LOG_LEVEL: 'info',
     ...(withKeys && { GATEWAY_API_KEYS: Object.values(keys).join(), LINQ_INTEGRATION_TOKEN: 'token-of-the-gateway' }),
   };
-  const server = new URL('../src/server.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [server], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = new URL('../src/cli.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise<number>((resolve) => {
     child.stdout.on('data', (chunk) => {
       const found = /127\.0\.0\.1:(\d+)/.exec(String(chunk))?.[1];

@@ -213,7 +213,7 @@ it('reads a message once that is listed three times, and fails with the errors o
       ['BAD_USER_INPUT', true],
       ['UNAUTHENTICATED', true],
     ],
-    fields: 5,
+    fields: 7,
     status: 401,
   });
   expect(linq.paths.map((path) => path.split('/').at(-1))).toEqual(['224', '5']);

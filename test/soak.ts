@@ -23,6 +23,9 @@ const floods = [
   { name: 'invented tokens', clients: 8, ids: 1, chatId: 401, token: () => `invented ${Math.random()}` },
 ];
 
+/** Clients, gateway and Linq share one process here: without it, clients that are refused at once would leave no time to the rest. */
+const floodPauseMs = 20;
+
 interface Answer {
   readonly data: Record<string, { id: string; text: string } | null>;
   readonly errors?: readonly { path: [string]; extensions: { code: string; retryAfterMs?: number } }[];
@@ -108,6 +111,7 @@ async function run(forSeconds: number) {
       const wanted = Array.from({ length: ids }, (_, at) => 1 + ((id + at) % 1_000_000));
       await ask(token(), wanted, undefined, chatId);
       found.floods[name] = (found.floods[name] ?? 0) + 1;
+      await new Promise((resolve) => setTimeout(resolve, floodPauseMs));
     }
   };
   const all = floods.flatMap((one) => Array.from({ length: one.clients }, () => flood(one)));

@@ -123,11 +123,17 @@ it('every promise that metrics can show is watched by an alert', () => {
   expect(promises.filter((promise) => promise !== undefined && !watched.has(promise))).toEqual([
     'A caller can shorten its deadline but never extend it', // watched with the deadline itself
     'Identical reads with the same token share one request to Linq', // a saving, which the dashboard shows
-    'A response never reaches another token', // this and the rest are in no metric: only tests can tell
+    'A response never reaches another token', // this and the rest are in no metric of their own: only tests can tell
+    "A change of Linq's DNS is followed",
+    'A proxy that refuses fails reads with `UPSTREAM_UNAVAILABLE`',
     'A Redis outage fails no read',
     'A cached message never reaches another token, and is never older than `LINQ_CACHE_TTL_MS` plus one read',
     'After a webhook, no cached value is returned whose read began before it',
     'No event is lost without a gap, and none is delivered twice',
+    'A page of messages skips and repeats none while messages arrive or are deleted',
+    'A list that ignores its parameters is a failure, never a wrong page', // watched with other bad responses
+    'An operation that would read too much reads nothing', // watched with other costly operations
+    'A connection has 32 requests in flight at most',
   ]);
 });
 

@@ -98,7 +98,7 @@ describe('the magic chats of the sandbox', () => {
     };
     expect(await gateway.query(query)).toEqual({ data: { chatMessage: expected } });
     expect(await gateway.query(query)).toEqual({ data: { chatMessage: expected } });
-    const drift = gateway.log.filter(({ kind }) => kind).map(({ level, path, kind }) => `${level} ${path} ${kind}`);
+    const drift = gateway.log.flatMap(({ level, drifts }) => [drifts ?? []].flat().map((each) => `${level} ${each}`));
     expect(drift).toEqual([...new Set(drift)]);
     expect(drift).toEqual(
       expect.arrayContaining([
