@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import autocannon from 'autocannon';
 import { largeIds } from './operations.ts';
 import { cores, has, pinned, scratch } from './processes.ts';
-import { checker, nextIds, render, type Template, type Verified } from './verify.ts';
+import { checker, idsOf, nextIds, render, type Template, type Verified } from './verify.ts';
 
 const run = promisify(execFile);
 
@@ -59,7 +59,7 @@ async function cannon(target: Verified, options: Partial<autocannon.Options>) {
   const start = nextIds(operation);
   const check = checker(target, start);
   let sent = 0;
-  const next = () => start + (operation.chatId === '4' ? sent++ % largeIds : sent++ * operation.messages);
+  const next = () => start + (operation.chatId === '4' ? sent++ % largeIds : sent++ * idsOf(operation));
   const result = await autocannon({
     ...options,
     url: server.url,
@@ -81,7 +81,7 @@ async function cannon(target: Verified, options: Partial<autocannon.Options>) {
 function luaScript({ operation, request, response }: Verified): string {
   const start = nextIds(operation);
   const belongs =
-    operation.chatId === '4' ? `first < ${start + largeIds}` : `(first - ${start}) % ${operation.messages} == 0`;
+    operation.chatId === '4' ? `first < ${start + largeIds}` : `(first - ${start}) % ${idsOf(operation)} == 0`;
   return `
 ${luaTemplate('asked', request)}
 ${luaTemplate('expected', response)}
@@ -104,7 +104,7 @@ end
 
 function request()
   local first = ${start} + n
-  n = ${operation.chatId === '4' ? `(n + 1) % ${largeIds}` : `n + ${operation.messages}`}
+  n = ${operation.chatId === '4' ? `(n + 1) % ${largeIds}` : `n + ${idsOf(operation)}`}
   return wrk.format(nil, nil, nil, render(asked, first))
 end
 

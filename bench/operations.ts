@@ -7,15 +7,34 @@ export interface Operation {
   readonly name: string;
   readonly what: string;
   readonly query: string;
-  /** The chat of its messages: chat 4 has large ones. */
-  readonly chatId: string;
+  /** The chat of its messages: chat 4 has large ones. Undefined where each request reads another chat. */
+  readonly chatId: string | undefined;
   /** Distinct messages. Each request reads messages that no other request reads, except large ones. */
   readonly messages: number;
+  /** Ids in the variables, of messages or chats. As many as messages, if not given. */
+  readonly ids?: number;
+  /** Servers that do not support it. */
+  readonly without?: readonly string[];
   variables(ids: readonly string[]): object;
   data(ids: readonly string[]): object;
   /** The gateway's throughput relative to each server. */
   readonly goals: Readonly<Record<string, number>>;
 }
+
+/** Messages of the longest page. */
+const pageSize = 100;
+
+const page = {
+  query: `query Page($chatId: ID!) { chat(id: $chatId) { messages(last: ${pageSize}) { nodes { ${leaves} } } } }`,
+  chatId: undefined,
+  messages: pageSize,
+  ids: 1,
+  without: ['tailcall', 'yoga', 'apollo'],
+  variables: ([chatId]: readonly string[]) => ({ chatId }),
+  data: ([chatId = '']: readonly string[]) => ({
+    chat: { messages: { nodes: rowsOf(chatId).map((row) => inSchema(chatId, JSON.parse(row))) } },
+  }),
+};
 
 const oneMessage = `query OneMessage($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { ${leaves} } }`;
 
@@ -56,12 +75,13 @@ export const operations: readonly Operation[] = [
     data: ([id]) => ({ chatMessage: message('4', id) }),
     goals: { raw: 0.8, mercurius: 1.05, tailcall: 6, yoga: 3.2 },
   },
+  { name: 'W5', what: `a page of ${pageSize} messages`, ...page, goals: {} },
 ];
 
 const sizes = [1, 10, 100];
 
-/** Each message once, by the two ways to read several messages in one operation. */
-export const growth: Readonly<Record<'aliases' | 'keys', readonly Operation[]>> = {
+/** Each message once, by the ways to read several messages in one operation. */
+export const growth: Readonly<Record<'aliases' | 'keys' | 'page', readonly Operation[]>> = {
   aliases: sizes.map((messages) => ({
     name: `aliases${messages}`,
     what: `${messages} by aliases`,
@@ -83,8 +103,22 @@ export const growth: Readonly<Record<'aliases' | 'keys', readonly Operation[]>> 
     messages,
     variables: (ids) => ({ keys: ids.map((id) => ({ chatId: '1', id })) }),
     data: (ids) => ({ chatMessagesByKeys: ids.map((id) => message('1', id)) }),
+    without: ['tailcall'],
     goals: {},
   })),
+  page: [
+    {
+      name: 'page1',
+      what: '1 by `chatMessage`',
+      query: oneMessage,
+      chatId: '1',
+      messages: 1,
+      variables: ([id]) => ({ chatId: '1', id }),
+      data: ([id]) => ({ chatMessage: message('1', id) }),
+      goals: {},
+    },
+    { name: 'page100', what: `${pageSize} by a page`, ...page, goals: {} },
+  ],
 };
 
 function aliases(name: string, count: number, messages: number, select: (leaves: string) => string, fragment = '') {
@@ -109,6 +143,10 @@ function aliases(name: string, count: number, messages: number, select: (leaves:
 /** The message as the schema of every server has it. */
 function message(chatId: string, id = ''): Record<string, unknown> {
   const { data } = JSON.parse(chatId === '4' ? largeMessage(Number(id)) : documented(id));
+  return inSchema(chatId, data);
+}
+
+function inSchema(chatId: string, data: object): Record<string, unknown> {
   return { chatId, ...(named(data) as object) };
 }
 
@@ -154,6 +192,30 @@ export function largeMessage(id: number): string {
       })),
     },
   });
+}
+
+/** The messages of a chat, oldest first, as JSON. Their ids begin with the chat's, so that the upstream can insert it. */
+export function rowsOf(chatId: string): string[] {
+  return Array.from({ length: pageSize }, (_, index) =>
+    documented(`${chatId}${String(index).padStart(2, '0')}`)
+      .slice('{"data":'.length, -1)
+      .replace('15:30:00.123', `15:30:00.${100 + index}`),
+  );
+}
+
+/** The response of List Chat Messages, newest first. */
+export function listOf(rows: readonly string[]): string {
+  const meta = { page: 1, total_pages: 1, total_count: rows.length, per_page: 100 };
+  return `{"data":[${rows.toReversed().join()}],"meta":${JSON.stringify(meta)}}`;
+}
+
+/** Linq's documented example of a chat with this id. */
+export function documentedChat(id: string): string {
+  const handles = ['+15551234567', '+15559876543'].map(
+    (phone, index) =>
+      `{"id":${123 + index},"phone_number":"${phone}","service":"iMessage","joined_at":"2025-05-21T15:30:00.000-05:00"}`,
+  );
+  return `{"data":{"id":${id},"display_name":"John Doe, Jane Smith","service":"iMessage","group":false,"message_count":15,"chat_handles":[${handles.join()}]}}`;
 }
 
 /** Linq's documented example with this id. */

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { firstId, largeIds, largeMessage } from './operations.ts';
+import { documentedChat, firstId, largeIds, largeMessage, listOf, rowsOf } from './operations.ts';
 import { tailcallCommand } from './tailcall.ts';
 
 export interface Server {
@@ -159,9 +159,15 @@ function nginxConfig(port: number): string {
   const large = join(scratch, 'api/partner/v2/chats/4/chat_messages');
   mkdirSync(large, { recursive: true });
   for (let id = firstId; id < firstId + largeIds; id++) writeFileSync(join(large, `${id}`), largeMessage(id));
+  // Each in a variable of its own: a text of nginx's configuration has at most 4 KB.
+  const rows = rowsOf(`\${id}`);
   const config = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
     .replaceAll('PORT', `${port}`)
-    .replaceAll('FOLDER', scratch);
+    .replaceAll('FOLDER', scratch)
+    .replace('CHAT', () => documentedChat('$id'))
+    .replace('ROWS', () => rows.map((row, index) => `set $row${index} '${row}';`).join(' '))
+    .replace('OLDEST', () => listOf(['$row0']))
+    .replace('LIST', () => listOf(rows.map((_, index) => `$row${index}`)));
   writeFileSync(join(scratch, 'nginx.conf'), config);
   return join(scratch, 'nginx.conf');
 }

@@ -4,12 +4,14 @@ import { createApolloClient } from '../examples/clients/apollo-client.ts';
 import type { GatewayOptions } from '../examples/clients/gateway.ts';
 import { createRelayEnvironment } from '../examples/clients/relay.ts';
 import { createUrqlClient } from '../examples/clients/urql.ts';
+import { conversationQuery } from '../examples/gql-tada/conversation.ts';
 import { graphql } from '../examples/gql-tada/graphql.ts';
 import { introspection } from '../examples/gql-tada/graphql-env.ts';
 import { fetchQuery } from '../examples/node_modules/relay-runtime/index.js';
 import orThrow, { type messageOrThrowQuery } from '../examples/relay/__generated__/messageOrThrowQuery.graphql.ts';
 import pair, { type messagePairQuery } from '../examples/relay/__generated__/messagePairQuery.graphql.ts';
 import { apollo, type Client, graphqlRequest, plainFetch, relay, urql } from './support/clients.ts';
+import { apolloConversation, relayConversation, urqlConversation } from './support/conversations.ts';
 import { type Linq, startLinq } from './support/linq.ts';
 import { type Program, root, startGateway } from './support/programs.ts';
 import { type Recorder, startRecorder } from './support/recorder.ts';
@@ -206,6 +208,71 @@ describe.each(caching)('the cache of %s', (_, create) => {
     const { errors } = await client.message({ chatId: '403', id: '1' });
     expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
   });
+});
+
+describe('a conversation in the sandbox', () => {
+  let sandbox: Program;
+  let recorder: Recorder;
+  beforeAll(async () => {
+    sandbox = await startGateway({}, 'sandbox');
+    recorder = await startRecorder(sandbox.url);
+  });
+  beforeEach(() => {
+    recorder.requests.length = 0;
+  });
+  afterAll(async () => {
+    for (const one of [recorder, sandbox]) await one?.[Symbol.asyncDispose]();
+  });
+
+  describe.each([
+    ['Apollo Client, with relayStylePagination', apolloConversation],
+    ['urql, with relayPagination', urqlConversation],
+    ['Relay, as usePaginationFragment does', relayConversation],
+  ])('through %s', (_, open) => {
+    it('is joined page by page, oldest first, each message once, with one request a page', async () => {
+      const conversation = open({ url: recorder.url }, '2');
+      for (let pages = 1; pages <= 4; pages++) {
+        expect(await conversation.older()).toEqual([]);
+        const { ids, senders, ...rest } = conversation.shown();
+        expect(rest).toEqual({ displayName: 'One million messages', hasOlder: true });
+        const first = 1_000_001 - 25 * pages;
+        expect(ids).toEqual(Array.from({ length: 25 * pages }, (_, index) => String(first + index)));
+        expect(senders.every((address) => /^\+1555/.test(address ?? ''))).toBe(true);
+        expect(recorder.requests).toHaveLength(pages);
+      }
+    });
+
+    it('says when it has no older messages', async () => {
+      const conversation = open({ url: recorder.url }, '1');
+      await conversation.older();
+      const { ids, hasOlder } = conversation.shown();
+      expect(ids).toHaveLength(10);
+      expect(hasOlder).toBe(false);
+    });
+
+    it('keeps the pages that are shown when an older one cannot be read, shows its code, and goes on from there', async () => {
+      const conversation = open({ url: recorder.url }, '2');
+      await conversation.older();
+      const shown = conversation.shown();
+      expect(await conversation.older('of no chat')).toMatchObject([
+        { path: ['chat', 'messages'], extensions: { code: 'BAD_USER_INPUT' } },
+      ]);
+      expect(conversation.shown()).toEqual(shown);
+      expect(await conversation.older()).toEqual([]);
+      expect(conversation.shown().ids).toHaveLength(50);
+    });
+  });
+});
+
+it('Apollo Client never takes a page that could not be read for an empty one', async () => {
+  const client = connect(createApolloClient);
+  for (let requests = 1; requests <= 2; requests++) {
+    const { data, error } = await client.query({ query: conversationQuery, variables: { chatId: '1' } });
+    expect(data?.chat).toMatchObject({ displayName: 'Chat 1' });
+    expect(data?.chat?.messages ?? null).toBeNull();
+    expect(error).toMatchObject({ errors: [{ path: ['chat', 'messages'], extensions: { code: 'FORBIDDEN' } }] });
+    expect(gateway.requests).toHaveLength(requests);
+  }
 });
 
 const pairQuery = graphql(`query ($chatId: ID!, $id: ID!) {

@@ -128,7 +128,7 @@ describe('in front of the sandbox', () => {
       expect(comment).toMatch(/^# .{10,42}$/);
       answers[title] = await run(page);
     }
-    const { DocumentedMessage, ManyMessages, FailingAndMissing, RateLimit, Timeout, ...others } = answers;
+    const { DocumentedMessage, ManyMessages, FailingAndMissing, RateLimit, Timeout, PageBack, ...others } = answers;
     expect(others).toEqual({});
     expect(DocumentedMessage?.data.chatMessage.text).toBe('Hello, how are you?');
     expect(ManyMessages?.data.chatMessagesByKeys.map(({ id }: { id: string }) => id)).toEqual([
@@ -146,6 +146,10 @@ describe('in front of the sandbox', () => {
     expect(RateLimit).toMatchObject({
       data: { short: { text: 'Hello, how are you?' }, long: null },
       errors: [{ path: ['long'], extensions: { code: 'UPSTREAM_RATE_LIMITED', retryAfterMs: expect.any(Number) } }],
+    });
+    expect(PageBack?.data.chat.messages).toMatchObject({
+      nodes: Array(5).fill({ text: expect.any(String), sender: { address: expect.stringMatching(/^\+1555/) } }),
+      pageInfo: { hasPreviousPage: true, startCursor: expect.any(String) },
     });
     expect(Timeout).toMatchObject({
       headers: { 'x-request-timeout-ms': '3000' },
@@ -205,6 +209,7 @@ it('keeps no credential in the browser, wherever it was typed, and keeps the res
     'FailingAndMissing',
     'RateLimit',
     'Timeout',
+    'PageBack',
     'Mine',
   ]);
   expect(await activeTitle(page)).toBe('Mine');

@@ -82,6 +82,8 @@ it('leaves the supergraph as it is where a type of another subgraph has the name
   expect(await readFile(env['SUPERGRAPH'] ?? '', 'utf8')).toBe(before);
 });
 
+const returnsChats = 'type Query { ticket: Ticket } type Ticket { id: ID!';
+const referencedChat = 'type Chat @key(fields: "id", resolvable: false) { id: ID!';
 const referenced = 'type ChatMessage @key(fields: "chatId id", resolvable: false) { chatId: ID! id: ID!';
 const returnsMessages = 'type Query { ticket: Ticket } type Ticket { id: ID!';
 
@@ -93,6 +95,25 @@ it.each([
      type Attachment @key(fields: "id", resolvable: false) { id: ID! filename: String @external }`,
   ],
   ['shares the text of a message', `${returnsMessages} message: ChatMessage } ${referenced} text: String @shareable }`],
+  [
+    'provides fields of a chat',
+    `${returnsChats} chat: Chat @provides(fields: "displayName participants { address }") }
+     ${referencedChat} displayName: String @external participants: [ChatParticipant!]! @external }
+     type ChatParticipant @key(fields: "id", resolvable: false) { id: ID! address: String @external }`,
+  ],
+  ['shares the name of a chat', `${returnsChats} chat: Chat } ${referencedChat} displayName: String @shareable }`],
+  [
+    'adds fields to chats and their participants',
+    `type Query { scans: Int }
+     type Chat @key(fields: "id") { id: ID! ticketCount: Int }
+     type ChatParticipant @key(fields: "id") { id: ID! customerName: String }`,
+  ],
+  [
+    'has pages of its own',
+    `type Query { tickets(first: Int, after: String): TicketConnection }
+     type TicketConnection { nodes: [Ticket!]! pageInfo: PageInfo! } type Ticket { id: ID! }
+     type PageInfo @shareable { hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String }`,
+  ],
   [
     'adds fields to attachments and reactions',
     `type Query { scans: Int }
@@ -148,13 +169,15 @@ const engines: [name: string, start: () => Promise<Program>][] = [
   ['Hive Gateway', startHive],
 ];
 
-it('merges messages that are renamed in a stitched graph, beside a ChatMessage and a @key of its own', async () => {
+it('merges messages and chats that are renamed in a stitched graph, beside a ChatMessage, a Chat and a @key of its own', async () => {
   await using graph = await startExample('stitching-renamed', /graph at (\S+)/, env);
   const query = `{
     tickets { message { __typename id text reactions { reaction } } }
     strayTickets { message { text } }
+    chats: tickets { chat { __typename id displayName participants { address } } }
     supportChat { __typename words }
-    chatMessage(chatId: 2, id: 7) { __typename text }
+    supportChats { __typename topic }
+    chatMessage(chatId: 2, id: 7) { __typename text chat { __typename displayName } }
   }`;
   const response = await fetch(graph.url, {
     method: 'POST',
@@ -171,7 +194,18 @@ it('merges messages that are renamed in a stitched graph, beside a ChatMessage a
   expect(data.strayTickets).toEqual(['Message 1', null, null].map((text) => ({ message: { text } })));
   expect(errors).toMatchObject([{ path: ['strayTickets', 2, 'message', 'text'] }]);
   expect(data.supportChat).toEqual([{ __typename: 'ChatMessage', words: 'A message of another kind.' }]);
-  expect(data.chatMessage).toEqual({ __typename: 'LinqMessage', text: 'Message 7' });
+  expect(data.chats[49].chat).toEqual({
+    __typename: 'LinqChat',
+    id: '10',
+    displayName: 'Chat 10',
+    participants: [{ address: '+15551234567' }, { address: '+15559876543' }],
+  });
+  expect(data.supportChats).toEqual([{ __typename: 'Chat', topic: 'A chat of another kind.' }]);
+  expect(data.chatMessage).toEqual({
+    __typename: 'LinqMessage',
+    text: 'Message 7',
+    chat: { __typename: 'LinqChat', displayName: 'Chat 2' },
+  });
 });
 
 describe.each(engines)('through %s', (name, start) => {
@@ -220,6 +254,48 @@ describe.each(engines)('through %s', (name, start) => {
     expect(linq.calls.map(({ key }) => key).sort()).toEqual(
       Array.from({ length: 20 }, (_, index) => `2/${index + 1}`).sort(),
     );
+  });
+
+  it('reads 20 chats for 50 tickets with one request and 20 calls of Linq, for each ticket its own', async () => {
+    const { data, errors } = await ask('{ tickets { id chat { id displayName participants { address } } } }');
+    expect(errors).toBeUndefined();
+    expect(data.tickets).toEqual(
+      Array.from({ length: 50 }, (_, index) => {
+        const id = String((index % 20) + 1);
+        const participants = [{ address: '+15551234567' }, { address: '+15559876543' }];
+        return { id: String(index + 1), chat: { id, displayName: `Chat ${id}`, participants } };
+      }),
+    );
+    expect(messages.requests).toHaveLength(1);
+    expect(linq.calls.map(({ key }) => key).toSorted()).toEqual(
+      Array.from({ length: 20 }, (_, index) => String(index + 1)).toSorted(),
+    );
+  });
+
+  it('reads the chat of each message with the message', async () => {
+    const { data, errors } = await ask('{ tickets { message { text chat { displayName } sender { address } } } }');
+    expect(errors).toBeUndefined();
+    expect(data.tickets[49].message).toEqual({
+      text: 'Message 10',
+      chat: { displayName: 'Chat 2' },
+      sender: { address: '+15551234567' },
+    });
+    expect(linq.calls.map(({ key }) => key).toSorted()).toEqual(
+      ['2', ...Array.from({ length: 20 }, (_, index) => `2/${index + 1}`)].toSorted(),
+    );
+  });
+
+  it('lets a chat that is missing and one that fails harm only themselves', async () => {
+    const { data, errors } = await ask('{ strayTickets { id chat { id displayName isGroup } } }');
+    expect(data.strayTickets).toEqual([
+      { id: 'stray-2', chat: { id: '2', displayName: 'Chat 2', isGroup: false } },
+      { id: 'stray-404', chat: { id: '404', displayName: null, isGroup: null } },
+      { id: 'stray-500', chat: { id: '500', displayName: null, isGroup: null } },
+    ]);
+    for (const { path, extensions } of errors) {
+      expect(path.slice(0, 3)).toEqual(['strayTickets', 2, 'chat']);
+      expect(extensions).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
+    }
   });
 
   it('asks once for each place of an operation that wants messages', async () => {

@@ -40,9 +40,9 @@ it('is used from the keyboard alone, and always shows where one is', async () =>
   expect(troubles).toEqual([]);
 });
 
-it('fits a screen of 320 pixels', async () => {
-  const { page } = await web.open('?chatId=1&id=53077912', { viewport: { width: 320, height: 640 } });
-  await page.getByRole('list', { name: 'Reactions' }).waitFor();
+it.each(['?chatId=1&id=53077912', '?chatId=1'])('fits a screen of 320 pixels: %s', async (search) => {
+  const { page } = await web.open(search, { viewport: { width: 320, height: 640 } });
+  await page.getByRole('list', { name: 'Reactions' }).last().waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
 });
 
@@ -53,6 +53,8 @@ it.each([
   ['a rate limit', '?chatId=4290&id=1', '[role=alert]'],
   ['a failure that stays', '?chatId=403&id=1', '[role=alert]'],
   ['loading, then a timeout', '?chatId=504&id=1', '[aria-busy=true]', '[role=alert]'],
+  ['a conversation', '?chatId=1', '.messages li'],
+  ['a long conversation', '?chatId=2', '.messages li'],
   ['an id that is none', '?chatId=one&id=1', '.fault:not(:empty)'],
 ])('axe-core finds nothing, in light or dark: %s', async (_state, search, ...selectors) => {
   const { page, troubles } = await web.open(search);

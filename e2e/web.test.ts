@@ -54,6 +54,88 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
+  it('the newest messages of a conversation, and older ones at a press, above them', async () => {
+    const { page, troubles, asked } = await web.open('?chatId=2');
+    await page.getByText('Message 1000000 of the sandbox', { exact: true }).waitFor();
+    const messages = page.locator('.messages ol > li');
+    expect(await messages.count()).toBe(25);
+    const oldest = page.getByText('Message 999976 of the sandbox', { exact: true });
+    const top = () => oldest.evaluate((it) => it.getBoundingClientRect().top);
+    await page.getByRole('button', { name: 'Older messages' }).focus();
+    const before = await top();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => messages.count()).toBe(50);
+    expect(Math.abs((await top()) - before)).toBeLessThan(2); // what was read has not moved
+    expect(await focused(page)).toBe('Older messages');
+    const links = await messages.locator('.from a').evaluateAll((all) => all.map((it) => it.getAttribute('href')));
+    expect(links).toEqual(Array.from({ length: 50 }, (_, index) => `?chatId=2&id=${999_951 + index}`));
+    expect(await page.getByRole('status').innerText()).toBe('Chat 2: 50 messages shown');
+    expect(asked()).toBe(2);
+    expect(troubles).toEqual([]);
+  });
+
+  it('the participants of a conversation, where it begins, and for each message a link to all about it', async () => {
+    const { page, troubles } = await web.open('?chatId=1', { viewport: { width: 900, height: 860 } });
+    const messages = page.locator('.messages ol > li');
+    await messages.last().waitFor();
+    expect(await page.getByRole('article').getByRole('heading').innerText()).toBe('Lunch on Thursday');
+    expect(await page.getByRole('list', { name: 'Participants' }).getByRole('listitem').allInnerTexts()).toEqual([
+      '+19998887777',
+      '+15551234567',
+      '+15559876543',
+      'participant@example.com',
+    ]);
+    await page.locator('.messages').evaluate((it) => it.scrollTo(0, 0));
+    await page.getByText('The conversation begins here.').waitFor();
+    expect(await page.getByRole('button', { name: 'Older messages' }).count()).toBe(0);
+    await picture(page, 'web-conversation');
+    await messages.first().getByRole('link', { name: '3:30 PM' }).click();
+    await page.getByRole('definition').first().waitFor();
+    expect(page.url()).toBe(`${web.url}?chatId=1&id=224`);
+    expect(troubles).toEqual([]);
+  });
+
+  it('that there is no such chat, and a chat that may not be read', async () => {
+    const { page, troubles } = await web.open('?chatId=77');
+    await page.getByText('There is no such chat.').waitFor();
+    await page.getByRole('link', { name: 'Forbidden chat' }).click();
+    await page.getByRole('alert').getByText('You may not read this').waitFor();
+    expect(await page.getByRole('article').count()).toBe(0);
+    expect(troubles).toEqual([]);
+  });
+
+  it('the chat when its messages cannot be read, and the messages when older ones cannot be, with another try there', async () => {
+    let fails = true;
+    const { page, troubles } = await web.open('?chatId=2', {
+      viewport: { width: 900, height: 860 },
+      prepare: (page) =>
+        page.route('**/graphql', async (route) => {
+          if (!fails) return route.continue();
+          const response = await route.fetch();
+          const { data } = await response.json();
+          const extensions = { code: 'UPSTREAM_UNAVAILABLE', retryable: true, requestId: 'of-the-page' };
+          const errors = [{ message: 'Not for people.', path: ['chat', 'messages'], extensions }];
+          await route.fulfill({ response, json: { data: { chat: { ...data.chat, messages: null } }, errors } });
+        }),
+    });
+    const box = page.getByRole('region', { name: 'Messages' });
+    await box.getByRole('alert').getByText('Linq cannot be reached').waitFor();
+    expect(await page.getByRole('heading', { name: 'One million messages' }).count()).toBe(1);
+    fails = false;
+    await box.getByRole('button', { name: 'Try again' }).click();
+    await box.getByText('Message 1000000 of the sandbox', { exact: true }).waitFor();
+    fails = true;
+    await box.getByRole('button', { name: 'Older messages' }).click();
+    await box.getByRole('alert').getByText('Linq cannot be reached').waitFor();
+    await page.locator('.messages').evaluate((it) => it.scrollTo(0, 0));
+    await picture(page, 'web-older');
+    expect(await page.locator('.messages ol > li').count()).toBe(25);
+    fails = false;
+    await box.getByRole('button', { name: 'Try again' }).click();
+    await expect.poll(() => page.locator('.messages ol > li').count()).toBe(50);
+    expect(troubles).toEqual([]);
+  });
+
   it('times as the reader writes them, where the reader is', async () => {
     const { page } = await web.open('?chatId=1&id=224', { locale: 'de-DE', timezoneId: 'Europe/Berlin' });
     expect(await page.locator('article > time').innerText()).toBe('21.05.2025, 22:30');

@@ -178,6 +178,9 @@ export const variables = {
   maxBodyBytes: variable('MAX_BODY_BYTES', 102_400, bytes),
   /** Requests that are executed at the same time, in each process. */
   maxRequestsInFlight: variable('MAX_REQUESTS_IN_FLIGHT', 5_000, wholeNumber(1, 1_000_000)),
+  /** Streams of events that are open, in each process. */
+  maxStreams: variable('MAX_STREAMS', 1_000, wholeNumber(0, 1_000_000)),
+  maxStreamsPerCaller: variable('MAX_STREAMS_PER_CALLER', 10, wholeNumber(0, 1_000_000)),
   limits: {
     maxTokens: variable('MAX_TOKENS', 4_000, wholeNumber(1, 1_000_000)),
     maxDepth: variable('MAX_DEPTH', 10, wholeNumber(1, 1_000)),

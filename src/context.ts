@@ -1,4 +1,6 @@
 import { type ChatAccess, mayRead } from './auth/chat-access.ts';
+import type { EventReads } from './datasources/events/event-reads.ts';
+import type { EventTail } from './datasources/events/event-tail.ts';
 import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
 import type { ReportRouteDrift } from './datasources/linq/drift.ts';
@@ -6,11 +8,15 @@ import { createLoaders, type Loaders, type Source } from './datasources/loaders.
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
 import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
+import { UpstreamError } from './datasources/upstream-error.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
+import { ChatEvents } from './streams/chat-events.ts';
 
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
+  /** Undefined where webhooks are not configured. */
+  readonly events: ChatEvents | undefined;
   /** For the response; undefined unless the caller requests them. */
   readonly explainedReads?: ExplainedReads | undefined;
 }
@@ -18,6 +24,8 @@ export interface Context {
 /** What lives as long as the process. */
 interface ContextOptions {
   readonly client: LinqClient;
+  /** Undefined where webhooks are not configured. */
+  readonly events?: { readonly tail: EventTail; readonly reads: EventReads } | undefined;
   readonly reportDrift: ReportRouteDrift;
   /** The gateway's own token, for callers that send none. */
   readonly token: string | undefined;
@@ -49,7 +57,7 @@ export interface Caller {
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
+  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -71,17 +79,40 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       cancellation: new Cancellation(signal),
     };
     const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
-    const source: Source = {
-      read(route, key, elapsedMs = 0) {
-        if (!mayRead(chats, key)) return notReadable;
-        const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
-        const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
-        return client.get(route, key, hurried, explainedReads?.add(route.template, key));
-      },
-      reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
+    const loadersOver = (read: Source['read'], batching: 'tick' | 'manual' = 'tick') => {
+      const source: Source = {
+        read: (route, key, elapsedMs) => (mayRead(chats, key) ? read(route, key, elapsedMs) : notReadable),
+        reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
+      };
+      return createLoaders(source, { limits, onBatch, batching });
     };
-    return { loaders: createLoaders(source, { limits, onBatch, batching }), explainedReads };
+    const read: Source['read'] = (route, key, elapsedMs = 0) => {
+      const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
+      const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
+      return client.get(route, key, hurried, explainedReads?.add(route.template, key));
+    };
+    const loaders = loadersOver(read, batching);
+    if (events === undefined) return { loaders, explainedReads, events };
+    const { tail, reads } = events;
+    const chatEvents = new ChatEvents({
+      tail,
+      caller: caller ?? callersToken?.digest ?? 'anonymous',
+      lastEventId: header('last-event-id') || undefined,
+      loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
+      loadersAfter: ({ position, chatId, messageId }, onRefused) =>
+        loadersOver((route, key) => {
+          const isNew = 'id' in key && key.id === messageId && key.chatId === chatId;
+          const value = reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
+          value.catch((error: unknown) => isRefusal(error) && onRefused());
+          return value;
+        }),
+    });
+    return { loaders, explainedReads, events: chatEvents };
   };
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof UpstreamError && (error.fault === 'unauthorized' || error.fault === 'forbidden');
 }
 
 const notReadable = Promise.resolve(null);

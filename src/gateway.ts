@@ -9,6 +9,7 @@ import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
 import { WorkerEventLog } from './datasources/events/cluster-event-log.ts';
 import type { EventLog } from './datasources/events/event-log.ts';
+import { EventReads } from './datasources/events/event-reads.ts';
 import { MemoryEventLog } from './datasources/events/memory-event-log.ts';
 import { createLinqClient } from './datasources/linq/client.ts';
 import { createDriftReporter, perResponse } from './datasources/linq/drift.ts';
@@ -27,6 +28,7 @@ import { createFastPath } from './graphql/fast-path/fast-path.ts';
 import { Plans } from './graphql/fast-path/plans.ts';
 import { createParamsReader } from './graphql/params.ts';
 import { PersistedQueries } from './graphql/persisted-queries.ts';
+import { Streams } from './graphql/streams/streams.ts';
 import type { TrustedDocuments } from './graphql/trusted-documents.ts';
 import { Turns } from './graphql/turns.ts';
 import { createYogaServer } from './graphql/yoga.ts';
@@ -40,6 +42,7 @@ import { UnreadResponses } from './http/unread-responses.ts';
 import { schema } from './schema/index.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createEndRequest } from './telemetry/request-record.ts';
+import { StreamRecord } from './telemetry/stream-record.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import { createWebhookEndpoint } from './webhooks/endpoint.ts';
 
@@ -50,6 +53,8 @@ export interface Gateway {
   readonly handle: RequestListener;
   /** Keeps the connections of a server that `handle` serves below the number that the system lets this process open. */
   limitConnections(server: Server): void;
+  /** The open streams of subscriptions. */
+  readonly streams: Pick<Streams, 'size'>;
   /** /readyz is 200 from now on. Call it when the server listens. */
   open(): void;
   /**
@@ -112,6 +117,7 @@ export function createGateway(
   });
   const contextOf = createContextFactory({
     client,
+    events: events && { tail: events.tail, reads: new EventReads(client, events.tail) },
     reportDrift,
     ...linq,
     maxReads: limits.maxReads,
@@ -125,6 +131,7 @@ export function createGateway(
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
   const turns = new Turns();
+  const streams = new Streams(config);
   const yoga = createYogaServer({
     schema,
     contextOf,
@@ -136,6 +143,9 @@ export function createGateway(
     },
     limits,
     turns,
+    streams,
+    beginStream: (request) => new StreamRecord(request, log, metrics),
+    unread,
     introspection,
     readiness,
     log,
@@ -186,6 +196,7 @@ export function createGateway(
   });
   return {
     handle: connections.limitRequests(router),
+    streams,
     limitConnections(server) {
       const max = maxConnections(linq.maxConcurrency);
       if (max !== undefined) connections.limitNumber(server, max, log);
@@ -195,9 +206,14 @@ export function createGateway(
       await events?.open();
     },
     open: () => readiness.open(),
-    drain: (isSiblingProbed) => readiness.drain(isSiblingProbed),
+    async drain(isSiblingProbed) {
+      streams.refuse();
+      await readiness.drain(isSiblingProbed);
+      streams.end();
+    },
     async close() {
       readiness.close();
+      streams.end();
       await client.close();
       events?.close();
       await replicas?.close();

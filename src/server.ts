@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
@@ -9,7 +10,7 @@ import { framesOf } from './errors/failure-log.ts';
 import { createGateway } from './gateway.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './graphql/trusted-documents.ts';
 import { sandboxPage } from './sandbox/graphiql-tabs.ts';
-import { startSandbox } from './sandbox/sandbox.ts';
+import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
 import { onDrainOrder, sendFailure, superviseWorkers } from './workers.ts';
@@ -39,7 +40,7 @@ interface Process {
   readonly config: Config;
   readonly documents: TrustedDocuments | undefined;
   readonly log: Logger;
-  readonly isSandbox: boolean;
+  readonly sandbox: Sandbox | undefined;
   readonly stop: AbortSignal;
 }
 
@@ -53,6 +54,7 @@ export async function runServer({ isSandbox, stop }: ServerOptions): Promise<voi
       LINQ_API_URL: sandbox.origin,
       LINQ_INTEGRATION_TOKEN: 'sandbox',
       GATEWAY_ALLOW_ANONYMOUS: 'true',
+      LINQ_WEBHOOK_SECRETS: randomUUID(),
       WORKERS: '1',
     }),
   });
@@ -75,7 +77,7 @@ export async function runServer({ isSandbox, stop }: ServerOptions): Promise<voi
   const stopping = stopped(stop.signal).then(() => {
     if (cluster.isPrimary) log.info({ signal: stop.signal.reason }, 'stopping');
   });
-  const shutdown = await start({ config, documents, log, isSandbox, stop: stop.signal });
+  const shutdown = await start({ config, documents, log, sandbox, stop: stop.signal });
   await stopping;
   await shutdown?.(isSiblingProbed);
   await sandbox?.[Symbol.asyncDispose]();
@@ -106,15 +108,15 @@ async function receiveSignals(): Promise<void> {
 
 /** Starts listening; returns a function that stops it. */
 async function serve(
-  { config, documents, log, isSandbox, stop }: Process,
+  { config, documents, log, sandbox, stop }: Process,
   onListening?: (address: Address) => void,
 ): Promise<Shutdown | undefined> {
-  const gateway = createGateway(config, log, { documents, firstPage: isSandbox ? sandboxPage : undefined });
+  const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
     const { host, port } = config;
-    const command = commandOf(process.env, isSandbox);
+    const command = commandOf(process.env, sandbox !== undefined);
     const why =
       error.code === 'EADDRINUSE'
         ? `Port ${port} is in use. Try PORT=${port < 65_535 ? port + 1 : port - 1} ${command}.`
@@ -133,7 +135,13 @@ async function serve(
   server.listen(config.port, config.host);
   await once(server, 'listening');
   gateway.open();
-  onListening?.(server.address() as AddressInfo);
+  const address = server.address() as AddressInfo;
+  onListening?.(address);
+  const [secret] = config.webhookSecrets;
+  if (sandbox !== undefined && secret !== undefined) {
+    const target = { url: `${originOf(address)}/webhooks/linq`, secret };
+    sandbox.startLive(target, () => gateway.streams.size > 0);
+  }
 
   return async (isSiblingProbed) => {
     await gateway.drain(isSiblingProbed);
@@ -149,11 +157,15 @@ async function serve(
 
 type Address = Pick<AddressInfo, 'address' | 'port'>;
 
-function announce({ config, documents, log, isSandbox }: Process, { address, port }: Address): void {
+function originOf({ address, port }: Address): string {
   const everywhere = address === '0.0.0.0' || address === '::';
   const host = everywhere ? 'localhost' : isIPv6(address) ? `[${address}]` : address;
-  const url = `http://${host}:${port}/graphql`;
-  if (!isSandbox) {
+  return `http://${host}:${port}`;
+}
+
+function announce({ config, documents, log, sandbox }: Process, address: Address): void {
+  const url = `${originOf(address)}/graphql`;
+  if (sandbox === undefined) {
     log.info({ url, ...summaryOf(config, documents) }, 'listening');
     return;
   }
@@ -162,6 +174,7 @@ function announce({ config, documents, log, isSandbox }: Process, { address, por
 
   Open   ${url}
   Paste  { chatMessage(chatId: 1, id: 224) { text sentAt deliveryStatus } }
+  Send   curl -d '{"text":"hello"}' ${sandbox.origin}/sandbox/chats/3/messages
 
 `);
 }

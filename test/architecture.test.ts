@@ -39,12 +39,15 @@ const rules: readonly Rule[] = [
     types: /^(auth\/credentials|graphql\/operation-limits)\.ts$/,
   },
   // Parts.
-  { of: /^context\.ts$/, mayImport: /^datasources\/|^(errors\/client-errors|auth\/chat-access)\.ts$/ },
+  { of: /^context\.ts$/, mayImport: /^(datasources|streams)\/|^(errors\/client-errors|auth\/chat-access)\.ts$/ },
+  // What one request may follow of the log of events; graphql/streams sends it.
+  { of: /^streams\//, mayImport: /^(streams|datasources)\/|^errors\/client-errors\.ts$/ },
   { of: /^graphiql\//, mayImport: /^(graphiql|http)\// },
   // lossless-json is pure: ids in variables must keep their digits as those of Linq do.
   {
     of: /^graphql\//,
     mayImport: /^(graphql|http|errors|telemetry)\/|^context\.ts$|^datasources\/linq\/lossless-json\.ts$/,
+    types: /^datasources\/events\/chat-message-event\.ts$/,
   },
   { of: /^http\//, mayImport: /^(http|errors|telemetry)\// },
   // What comes in from Linq: a request as http sees it, read like a response of Linq, put into the log of events.
@@ -57,7 +60,7 @@ const rules: readonly Rule[] = [
   {
     of: /^schema\//,
     mayImport: /^schema\/|^(datasources\/(model|message-position)|errors\/client-errors)\.ts$/,
-    types: /^context\.ts$/,
+    types: /^(context|datasources\/events\/chat-message-event)\.ts$/,
   },
   { of: /^telemetry\//, mayImport: /^telemetry\/|^errors\/codes\.ts$/, types: /^datasources\// },
   { of: /^errors\//, mayImport: /^errors\/|^datasources\/upstream-error\.ts$/ },

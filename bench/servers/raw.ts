@@ -1,16 +1,16 @@
 /** The limit: no GraphQL. Recognizes the operations of the bench by name and runs each with the least code. */
 import { createServer, type ServerResponse } from 'node:http';
 import { Pool } from 'undici';
-import { type Key, pathOf, port, token, toMessage, upstream } from './schema.ts';
+import { type Key, listPathOf, pathOf, port, token, toMessage, upstream } from './schema.ts';
 
 const pool = new Pool(upstream, { connections: 64, pipelining: 1 });
 const headers = { 'X-LINQ-INTEGRATION-TOKEN': token };
 
-function read(key: Key): Promise<string> {
+function read(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     pool.dispatch(
-      { method: 'GET', path: pathOf(key), headers },
+      { method: 'GET', path, headers },
       {
         onRequestStart() {},
         onResponseStart() {},
@@ -22,8 +22,16 @@ function read(key: Key): Promise<string> {
   });
 }
 
-const message = async (key: Key) => {
-  const { id, chatHandleId, reactions, ...rest } = toMessage(key.chatId, JSON.parse(await read(key)).data);
+const message = async (key: Key) => withTextIds(key.chatId, JSON.parse(await read(pathOf(key))).data);
+
+/** Oldest first. */
+const page = async (chatId: string) => {
+  const { data } = JSON.parse(await read(listPathOf(chatId, 100)));
+  return { messages: { nodes: data.map((row: object) => withTextIds(chatId, row)).reverse() } };
+};
+
+const withTextIds = (chatId: string, data: object) => {
+  const { id, chatHandleId, reactions, ...rest } = toMessage(chatId, data);
   return {
     ...rest,
     id: `${id}`,
@@ -36,11 +44,12 @@ const message = async (key: Key) => {
 async function execute({ query, variables }: { query: string; variables: Record<string, string> }): Promise<object> {
   const chatId = String(variables['chatId']);
   if (query.startsWith('query TwoFields')) {
-    const { id, text } = JSON.parse(await read({ chatId, id: String(variables['id']) })).data;
+    const { id, text } = JSON.parse(await read(pathOf({ chatId, id: String(variables['id']) }))).data;
     return { chatMessage: { id: `${id}`, text } };
   }
   if (query.startsWith('query OneMessage'))
     return { chatMessage: await message({ chatId, id: String(variables['id']) }) };
+  if (query.startsWith('query Page')) return { chat: await page(chatId) };
   // ManyAliases and GrowthAliases: m0 … mN over the ids in the variables, each read once.
   const ids = Object.entries(variables).filter(([name]) => name !== 'chatId');
   const found = Object.fromEntries(

@@ -3,7 +3,10 @@ export const typeDefs = `
   type Query {
     chatMessage(chatId: ID!, id: ID!): ChatMessage
     chatMessagesByKeys(keys: [ChatMessageKey!]!): [ChatMessage]!
+    chat(id: ID!): Chat
   }
+  type Chat { messages(last: Int): ChatMessageConnection }
+  type ChatMessageConnection { nodes: [ChatMessage!]! }
   input ChatMessageKey { chatId: ID! id: ID! }
   type ChatMessage {
     chatId: ID! id: ID! text: String sentAt: String deliveredAt: String deliveryStatus: String editedAt: String
@@ -26,6 +29,10 @@ export interface Key {
 }
 
 export const pathOf = ({ chatId, id }: Key): string => `/api/partner/v2/chats/${chatId}/chat_messages/${id}`;
+
+/** The newest messages of a chat. */
+export const listPathOf = (chatId: string, size: number): string =>
+  `/api/partner/v2/chats/${chatId}/chat_messages?sort=desc&page=1&per_page=${size}`;
 
 // biome-ignore lint/suspicious/noExplicitAny: peers read what Linq sends without checking it
 export function toMessage(chatId: string, data: any) {

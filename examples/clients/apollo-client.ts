@@ -9,6 +9,7 @@ import {
 import { SetContextLink } from '@apollo/client/link/context';
 import { ErrorLink } from '@apollo/client/link/error';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { relayStylePagination } from '@apollo/client/utilities';
 import {
   generatePersistedQueryIdsFromManifest,
   type GeneratePersistedQueryIdsFromManifestOptions as ManifestOptions,
@@ -34,7 +35,15 @@ export function createApolloClient({ url, headers, loadManifest }: GatewayOption
       typePolicies: {
         // A message's id is unique only in its chat: select both wherever you select a message.
         ChatMessage: { keyFields: ['chatId', 'id'] },
-        Query: { fields: { chatMessage: { merge: withoutFailures }, chatMessagesByKeys: { merge: withoutFailures } } },
+        // Pages are joined to one list; other bounds of time are another list.
+        Chat: { fields: { messages: pagesOf(relayStylePagination(['sentSince', 'sentBefore'])) } },
+        Query: {
+          fields: {
+            chat: { merge: withoutFailures },
+            chatMessage: { merge: withoutFailures },
+            chatMessagesByKeys: { merge: withoutFailures },
+          },
+        },
       },
     }),
     // One message that cannot be read leaves the others: data and error stand side by side.
@@ -55,6 +64,19 @@ const markLink = new ApolloLink((operation, forward) =>
  */
 const withoutFailures: NonNullable<FieldPolicy['merge']> = (_existing, incoming, { extensions }) =>
   extensions?.['failed'] && [incoming].flat().includes(null) ? undefined : incoming;
+
+/** A page that could not be read changes nothing of those that are there. `relayStylePagination` takes a first one for empty. */
+function pagesOf(policy: ReturnType<typeof relayStylePagination>): FieldPolicy {
+  const { merge } = policy;
+  if (typeof merge !== 'function') throw new Error('relayStylePagination has no merge function.');
+  return {
+    ...policy,
+    merge(existing, incoming, options) {
+      if (incoming) return merge(existing, incoming, options);
+      return options.extensions?.['failed'] ? existing : incoming;
+    },
+  };
+}
 
 // Tells the types of `query` and of the hooks about these defaults.
 declare module '@apollo/client' {

@@ -4,9 +4,12 @@ import type { DocumentOptions, GatewayOptions } from './gateway.ts';
 
 export function createRelayEnvironment({ byId = false, ...gateway }: GatewayOptions & DocumentOptions) {
   return new Environment({
-    network: Network.create(({ id, text }, variables) => {
-      const answer = post(gateway, { ...(byId ? { documentId: id } : { query: text }), variables });
-      return answer as Promise<GraphQLResponse>;
+    network: Network.create(async ({ id, text }, variables) => {
+      const answer = await post(gateway, { ...(byId ? { documentId: id } : { query: text }), variables });
+      // An older page that could not be read is null, and Relay would replace all pages with it: reject it instead.
+      const [error] = answer.errors ?? [];
+      if (error && variables['before']) throw Object.assign(new Error(error.message), { source: answer });
+      return answer as GraphQLResponse;
     }),
     store: new Store(new RecordSource()),
     // Relay takes an id for unique in the whole graph. A message's is unique only in its chat (select both), and a

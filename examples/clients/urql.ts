@@ -1,5 +1,6 @@
 import { Client, type CombinedError, fetchExchange, makeOperation, mapExchange } from '@urql/core';
 import { type CacheExchangeOpts, cacheExchange } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { persistedExchange } from '@urql/exchange-persisted';
 import { retryExchange } from '@urql/exchange-retry';
 import { type DocumentOptions, type GatewayOptions, idOf, retryDelay } from './gateway.ts';
@@ -15,9 +16,14 @@ interface UrqlOptions extends GatewayOptions, DocumentOptions {
 export function createUrqlClient({ url, headers = () => ({}), byId = false, schema }: UrqlOptions) {
   const cache = cacheExchange({
     schema,
+    // Pages are joined to one list, which every query of one of them returns.
+    resolvers: { Chat: { messages: relayPagination() } },
     keys: {
       // A message's id is unique only in its chat: select both. One without is kept with the query that asked for it.
       ChatMessage: ({ chatId, id }) => (chatId && id ? `${chatId}/${id}` : null),
+      ChatMessageConnection: () => null, // these three have no id: they are kept with their chat
+      ChatMessageEdge: () => null,
+      PageInfo: () => null,
     },
   });
   /**

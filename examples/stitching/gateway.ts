@@ -16,10 +16,15 @@ const ticketSchema = makeExecutableSchema({
       id: ID!
       title: String!
       message: ChatMessage
+      chat: Chat
     }
 
     type ChatMessage {
       chatId: ID!
+      id: ID!
+    }
+
+    type Chat {
       id: ID!
     }
   `,

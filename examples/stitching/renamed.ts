@@ -6,7 +6,7 @@ import { createYoga } from 'graphql-yoga';
 import { strayTickets, tickets } from '../tickets/data.ts';
 import { messages } from './messages.ts';
 
-// For a graph that has a ChatMessage of its own: ours becomes LinqMessage. This schema also uses the `@key` of Federation.
+// For a graph that has a ChatMessage and a Chat of its own: ours become LinqMessage and LinqChat. This schema also uses the `@key` of Federation.
 const ticketSchema = makeExecutableSchema({
   typeDefs: `
     directive @key(fields: String!) on OBJECT
@@ -15,12 +15,14 @@ const ticketSchema = makeExecutableSchema({
       tickets: [Ticket!]!
       strayTickets: [Ticket!]!
       supportChat: [ChatMessage!]!
+      supportChats: [Chat!]!
     }
 
     type Ticket @key(fields: "id") {
       id: ID!
       title: String!
       message: LinqMessage
+      chat: LinqChat
     }
 
     type LinqMessage {
@@ -28,8 +30,16 @@ const ticketSchema = makeExecutableSchema({
       id: ID!
     }
 
+    type LinqChat {
+      id: ID!
+    }
+
     type ChatMessage {
       words: String!
+    }
+
+    type Chat {
+      topic: String!
     }
   `,
   resolvers: {
@@ -37,17 +47,21 @@ const ticketSchema = makeExecutableSchema({
       tickets: () => tickets,
       strayTickets: () => strayTickets,
       supportChat: () => [{ words: 'A message of another kind.' }],
+      supportChats: () => [{ topic: 'A chat of another kind.' }],
     },
   },
 });
 
 // A renamed type is merged by its new name: without this its fields are null, without an error.
-const { ChatMessage: merged, ...others } = messages.merge ?? {};
-if (merged === undefined) throw new Error('The schema of the messages does not say how ChatMessage is merged.');
+const names = new Map([
+  ['ChatMessage', 'LinqMessage'],
+  ['Chat', 'LinqChat'],
+]);
+const rename = (name: string) => names.get(name) ?? name;
 const renamed = {
   ...messages,
-  transforms: [new RenameTypes((name) => (name === 'ChatMessage' ? 'LinqMessage' : name))],
-  merge: { ...others, LinqMessage: merged },
+  transforms: [new RenameTypes(rename)],
+  merge: Object.fromEntries(Object.entries(messages.merge ?? {}).map(([name, merged]) => [rename(name), merged])),
 };
 
 const schema = stitchSchemas({ subschemas: [{ schema: ticketSchema }, renamed] });

@@ -4,7 +4,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { strayTickets, tickets } from './data.ts';
 
-// A subgraph of Federation 2 that points at messages and knows nothing of them but their key.
+// A subgraph of Federation 2 that points at messages and chats, and knows nothing of them but their keys.
 const typeDefs = parse(`
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
 
@@ -17,10 +17,15 @@ const typeDefs = parse(`
     id: ID!
     title: String!
     message: ChatMessage
+    chat: Chat
   }
 
   type ChatMessage @key(fields: "chatId id", resolvable: false) {
     chatId: ID!
+    id: ID!
+  }
+
+  type Chat @key(fields: "id", resolvable: false) {
     id: ID!
   }
 `);

@@ -18,20 +18,45 @@ export const client = new Client({
   exchanges: [fetchExchange],
 });
 
+const messageFields = gql`
+  fragment MessageFields on ChatMessage {
+    id
+    text
+    sentFrom
+    sentAt
+    deliveredAt
+    deliveryStatus
+    editedAt
+    isRead
+    attachments { id url filename mimeType fileSize }
+    reactions { id reaction isFromMe fromPhone }
+  }
+`;
+
 export const chatMessageQuery = gql<{ chatMessage: ChatMessage | null }, MessageKey>`
   query ChatMessage($chatId: ID!, $id: ID!) {
-    chatMessage(chatId: $chatId, id: $id) {
-      text
-      sentFrom
-      sentAt
-      deliveredAt
-      deliveryStatus
-      editedAt
-      isRead
-      attachments { id url filename mimeType fileSize }
-      reactions { id reaction isFromMe fromPhone }
+    chatMessage(chatId: $chatId, id: $id) { ...MessageFields }
+  }
+  ${messageFields}
+`;
+
+/** The newest messages of a chat, or those before a cursor. The chat is read again with each page, and may have changed. */
+export const conversationQuery = gql<{ chat: Chat | null }, { chatId: string; before: string | null }>`
+  query Conversation($chatId: ID!, $before: String) {
+    chat(id: $chatId) {
+      id
+      displayName
+      service
+      isGroup
+      messageCount
+      participants { id address }
+      messages(last: 25, before: $before) {
+        nodes { ...MessageFields sender { address } }
+        pageInfo { hasPreviousPage startCursor }
+      }
     }
   }
+  ${messageFields}
 `;
 
 /** Text, not numbers: ids may be beyond what a JavaScript number holds. */
@@ -42,6 +67,7 @@ export interface MessageKey {
 
 /** What the query asks for; the schema says when a field is null. */
 export interface ChatMessage {
+  readonly id: string;
   readonly text: string | null;
   readonly sentFrom: string | null;
   readonly sentAt: string | null;
@@ -51,6 +77,24 @@ export interface ChatMessage {
   readonly isRead: boolean | null;
   readonly attachments: readonly Attachment[];
   readonly reactions: readonly Reaction[];
+}
+
+export interface Chat {
+  readonly id: string;
+  readonly displayName: string | null;
+  readonly service: string | null;
+  readonly isGroup: boolean | null;
+  readonly messageCount: number | null;
+  readonly participants: readonly { readonly id: string; readonly address: string | null }[];
+  /** Null with an error when the page could not be read, and without one when Linq no longer knows the chat. */
+  readonly messages: {
+    readonly nodes: readonly ListedMessage[];
+    readonly pageInfo: { readonly hasPreviousPage: boolean; readonly startCursor: string | null };
+  } | null;
+}
+
+export interface ListedMessage extends ChatMessage {
+  readonly sender: { readonly address: string | null } | null;
 }
 
 export interface Attachment {

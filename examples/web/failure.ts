@@ -5,13 +5,13 @@ const ourMistake = ['This page asked the wrong way', 'Reload it: it may be out o
 
 /** What a person reads for each `extensions.code` of the gateway: what happened, and what to do. */
 const words = new Map<string, readonly [title: string, advice: string]>([
-  ['BAD_USER_INPUT', ['No message can have these ids', 'Check the chat id and the message id.']],
+  ['BAD_USER_INPUT', ['Nothing can have these ids', 'Check the chat id and the message id.']],
   ['UNAUTHENTICATED', ['You are not signed in', 'Sign in again. If that is no help, please tell us.']],
-  ['FORBIDDEN', ['You may not read this message', 'Ask whoever looks after your access to this chat.']],
+  ['FORBIDDEN', ['You may not read this', 'Ask whoever looks after your access to this chat.']],
   ['UPSTREAM_RATE_LIMITED', ['Too many messages were read', 'Linq asks for a pause before the next one.']],
   ['UPSTREAM_TIMEOUT', ['Linq takes too long', 'It may be busy. Try again.']],
   ['UPSTREAM_UNAVAILABLE', ['Linq cannot be reached', 'It was tried more than once. Try again in a while.']],
-  ['UPSTREAM_BAD_RESPONSE', ['Linq’s answer is no message', 'Trying again will hardly help. Please tell us.']],
+  ['UPSTREAM_BAD_RESPONSE', ['Linq’s answer makes no sense', 'Trying again will hardly help. Please tell us.']],
   ['OVERLOADED', ['Too much is going on', 'Try again in a moment.']],
   ['RATE_LIMITED', ['Too many messages were read', 'Try again in a moment.']],
   ['PERSISTED_QUERY_NOT_FOUND', ourMistake],
@@ -22,7 +22,7 @@ const words = new Map<string, readonly [title: string, advice: string]>([
   ['INTERNAL_SERVER_ERROR', ['Something broke on our side', 'Please tell us.']],
 ]);
 const unreachable = ['The gateway cannot be reached', 'Check your connection, then try again.'] as const;
-const unknown = ['The message could not be read', 'Please tell us.'] as const;
+const unknown = ['This could not be read', 'Please tell us.'] as const;
 
 /** A failed read as a card. `retry` is offered where it can help, and only when the gateway lets it. */
 export function renderFailure({ graphQLErrors: [error], networkError }: CombinedError, retry: () => void): HTMLElement {

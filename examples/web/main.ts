@@ -1,4 +1,5 @@
-import { chatMessageQuery, client, type MessageKey } from './client.ts';
+import { chatMessageQuery, client, conversationQuery, type MessageKey } from './client.ts';
+import { type Page, renderConversation } from './conversation.ts';
 import { element } from './element.ts';
 import { renderFailure } from './failure.ts';
 import { renderMessage } from './message.ts';
@@ -12,12 +13,12 @@ const fields = { chatId: the('#chatId', HTMLInputElement), id: the('#id', HTMLIn
 /** Ends the read that is under way: a later one must not be overtaken by its answer. */
 let stop = () => {};
 
-/** Shows what the address asks for, so that every state can be linked to. */
+/** Shows what the address asks for, so that every state can be linked to: a message, or without its id the conversation. */
 function show(): void {
   const asked = new URLSearchParams(location.search);
   fields.chatId.value = asked.get('chatId') ?? '1';
-  fields.id.value = asked.get('id') ?? '224';
-  const shown = `?chatId=${fields.chatId.value}&id=${fields.id.value}`;
+  fields.id.value = asked.get('id') ?? (asked.has('chatId') ? '' : '224');
+  const shown = `?chatId=${fields.chatId.value}${fields.id.value && `&id=${fields.id.value}`}`;
   for (const link of document.querySelectorAll('nav a')) {
     link.ariaCurrent = link.getAttribute('href') === shown ? 'page' : null;
   }
@@ -26,15 +27,14 @@ function show(): void {
   result.replaceChildren();
   result.ariaBusy = 'false';
   status.textContent = '';
-  if (readable()) load({ chatId: fields.chatId.value, id: fields.id.value });
+  if (!readable()) return;
+  if (fields.id.value === '') loadConversation(fields.chatId.value);
+  else load({ chatId: fields.chatId.value, id: fields.id.value });
 }
 
 function load(key: MessageKey): void {
-  stop(); // an earlier try would be told the answer as well
   const name = `Message ${key.id} of chat ${key.chatId}`;
-  status.textContent = `${name}: loading …`;
-  document.title = name;
-  result.ariaBusy = 'true';
+  begin(name);
   const query = client.query(chatMessageQuery, key).subscribe(({ data, error }) => {
     status.textContent = name;
     if (data?.chatMessage) put(renderMessage(data.chatMessage));
@@ -42,6 +42,34 @@ function load(key: MessageKey): void {
     else put(element('p', { class: 'missing' }, 'There is no such message.'));
   });
   stop = query.unsubscribe;
+}
+
+function loadConversation(chatId: string): void {
+  const name = `Chat ${chatId}`;
+  begin(name);
+  const read = (before: string | null, show: (page: Page) => void) => {
+    stop();
+    const query = client.query(conversationQuery, { chatId, before }).subscribe((page) => {
+      show(page);
+      const shown = result.querySelectorAll('.messages ol > li').length;
+      status.textContent = shown > 0 ? `${name}: ${shown} messages shown` : name;
+    });
+    stop = query.unsubscribe;
+  };
+  read(null, (page) => {
+    if (page.data?.chat) put(renderConversation(page.data.chat, page, read));
+    else if (page.error) put(renderFailure(page.error, () => loadConversation(chatId)));
+    else put(element('p', { class: 'missing' }, 'There is no such chat.'));
+    const messages = result.querySelector('.messages');
+    messages?.scrollTo(0, messages.scrollHeight); // the newest
+  });
+}
+
+function begin(name: string): void {
+  stop(); // an earlier try would be told the answer as well
+  status.textContent = `${name}: loading …`;
+  document.title = name;
+  result.ariaBusy = 'true';
 }
 
 function put(content: HTMLElement): void {
@@ -52,11 +80,11 @@ function put(content: HTMLElement): void {
   if (focused) (result.querySelector('button') ?? result).focus();
 }
 
-/** Whether both fields hold ids; says beside each what is wrong. */
+/** Whether both fields hold ids, the second one or none; says beside each what is wrong. */
 function readable(): boolean {
   const wrong = Object.values(fields).filter((field) => {
     field.value = field.value.trim();
-    const fits = isId(field.value);
+    const fits = isId(field.value) || (field === fields.id && field.value === '');
     field.ariaInvalid = String(!fits);
     the(`#${field.id}-fault`, HTMLElement).textContent = fits
       ? ''

@@ -13,21 +13,26 @@ const deliveryWords = new Map([
 const drawnReactions = new Set(['love', 'like', 'dislike', 'laugh', 'emphasize', 'question']);
 
 export function renderMessage(message: ChatMessage): HTMLElement {
-  const { text, sentFrom, sentAt, attachments, reactions } = message;
+  const { sentFrom, sentAt } = message;
   return element(
     'article',
     {},
     element('h2', { dir: 'auto' }, sentFrom ?? 'Unknown sender'),
     ...(sentAt ? [time(sentAt)] : []),
-    element(
-      'div',
-      { class: 'bubble' },
-      ...(text ? [element('p', { dir: 'auto' }, text)] : []),
-      ...(attachments.length > 0 ? [list('Attachments', attachments.map(renderAttachment))] : []),
-    ),
-    ...(reactions.length > 0 ? [list('Reactions', reactions.map(renderReaction))] : []),
+    ...renderContent(message),
     renderFacts(message),
   );
+}
+
+/** What was written and sent with it, and the reactions to it. */
+export function renderContent({ text, attachments, reactions }: ChatMessage): HTMLElement[] {
+  const bubble = element(
+    'div',
+    { class: 'bubble' },
+    ...(text ? [element('p', { dir: 'auto' }, text)] : []),
+    ...(attachments.length > 0 ? [list('Attachments', attachments.map(renderAttachment))] : []),
+  );
+  return reactions.length > 0 ? [bubble, list('Reactions', reactions.map(renderReaction))] : [bubble];
 }
 
 /** What Linq does not say is left out. */
@@ -73,13 +78,13 @@ function drawing(reaction: string): SVGElement {
   return svg;
 }
 
-function list(label: string, items: HTMLElement[]): HTMLElement {
+export function list(label: string, items: HTMLElement[]): HTMLElement {
   // Said to be a list, since Safari takes one without bullets for none.
   return element('ul', { role: 'list', 'aria-label': label, class: label.toLowerCase() }, ...items);
 }
 
 /** In the reader's own language and time zone. */
-function time(dateTime: string): HTMLElement {
+export function time(dateTime: string): HTMLElement {
   const instant = new Date(dateTime);
   const leapSecond = Number.isNaN(instant.valueOf()); // RFC 3339 has them, JavaScript does not
   const shown = leapSecond

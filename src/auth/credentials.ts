@@ -26,6 +26,8 @@ export interface Identity {
   /** A digest of the key or of the JWT's subject; undefined where no credentials are required. */
   readonly caller: string | undefined;
   readonly chats: ChatAccess;
+  /** When the credential must be checked again, in milliseconds of `performance.now()`; undefined is never. */
+  readonly validUntil?: number;
 }
 
 /** The credential is missing or wrong, or it cannot be checked at the moment. */
@@ -85,8 +87,10 @@ function createJwtCheck({ jwksUrl, issuer, audience, proxy }: JwtRules, log: Fai
     if (chats === 'malformed') return 'unauthenticated';
     const leftMs = Number(payload.exp) * 1_000 - Date.now() + clockToleranceSeconds * 1_000;
     // Without a subject, all of them are one caller: the number of JWTs that an issuer gives to one client is not limited.
-    const identity: Identity = { caller: `subject ${digest(payload.sub ?? '').toString('base64url')}`, chats };
-    trusted.set(id, identity, { ttl: Math.max(1, Math.min(keys.trustMs, leftMs)) });
+    const ttl = Math.max(1, Math.min(keys.trustMs, leftMs));
+    const caller = `subject ${digest(payload.sub ?? '').toString('base64url')}`;
+    const identity: Identity = { caller, chats, validUntil: performance.now() + ttl };
+    trusted.set(id, identity, { ttl });
     return identity;
   };
 }

@@ -125,6 +125,7 @@ const nothing: LinqContext[typeof linq] = {
     get loaders(): never {
       throw new Error('The contextValue must hold what createContext of linq-graphql-gateway created.');
     },
+    events: undefined,
   },
   toPublic: ({ message }) =>
     new GraphQLError(message, { extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false } }),

@@ -11,6 +11,21 @@ export function badUserInput(message: string): GraphQLError {
   return clientError(message, 'BAD_USER_INPUT');
 }
 
+/** Ends a stream, or refuses it before it begins. */
+export function forbidden(message: string): GraphQLError {
+  return clientError(message, 'FORBIDDEN');
+}
+
+/** Ends a stream whose credential is not valid any more. */
+export function unauthenticated(message: string): GraphQLError {
+  return clientError(message, 'UNAUTHENTICATED');
+}
+
+/** Refuses a stream before it begins, with status 503. */
+export function overloaded(message: string): GraphQLError {
+  return clientError(message, 'OVERLOADED', { http: { status: 503 } });
+}
+
 /** Refuses the whole request, with this HTTP status whatever the client accepts. */
 export function badRequest(message: string, status = 400): GraphQLError {
   return clientError(message, 'BAD_REQUEST', { http: { status } });

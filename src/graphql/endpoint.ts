@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
-import { responseTypeFor } from '../http/accept.ts';
+import { responseTypeFor, streamTypeFor } from '../http/accept.ts';
 import { dropUnreadBody, hasEncodedBody, hasJsonBody, readBody } from '../http/body.ts';
 import { sendWhole } from '../http/compress.ts';
 import { setResponseHeaders } from '../http/headers.ts';
@@ -11,7 +11,8 @@ import type { UnreadResponses } from '../http/unread-responses.ts';
 import type { EndRequest, RequestRecord } from '../telemetry/request-record.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { createFastPath } from './fast-path/fast-path.ts';
-import type { ServerContext } from './server-context.ts';
+import type { AcceptedStream, ServerContext } from './server-context.ts';
+import { streamFormats } from './streams/stream-format.ts';
 import type { createYogaServer } from './yoga.ts';
 
 type Identity = ServerContext['identity'];
@@ -114,6 +115,12 @@ export function createEndpoint(options: EndpointOptions): Handle {
     const { record } = context;
     setResponseHeaders(res, record.requestId);
     dropUnreadBody(req, res);
+    const streamType = streamTypeFor(req.headers.accept);
+    if (streamType !== undefined) {
+      const { authorization } = req.headers;
+      const accepts = { type: streamType, authenticate: () => authenticate(authorization, record) };
+      return executeForStream(req, res, { ...context, accepts });
+    }
     const end = () => endRequest(record, res.statusCode, res.writableFinished);
     if (res.closed) end();
     else res.once('close', end);
@@ -122,6 +129,41 @@ export function createEndpoint(options: EndpointOptions): Handle {
     sendWhole(req, res, unread);
     const handled = Promise.resolve(yoga(req, res, context));
     return handled.then(() => undefined);
+  }
+
+  /** For a client that accepts a stream, which it gets for a subscription, or where it accepts nothing else. */
+  async function executeForStream(
+    req: IncomingMessage,
+    res: ServerResponse,
+    context: Omit<ServerContext, 'req' | 'res'> & { readonly accepts: AcceptedStream },
+  ): Promise<undefined> {
+    const { record, accepts } = context;
+    const isStreamOnly = responseTypeFor(req.headers.accept) === undefined;
+    req.headers.accept = responseTypeFor(req.headers.accept) ?? 'application/graphql-response+json';
+    let response: Response;
+    try {
+      response = await yoga.handleNodeRequestAndResponse(req, res, { ...context, req, res });
+    } catch (error) {
+      accepts.stream?.end('expired');
+      throw error;
+    }
+    if (accepts.stream !== undefined) {
+      accepts.stream.start(res);
+      return;
+    }
+    const end = () => endRequest(record, res.statusCode, res.writableFinished);
+    if (res.closed) end();
+    else res.once('close', end);
+    const text = await response.text();
+    // A client that takes nothing but a stream reads a status only to decide whether to connect again.
+    const isStream = isStreamOnly && response.status < 500;
+    const format = streamFormats[accepts.type];
+    const body = isStream ? format.start() + format.next(text) + format.complete : text;
+    if (!isStream) for (const [name, value] of response.headers) res.setHeader(name, value);
+    if (isStream) res.setHeader('content-type', format.contentType);
+    res.setHeader('content-length', Buffer.byteLength(body));
+    res.writeHead(isStream ? 200 : response.status);
+    unread.end(res, body);
   }
 
   return (req, res, record) => {

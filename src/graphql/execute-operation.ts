@@ -24,7 +24,8 @@ export function executeOperation(args: ExecutionArgs): ExecutionResult | Promise
   return result instanceof Promise ? result.then((later) => withCodes(later, args)) : withCodes(result, args);
 }
 
-function withCodes(result: ExecutionResult, args: ExecutionArgs): ExecutionResult {
+/** Gives errors of arguments their code. */
+export function withCodes(result: ExecutionResult, args: ExecutionArgs): ExecutionResult {
   if (!result.errors?.some(hasNoCode)) return result;
   const known = coercionErrors(args);
   if (known.size === 0) return result;

@@ -3,7 +3,9 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Context, CreateContext } from '../context.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import type { Readiness } from '../http/readiness.ts';
+import type { UnreadResponses } from '../http/unread-responses.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
+import type { StreamRecord } from '../telemetry/stream-record.ts';
 import { createBoundedExecution } from './bounded-execution.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { useExplainedReads } from './explained-reads.ts';
@@ -15,6 +17,8 @@ import { usePublicErrors } from './public-errors.ts';
 import { useResponseLimit } from './response-limit.ts';
 import type { ServerContext } from './server-context.ts';
 import { useOperationSpans } from './spans.ts';
+import type { Streams } from './streams/streams.ts';
+import { useStreams } from './streams/subscribe.ts';
 import type { Turns } from './turns.ts';
 
 interface YogaOptions {
@@ -25,6 +29,9 @@ interface YogaOptions {
   readonly onExecute: (record: RequestRecord) => void;
   readonly limits: OperationLimits & { readonly maxResponseBytes: number };
   readonly turns: Turns;
+  readonly streams: Streams;
+  readonly beginStream: (request: RequestRecord) => StreamRecord;
+  readonly unread: UnreadResponses;
   readonly introspection: boolean;
   readonly readiness: Readiness;
   readonly log: FailureLog;
@@ -32,7 +39,9 @@ interface YogaOptions {
 
 /** For every request that the fast path leaves to it. */
 export function createYogaServer(options: YogaOptions) {
-  const { schema, contextOf, readParams, plans, onExecute, limits, turns, readiness, log } = options;
+  const { schema, contextOf, readParams, plans, onExecute, limits, turns, streams, unread, readiness, log } = options;
+  const { maxResponseBytes } = limits;
+  const execute = createBoundedExecution(schema, maxResponseBytes, turns);
   const errorOptions = { suggestions: options.introspection };
   return createYoga<ServerContext, Context>({
     schema,
@@ -50,12 +59,22 @@ export function createYogaServer(options: YogaOptions) {
       useJsonRequests(readParams),
       useOperationLimits(limits),
       !options.introspection && useNoIntrospection(),
-      useBoundedExecution(createBoundedExecution(schema, limits.maxResponseBytes, turns)),
+      useBoundedExecution(execute),
+      useStreams({
+        schema,
+        execute,
+        streams,
+        beginRecord: options.beginStream,
+        unread,
+        maxResponseBytes,
+        log,
+        errorOptions,
+      }),
       usePlans(plans, onExecute),
       useExplainedReads(),
       useOperationSpans(),
       usePublicErrors(log, errorOptions),
-      useResponseLimit(limits.maxResponseBytes, log, errorOptions),
+      useResponseLimit(maxResponseBytes, log, errorOptions),
       useReadiness(readiness),
     ],
   });

@@ -41,6 +41,21 @@ export function contentTypeFor(accept: string | undefined): ResponseType | undef
   return accept === undefined ? json : common.get(accept);
 }
 
+/** How subscriptions are sent. */
+export type StreamType = 'text/event-stream' | 'multipart/mixed';
+
+const apolloSubscription = /multipart\/mixed\s*;[^,]*\bsubscriptionSpec\s*=\s*"?1\.0\b/i;
+
+/** Of the types of streams that a client names, the one it prefers: a wildcard means no stream. Apollo's names its protocol. */
+export function streamTypeFor(accept: string | undefined): StreamType | undefined {
+  if (accept === undefined || !/text\/event-stream|multipart\/mixed/i.test(accept)) return undefined;
+  for (const type of new Negotiator({ headers: { accept } }).mediaTypes()) {
+    if (type === 'text/event-stream') return type;
+    if (type === 'multipart/mixed' && apolloSubscription.test(accept)) return type;
+  }
+  return undefined;
+}
+
 /** Whether a browser opens a page rather than a program sends a request. */
 export function wantsHtml(accept: string | undefined): boolean {
   return accept !== undefined && preferred(accept, [...responseTypes, html]) === html;

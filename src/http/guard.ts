@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Rejection } from '../errors/rejection.ts';
-import { responseTypeFor, wantsHtml } from './accept.ts';
+import { responseTypeFor, streamTypeFor, wantsHtml } from './accept.ts';
 import { isLoopback } from './loopback.ts';
 
 interface GuardOptions {
@@ -31,7 +31,7 @@ export type Guard = (request: IncomingMessage) => Rejection | undefined;
 /**
  * Checks that host and path form a URL (Yoga would respond with a stack trace), that the host is ours (a web page that
  * rebinds its own name to 127.0.0.1 would otherwise reach a gateway that trusts local callers), that no other origin's page
- * caused a GET, and that the response may be JSON (Yoga would stream it).
+ * caused a GET, and that the client accepts JSON or a stream.
  */
 export function createGuard(options: GuardOptions): Guard {
   const allowed = new Set(options.corsOrigins);
@@ -58,7 +58,8 @@ export function createGuard(options: GuardOptions): Guard {
         'A browser sent this for a page of another origin: send a POST, or a header such as x-request-id.',
       );
     }
-    if (accept !== undefined && !isPage && /^\/graphql\/?($|\?)/.test(url) && responseTypeFor(accept) === undefined)
+    const isAcceptable = accept === undefined || isPage || responseTypeFor(accept) !== undefined;
+    if (!isAcceptable && streamTypeFor(accept) === undefined && /^\/graphql\/?($|\?)/.test(url))
       return reject(406, 'Responses are application/graphql-response+json or application/json: accept one.');
     if (url === '/graphql' && host !== undefined) knownHost = host;
     return undefined;

@@ -63,6 +63,7 @@ export class UnreadResponses {
     const release = () => {
       if (!isHeld || this.#connections.get(socket) !== connection) return;
       isHeld = false;
+      res.off('close', release);
       connection.bytes -= bytes;
       this.#bytes -= bytes;
       if (connection.bytes === 0) this.#remove(socket, connection);

@@ -99,5 +99,24 @@ query PageBack($before: String) {
   }
 }
 `,
+    `# Run, then wait five seconds.
+subscription Live {
+  chatMessageEvents(chatIds: [3]) {
+    kind
+    occurredAt
+    message {
+      text
+      isRead
+      deliveryStatus
+      sender {
+        address
+      }
+      reactions {
+        reaction
+      }
+    }
+  }
+}
+`,
   ],
 };

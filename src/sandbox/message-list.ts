@@ -1,4 +1,4 @@
-import { chatOne, chatThree, generatedMessage, type LinqMessage, recordJson, sentAtOf } from './messages.ts';
+import { chatOne, generatedMessage, type LinqMessage, recordJson, sentAtOf } from './messages.ts';
 import type { Bodies } from './scenarios.ts';
 
 export type Sort = 'asc' | 'desc';
@@ -46,8 +46,7 @@ export interface ListResponse {
 /** Undefined if there is no such chat. */
 export function findTimeline(chatId: string): Timeline | undefined {
   if (chatId === '2') return million;
-  if (chatId === '1') return timelineOf([...chatOne.values()]);
-  return chatId === '3' ? timelineOf([...chatThree.values()]) : undefined;
+  return chatId === '1' ? timelineOf([...chatOne.values()]) : undefined;
 }
 
 const million: Timeline = {

@@ -32,7 +32,6 @@ export function messageBodies(id: string): Bodies {
 /** Null if there is no such message. */
 export function findMessage(chatId: string, id: string): LinqMessage | null {
   if (chatId === '1') return chatOne.get(id) ?? null;
-  if (chatId === '3') return chatThree.get(id) ?? null;
   if (chatId === '2') return /^[1-9]\d{0,5}$|^1000000$/.test(id) ? generatedMessage(Number(id)) : null;
   return null;
 }
@@ -204,8 +203,14 @@ export function generatedMessage(id: number): LinqMessage {
   };
 }
 
+/** A message that is sent and delivered now. */
+export function messageOfNow(id: string, text: string): LinqMessage {
+  const now = linqTime(Date.now());
+  return { ...plainMessage, id, text, sent_at: now, delivered_at: now };
+}
+
 /** In Linq's format: three-digit milliseconds and a numeric offset. */
-function linqTime(instant: number): string {
+export function linqTime(instant: number): string {
   return new Date(instant - 5 * 3_600_000).toISOString().replace('Z', '-05:00');
 }
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { chatBodies, chatJson, findChat } from './chats.ts';
+import { LiveChat } from './live-chat.ts';
 import {
   findTimeline,
   type ListQuirks,
@@ -13,6 +14,7 @@ import {
 } from './message-list.ts';
 import { findMessage, messageBodies, messageJson } from './messages.ts';
 import { failures, scenarios, sendError, sendJson, sendRateLimited } from './scenarios.ts';
+import { sendWebhook, type WebhookTarget } from './webhook-sender.ts';
 
 export interface SandboxCall {
   readonly method: string;
@@ -23,7 +25,14 @@ export interface SandboxCall {
 export interface Sandbox extends AsyncDisposable {
   /** Scheme, host and port: the value for LINQ_API_URL. */
   readonly origin: string;
+  /** From now on something happens in chat 3 every five seconds, for a minute and as long as somebody watches. */
+  startLive(target: WebhookTarget, isWatched: () => boolean): void;
 }
+
+/** In milliseconds. */
+const stepMs = 5_000;
+const unwatchedMs = 60_000;
+const maxTextBytes = 10_000;
 
 export interface SandboxOptions {
   /** Called for every request, before the response. */
@@ -44,7 +53,8 @@ export interface SandboxOptions {
 
 /**
  * Starts an emulator of Linq's Partner API V2 on a free loopback port. Chat 1 has the documented example and variations of
- * it, chat 2 has a message for every id from 1 to 1,000,000, chat 3 is a conversation of two, and the chats in `scenarios` each show one failure in all routes.
+ * it, chat 2 has a message for every id from 1 to 1,000,000, chat 3 is a conversation of two that goes on when `startLive` is
+ * called, and the chats in `scenarios` each show one failure in all routes.
  * It is written from Linq's documentation and shares no code with the client, so that tests detect a misreading in
  * either of them.
  */
@@ -53,7 +63,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const { timelines = {}, quirks } = options;
   const attempts = new Attempts();
   const callsThisSecond = new Map<string, number>(); // by token
+  let target: WebhookTarget | undefined;
+  let steps: NodeJS.Timeout | undefined;
+  const live = new LiveChat((type, data) => target && sendWebhook(target, type, data));
   const server = createServer((request, response) => {
+    if (request.url === '/sandbox/chats/3/messages') return void receiveMessage(request, response, live);
     const { method = '', url: path = '', headers } = request;
     const token = String(headers['x-linq-integration-token'] ?? '');
     onCall?.({ method, path, headers });
@@ -81,13 +95,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         if (isList)
           sendListOr404(
             response,
-            timelines[chatId] ?? findTimeline(chatId),
+            timelines[chatId] ?? (chatId === '3' ? live : findTimeline(chatId)),
             new URLSearchParams(query),
             quirks,
             signature?.(token),
           );
-        else if (id === undefined) sendChatOr404(response, chatId, signature?.(token));
-        else sendMessageOr404(response, chatId, id, signature?.(token));
+        else if (id === undefined) sendChatOr404(response, chatId, live, signature?.(token));
+        else sendMessageOr404(response, chatId, id, live, signature?.(token));
       }
     };
     if (max === 0) respond();
@@ -98,7 +112,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const { port } = server.address() as AddressInfo;
   return {
     origin: `http://127.0.0.1:${port}`,
+    startLive(to, isWatched) {
+      target = to;
+      const until = performance.now() + unwatchedMs;
+      clearInterval(steps);
+      steps = setInterval(() => {
+        if (performance.now() < until || isWatched()) live.step();
+      }, stepMs);
+    },
     async [Symbol.asyncDispose]() {
+      clearInterval(steps);
       server.close();
       server.closeAllConnections(); // some scenarios never end their response
       await once(server, 'close');
@@ -108,8 +131,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
 const route = /^\/api\/partner\/v2\/chats\/(\d+)(\/chat_messages(?:\/(\d+))?)?$/;
 
-function sendChatOr404(response: ServerResponse, chatId: string, signature = ''): void {
-  const chat = findChat(chatId);
+function sendChatOr404(response: ServerResponse, chatId: string, live: LiveChat, signature = ''): void {
+  const found = findChat(chatId);
+  const chat = found && chatId === '3' ? { ...found, message_count: live.length } : found;
   if (chat === undefined) return void sendError(response, 404, 'not_found', 'Not Found', 'Chat not found');
   const isSigned = chatId === '2' && signature !== '';
   sendJson(response, 200, chatJson(isSigned ? { ...chat, display_name: chat.display_name + signature } : chat));
@@ -128,14 +152,38 @@ function sendListOr404(
   sendJson(response, 200, listJson({ ...list, data }));
 }
 
-function sendMessageOr404(response: ServerResponse, chatId: string, id: string, signature = ''): void {
-  const message = findMessage(chatId, id);
-  if (message !== null) {
+function sendMessageOr404(response: ServerResponse, chatId: string, id: string, live: LiveChat, signature = ''): void {
+  const message = chatId === '3' ? live.find(id) : findMessage(chatId, id);
+  if (message) {
     const text = chatId === '2' ? `${message.text ?? ''}${signature}` : message.text;
     return void sendJson(response, 200, messageJson(signature ? { ...message, text: text ?? null } : message));
   }
   const detail = findChat(chatId) === undefined ? 'Chat not found' : 'Chat message not found';
   sendError(response, 404, 'not_found', 'Not Found', detail);
+}
+
+/** `POST` with `{"text": "…"}` adds a message to chat 3, by hand. Not for web pages: they have an origin. */
+async function receiveMessage(request: IncomingMessage, response: ServerResponse, live: LiveChat): Promise<void> {
+  const refuse = (status: number, detail: string) => sendError(response, status, 'sandbox', 'Refused', detail);
+  if (request.method !== 'POST' || request.headers.origin !== undefined)
+    return void refuse(405, 'POST a message, from no page');
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length > maxTextBytes) return void refuse(413, 'The text is too long');
+  }
+  const text = textIn(body);
+  if (text === undefined) return void refuse(400, 'The body must be {"text": "…"}');
+  sendJson(response, 201, messageJson(live.receive(text)));
+}
+
+function textIn(body: string): string | undefined {
+  try {
+    const { text } = JSON.parse(body);
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Counts the requests for each path since its last success. Bounded: the oldest counts are dropped. */

@@ -22,6 +22,7 @@ const directives: Readonly<Record<string, string>> = {
   ChatMessage: '@key(fields: "chatId id") @shareable',
   ChatMessageConnection: '@shareable',
   ChatMessageEdge: '@shareable',
+  ChatMessageEvent: '@shareable',
   PageInfo: '@shareable',
   Attachment: '@key(fields: "id", resolvable: false) @shareable',
   Reaction: '@key(fields: "id", resolvable: false) @shareable',

@@ -3,6 +3,7 @@ import { builder } from './builder.ts';
 import './chat.ts';
 import './chat-message.ts';
 import './chat-message-connection.ts';
+import './chat-message-event.ts';
 import './date-time.ts';
 import './federation.ts';
 import './stitching.ts';

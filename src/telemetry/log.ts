@@ -8,10 +8,11 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 export const logFields: ReadonlySet<string> = new Set([
   'requestId', // the caller's only if it is 1 to 128 of A-Za-z0-9._-
   'traceId', // the caller's only if it is 32 hexadecimal digits
-  'outcome', // of RequestOutcome
+  'outcome', // of RequestOutcome or StreamOutcome
   'codes', // of the table of errors
   'executor', // compiled or interpreted
   'durationMs',
+  'events', // how many a stream sent
   'status', // HTTP: of Linq for a failed read, otherwise of our response
   'fault', // of UpstreamFault
   'reason', // an error code of Node, undici or Redis, or the status of a proxy

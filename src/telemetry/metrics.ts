@@ -10,6 +10,7 @@ import type {
 import type { ErrorCode } from '../errors/codes.ts';
 import { clusterMetricsOf } from './cluster-metrics.ts';
 import type { PersistedQueryOutcome, RequestOutcome } from './request-record.ts';
+import type { StreamedKind, StreamOutcome } from './stream-record.ts';
 import { WordHistogram } from './word-histogram.ts';
 
 /** What became of a request to the path of webhooks. */
@@ -46,6 +47,11 @@ export interface Metrics {
   persistedQuery(outcome: PersistedQueryOutcome): void;
   /** A request to the path of webhooks. */
   webhook(outcome: WebhookOutcome): void;
+  /** A stream that began. */
+  streamOpened(): void;
+  streamEnded(outcome: StreamOutcome): void;
+  /** An event that was sent on a stream. */
+  streamEvent(kind: StreamedKind): void;
   /** Requests to Linq in one batch of an operation, as far as they are known before it. */
   batch(size: number): void;
   /** In Prometheus' text format, summed over all workers; rejects when one of them does not respond. */
@@ -91,6 +97,16 @@ const webhookOutcomes = words<WebhookOutcome>({
   failed: 0,
 });
 
+const streamOutcomes = words<StreamOutcome>({ expired: 0, drained: 0, canceled: 0, refused: 0 });
+const streamedKinds = words<StreamedKind>({
+  'message.sent': 0,
+  'message.received': 0,
+  'message.read': 0,
+  'reaction.sent': 0,
+  'reaction.received': 0,
+  gap: 0,
+});
+
 /** `routes` are the templates of the routes of Linq. */
 export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly string[]): Metrics {
   const register = new Registry();
@@ -112,6 +128,11 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   counter('graphql_persisted_queries_total', byHash, 'outcome', persisted);
   const webhooks = countsOf(webhookOutcomes);
   counter('linq_webhooks_total', 'Requests to the path of webhooks, by what became of them.', 'outcome', webhooks);
+  const openStreams = new Gauge({ name: 'graphql_streams', help: 'Open streams of subscriptions.', registers });
+  const streams = countsOf(streamOutcomes);
+  counter('graphql_streams_total', 'Streams of subscriptions that ended, by why.', 'outcome', streams);
+  const streamEvents = countsOf(streamedKinds);
+  counter('graphql_stream_events_total', 'Events sent on streams, by kind.', 'kind', streamEvents);
   const batches = histogram('graphql_loader_batch_size', 'Requests to Linq in one batch of an operation.', {}, sizes);
   const reads = histogram('linq_read_duration_seconds', 'Reads of Linq as seen by callers, by outcome.', {
     route: routes,
@@ -207,6 +228,14 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     },
     webhook: (outcome) => {
       webhooks[outcome]++;
+    },
+    streamOpened: () => openStreams.inc(),
+    streamEnded: (outcome) => {
+      openStreams.dec();
+      streams[outcome]++;
+    },
+    streamEvent: (kind) => {
+      streamEvents[kind]++;
     },
     batch: (size) => batches.observe(size),
     print: cluster.isWorker ? clusterMetricsOf(register) : () => register.metrics(),

@@ -94,6 +94,11 @@ export class RequestTrace {
     return context.with(trace.setSpan(this.#context, this.#operation), execute);
   }
 
+  /** Starts the span of a stream, which outlives that of its request. */
+  stream(): StreamTrace {
+    return new StreamTrace(this.#context);
+  }
+
   /** Ends the span of the operation, with these error codes. */
   executed([code]: readonly ErrorCode[]): void {
     if (code !== undefined && this.#operation !== undefined) fail(this.#operation, code);
@@ -106,6 +111,28 @@ export class RequestTrace {
     this.executed([]);
     if (status !== undefined) this.#span.setAttribute('http.response.status_code', status);
     if (status === undefined || status >= 500) fail(this.#span, `${status ?? 'cancelled'}`);
+    this.#span.end();
+  }
+}
+
+/** The span of a stream. What its events read belongs to it. */
+export class StreamTrace {
+  readonly #span: Span;
+  readonly #context: Context;
+
+  constructor(parent: Context) {
+    const attributes = { 'graphql.operation.type': 'subscription' };
+    this.#span = tracer().startSpan('subscription', { kind: SpanKind.SERVER, attributes }, parent);
+    this.#context = trace.setSpan(parent, this.#span);
+  }
+
+  run<T>(execute: () => T): T {
+    return context.with(this.#context, execute);
+  }
+
+  /** `code` is why the stream was refused, if it was. */
+  end(code: ErrorCode | undefined): void {
+    if (code !== undefined) fail(this.#span, code);
     this.#span.end();
   }
 }

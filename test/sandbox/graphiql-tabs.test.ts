@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { sandboxPage } from '../../src/sandbox/graphiql-tabs.ts';
 import { startTestGateway } from '../support/gateway.ts';
+import { openStream } from '../support/streams.ts';
+import { deliver, secret, webhook } from '../support/webhooks.ts';
 
 const text = 'Hello, how are you?';
 
@@ -34,7 +36,10 @@ const expected: Record<string, object> = {
   },
 };
 
-const named = sandboxPage.tabs.map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);
+const live = sandboxPage.tabs.at(-1) ?? '';
+const named = sandboxPage.tabs
+  .slice(0, -1)
+  .map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);
 
 it('has these tabs', () => {
   expect(named.map(([name]) => name)).toEqual(Object.keys(expected));
@@ -50,3 +55,14 @@ it.each(named)(
     }
   },
 );
+
+it('ends with a subscription that shows what happens in chat 3', async () => {
+  expect(live).toMatch(/^# [^\n]{10,42}\nsubscription Live /);
+  await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret });
+  await using stream = await openStream(gateway, { query: live, headers: sandboxPage.headers ?? {} });
+  await deliver(gateway, webhook({}, { chat_id: '3', id: '60000000' }));
+  expect(await stream.event()).toMatchObject({
+    kind: 'MESSAGE_RECEIVED',
+    message: { text: 'Hi Jane! Are you free for lunch on Thursday?', sender: { address: '+15551234567' } },
+  });
+});

@@ -15,6 +15,8 @@ const lookEveryMs = 100;
 /** How long it stays open, doubled each time the probe fails. In milliseconds. */
 const firstOpenMs = 2_000;
 const maxOpenMs = 30_000;
+/** How much longer the group of a failed probe is refused than others, so that one that always fails does not win each probe. */
+const lastFailedExtraMs = 500;
 
 /** A call that was not sent. It is not retried, because a retry before the probe would be refused as well. */
 export class BreakerOpenError extends UpstreamError {
@@ -38,8 +40,8 @@ export function verdictOn(fault: UpstreamFault, elapsedMs: number, timeoutMs: nu
 
 /**
  * Stops calls to an upstream that fails most of them: while it is open, calls are refused at once; then a single probe decides
- * whether it closes. Failures of one group, such as a chat, never open it; those of one token open it for that token alone. (In cockatiel's breaker a probe whose caller disconnects closes the circuit, calls wait for the probe
- * instead of being refused, and old failures count after an idle time.)
+ * whether it closes. Failures of one group, such as a chat, never open it; those of one token open it for that token alone.
+ * Why it is our own: docs/decisions/read-path.md.
  */
 export class Breaker {
   readonly #calls = new RollingCount(windowSeconds);
@@ -54,15 +56,17 @@ export class Breaker {
   #nextLookAt = 0;
   /** While it is not closed: whose calls are refused. */
   #scope: FailureSpread = 'all';
+  /** The group of the last probe, if it failed. */
+  #lastFailed: string | undefined;
 
   constructor(onChange: (state: BreakerState) => void) {
     this.#onChange = onChange;
   }
 
   /** The error, with the time until the next probe, for a call that may not be sent; undefined for one that may. */
-  refusal(token: TokenDigest, now: number): BreakerOpenError | undefined {
+  refusal(token: TokenDigest, group: string, now: number): BreakerOpenError | undefined {
     if (this.#state === 'closed' || !this.#affects(token)) return undefined;
-    const waitMs = this.#probeAt - now;
+    const waitMs = this.#probeAt - now + (group === this.#lastFailed ? lastFailedExtraMs : 0);
     if (this.#state === 'open' && waitMs <= 0) return undefined;
     return new BreakerOpenError(Math.max(1, Math.ceil(waitMs)));
   }
@@ -76,7 +80,7 @@ export class Breaker {
   }
 
   leave(period: number, verdict: Verdict, token: TokenDigest, group: string, now: number): void {
-    if (period === -this.#period) this.#endProbe(verdict, now);
+    if (period === -this.#period) this.#endProbe(verdict, group, now);
     else if (period === this.#period) this.#count(verdict, token, group, now);
   }
 
@@ -89,7 +93,8 @@ export class Breaker {
     return this.#scope === 'all' || this.#scope === token;
   }
 
-  #endProbe(verdict: Verdict, now: number): void {
+  #endProbe(verdict: Verdict, group: string, now: number): void {
+    this.#lastFailed = verdict === 'failure' ? group : undefined;
     if (verdict === 'success') {
       this.#openMs = firstOpenMs;
       this.#calls.reset();

@@ -187,7 +187,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
 
   #attempt(now: number): void {
     this.#attempts++;
-    const refusal = this.#environment.breaker.refusal(this.#queue.token.digest, now); // checked before it is queued
+    const refusal = this.#environment.breaker.refusal(this.#queue.token.digest, this.#target.group, now); // checked before it is queued
     if (refusal === undefined) this.#environment.limiter.enter(this, this.#queue, now);
     else this.#reject(refusal, now);
   }
@@ -206,7 +206,7 @@ export class Read<Key, Value> implements QueuedCall<Connection>, Call {
     this.#state = 'starting';
     this.#delayReason = undefined;
     const { digest } = this.#queue.token;
-    const refusal = breaker.refusal(digest, now);
+    const refusal = breaker.refusal(digest, this.#target.group, now);
     if (refusal !== undefined) this.#reject(refusal, now);
     else this.#rejectUntil(now, now); // their timer may not have run yet
     if (this.isOver) {

@@ -15,7 +15,7 @@ async function through(
   call: () => Promise<unknown>,
   { token: of = token, group = `${calls++}` } = {},
 ): Promise<unknown> {
-  const refusal = breaker.refusal(of, performance.now());
+  const refusal = breaker.refusal(of, group, performance.now());
   if (refusal !== undefined) throw refusal;
   const period = breaker.enter(of, performance.now());
   let verdict: Verdict = 'success';
@@ -136,7 +136,7 @@ it('admits no call besides the probe, no matter how long the probe takes', async
   const probing = through(breaker, () => probe.promise);
   await vi.advanceTimersByTimeAsync(9_000);
   expect(await call('success')).toMatchObject({ fault: 'unavailable', retryAfterMs: 1 });
-  expect(breaker.refusal(token, performance.now())).toBeInstanceOf(UpstreamError);
+  expect(breaker.refusal(token, 'a group', performance.now())).toBeInstanceOf(UpstreamError);
   expect(states).toEqual(['open', 'half-open']);
   probe.resolve('ok');
   await probing;
@@ -233,4 +233,30 @@ it('makes the next call the probe when the caller of the probe disconnected', as
   await call('neither');
   expect(await call('success')).toBe('ok');
   expect(states).toEqual(['open', 'half-open', 'open', 'half-open', 'closed']);
+});
+
+it('lets others probe before the group whose probe failed, so that it does not keep the circuit open', async () => {
+  const { breaker, outage } = createBreaker();
+  await outage();
+  const failing = () =>
+    through(breaker, () => Promise.reject({ verdict: 'failure' }), { group: 'failing' }).catch(
+      (error: unknown) => error,
+    );
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await failing()).toEqual({ verdict: 'failure' }); // the probe
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(await failing()).toBeInstanceOf(UpstreamError);
+  expect(await through(breaker, () => Promise.resolve('ok'))).toBe('ok');
+  expect(await failing()).toEqual({ verdict: 'failure' }); // closed again
+});
+
+it('lets the group whose probe failed probe again when no other did', async () => {
+  const { breaker, outage } = createBreaker();
+  await outage();
+  const only = (call: () => Promise<unknown>) =>
+    through(breaker, call, { group: 'only' }).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(2_000);
+  await only(() => Promise.reject({ verdict: 'failure' }));
+  await vi.advanceTimersByTimeAsync(4_500);
+  expect(await only(() => Promise.resolve('ok'))).toBe('ok');
 });
