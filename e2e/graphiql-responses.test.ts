@@ -274,7 +274,7 @@ it('begins its documentation with what this is, and shows no fields for larger g
   await type(page, 'query { chatMessage(chatId: 1, id: 224) { id } }');
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
   const docs = page.locator('.graphiql-doc-explorer');
-  for (const part of ['Messages of Linq chats.', 'X-LINQ-INTEGRATION-TOKEN', 'docs/explore.md'])
+  for (const part of ['Messages of Linq chats.', 'X-LINQ-INTEGRATION-TOKEN', 'docs/errors.md'])
     await docs.getByText(part).waitFor();
   expect(await docs.innerText()).not.toMatch(/_Entity|_Service|_Any/);
   await page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
