@@ -7,8 +7,9 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
 import { registerTracing } from './support/spans.ts';
+import { openStream } from './support/streams.ts';
 import { startUpstream } from './support/upstream.ts';
-import { deliver, signatureOf, webhook } from './support/webhooks.ts';
+import { deliver, secret, signatureOf, webhook } from './support/webhooks.ts';
 
 const gatewayToken = 'mark-of-the-gateways-token';
 const callerToken = 'mark-of-a-callers-token';
@@ -399,6 +400,41 @@ it('shows nothing of a webhook in the log, metrics or traces, however it is refu
     metrics,
     JSON.stringify(exporter.getFinishedSpans()),
   ];
+  for (const mark of [...secrets(), chatId, id]) for (const each of shown) expect(each).not.toContain(mark);
+  expect(said).not.toHaveBeenCalled();
+});
+
+it('shows nothing of a stream in the log, metrics or traces, also when it is refused', async () => {
+  let isAllowed = true;
+  await using linq = await startUpstream((response, request, id) => {
+    if (!isAllowed) return void send(403, JSON.stringify({ errors: [{ detail }] }))(response);
+    if (request.url?.includes('chat_messages')) send(200, message(id))(response);
+    else send(200, JSON.stringify({ data: { id, display_name: text } }))(response);
+  });
+  await using gateway = await startTestGateway({
+    LINQ_API_URL: linq.origin,
+    LINQ_WEBHOOK_SECRETS: secret,
+    LOG_LEVEL: 'trace',
+  });
+  const [chatId, id] = ['471147114711', '815815815815'];
+  const query = `subscription ($chatIds: [ID!]!) { chatMessageEvents(chatIds: $chatIds) { cursor message ${everything} } }`;
+  await using stream = await openStream(gateway, {
+    query,
+    variables: { chatIds: [chatId] },
+    headers: { 'x-linq-integration-token': callerToken },
+  });
+  await deliver(gateway, webhook({}, { chat_id: chatId, id, text }));
+  expect(await stream.event()).toMatchObject({ message: { text } });
+  isAllowed = false;
+  await deliver(gateway, webhook({}, { chat_id: chatId, id, text }));
+  await stream.ended();
+  await gateway.metric('graphql_streams_total{outcome="refused"}', 1);
+  const { body: metrics } = await gateway.send({ path: '/metrics' });
+  const spans = exporter.getFinishedSpans();
+  expect(spans.filter(({ name }) => name === 'subscription')).toHaveLength(1);
+  expect(gateway.log.filter(({ msg }) => msg === 'stream')).toHaveLength(1);
+  const sent = spans.map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
+  const shown = [JSON.stringify(gateway.log), metrics, JSON.stringify(sent)];
   for (const mark of [...secrets(), chatId, id]) for (const each of shown) expect(each).not.toContain(mark);
   expect(said).not.toHaveBeenCalled();
 });
