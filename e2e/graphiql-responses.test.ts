@@ -274,7 +274,7 @@ it('begins its documentation with what this is, and shows no fields for larger g
   await type(page, 'query { chatMessage(chatId: 1, id: 224) { id } }');
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
   const docs = page.locator('.graphiql-doc-explorer');
-  for (const part of ['Messages of Linq chats.', 'X-LINQ-INTEGRATION-TOKEN', 'docs/explore.md'])
+  for (const part of ['Messages of Linq chats.', 'X-LINQ-INTEGRATION-TOKEN', 'docs/errors.md'])
     await docs.getByText(part).waitFor();
   expect(await docs.innerText()).not.toMatch(/_Entity|_Service|_Any/);
   await page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
@@ -342,7 +342,7 @@ it.each(['light', 'dark'] as const)(
       const name = { '390 light': 'phone', '1200 dark': 'dark' }[picture];
       if (process.env['SCREENSHOTS'] && name) await page.screenshot({ path: `${root}/docs/graphiql-${name}.png` });
     }
-    expect(await titles(page)).toHaveLength(6);
+    expect(await titles(page)).toHaveLength(7);
     expect(troubles).toEqual([]);
   },
 );

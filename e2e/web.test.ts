@@ -224,9 +224,9 @@ describe('shows', () => {
     await page.getByRole('button', { name: 'Try again' }).waitFor();
   });
 
-  it('for every error code of the README what happened, and another try where that can help', async () => {
-    const [, table = ''] = readFileSync(join(root, 'README.md'), 'utf8').split('## Errors');
-    const codes = [...table.matchAll(/^\| `([A-Z_]+)` .*\| (yes|no)/gm)];
+  it('for every error code of docs/errors.md what happened, and another try where that can help', async () => {
+    const [, table = ''] = readFileSync(join(root, 'docs/errors.md'), 'utf8').split('| code |');
+    const codes = [...table.matchAll(/^\| \[`([A-Z_]+)`\].*\| (yes|no)/gm)];
     expect(codes.length).toBeGreaterThan(10);
     for (const [, code = '', answer] of codes) {
       const extensions = { code, retryable: answer === 'yes', requestId: `id-of-${code}` };

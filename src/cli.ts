@@ -19,7 +19,7 @@ const usage = `linq-graphql-gateway [command]
   --help, -h     prints this
   --version, -v  prints the version
 
-serve and sandbox are configured with environment variables: see README.md.
+serve and sandbox are configured with environment variables: see docs/configuration.md.
 `;
 
 const options = {

@@ -125,7 +125,7 @@ const proxyUrl = text(
 /** Exactly as a browser sends it. */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
 
-/** Name, default and rule of each variable, at its place in `Config`. README.md says what each one means. */
+/** Name, default and rule of each variable, at its place in `Config`. docs/configuration.md says what each one means. */
 export const variables = {
   host: variable('HOST', '127.0.0.1', anyText),
   /** 0 picks a free port. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from '../src/config.ts';
+import { ConfigError, readConfig, variables } from '../src/config.ts';
 
 function faultsOf(env: Record<string, string>): string[] {
   try {
@@ -56,23 +56,23 @@ it('needs no variable at all', () => {
   });
 });
 
-it('accepts a former name of a variable, and says which', () => {
+it('accepts a former name of a variable, and reports it', () => {
   const { limits, formerNames } = readConfig({ MAX_MESSAGES_PER_OPERATION: '7' });
   expect(limits.maxReads).toBe(7);
   expect(formerNames).toEqual([{ variable: 'MAX_MESSAGES_PER_OPERATION', newName: 'MAX_READS_PER_OPERATION' }]);
 });
 
-it('refuses a variable beside its former name', () => {
+it('refuses a variable together with its former name', () => {
   expect(faultsOf({ MAX_MESSAGES_PER_OPERATION: '7', MAX_READS_PER_OPERATION: '7' })).toEqual([
     'MAX_READS_PER_OPERATION must be set without MAX_MESSAGES_PER_OPERATION, its former name, got both',
   ]);
 });
 
-it('takes an empty variable as unset', () => {
+it('treats an empty variable as unset', () => {
   expect(readConfig({ PORT: '', LINQ_INTEGRATION_TOKEN: '', GRAPHIQL: '' })).toEqual(readConfig({}));
 });
 
-it('reports all faults together, a line for each: the variable, what was wanted and what was got', () => {
+it('reports all faults together, one per line, with the variable, what it must be and its value', () => {
   expect(
     faultsOf({
       PORT: 'http',
@@ -267,7 +267,7 @@ describe('who may call', () => {
     expect(faultsOf({ ...jwt, GATEWAY_JWKS_URL: 'https://user:hunter2@issuer.example/' })).toHaveLength(1);
   });
 
-  it.each([{ GATEWAY_API_KEYS: 'key' }, jwt])('may be asked from anywhere with %o', (env) => {
+  it.each([{ GATEWAY_API_KEYS: 'key' }, jwt])('accept requests on any address with %o', (env) => {
     expect(faultsOf({ ...env, LINQ_INTEGRATION_TOKEN: 'secret', HOST: '0.0.0.0' })).toEqual([]);
   });
 });
@@ -284,7 +284,7 @@ it.each([
   'file://',
   'chrome-extension://abc',
   'https://app.example,',
-])('refuses %s as an origin whose pages may read answers: a browser would never send it', (CORS_ORIGINS) => {
+])('refuses %s as an origin whose pages may read responses: a browser would never send it', (CORS_ORIGINS) => {
   expect(faultsOf({ CORS_ORIGINS })).toEqual([expect.stringMatching(/^CORS_ORIGINS must be origins such as /)]);
 });
 
@@ -375,7 +375,7 @@ describe('a proxy', () => {
     expect(readConfig({ ...jwt, NO_PROXY: 'issuer.test' }).callers?.jwt?.proxy).toBeUndefined();
   });
 
-  it('in lower case counts before one in capitals, and an empty one is unset', () => {
+  it('in lower case has precedence over one in capitals, and an empty one is unset', () => {
     expect(proxied({ https_proxy: 'http://lower', HTTPS_PROXY: 'http://upper' })).toBe('http://lower/');
     expect(proxied({ https_proxy: '', HTTPS_PROXY: 'http://upper' })).toBe('http://upper/');
     expect(proxied({ https_proxy: 'http://lower', no_proxy: '*', NO_PROXY: 'other' })).toBeUndefined();
@@ -449,11 +449,58 @@ describe('a proxy', () => {
   });
 });
 
-it('reads the variables that the README lists, and no others', () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const listed = [...readme.matchAll(/^\| `([A-Z_]+)` *\| (?:`[^|]+`|unset) *\|[^|]*\|$/gm)].map(([, name]) => name);
-  const read = new Set<string | symbol>();
-  readConfig(new Proxy({}, { get: (_env, name) => void read.add(name) }));
-  for (const name of ['https_proxy', 'http_proxy', 'no_proxy']) expect(read.delete(name)).toBe(true); // the same as in capitals
-  expect(listed.toSorted()).toEqual([...read].toSorted());
+describe('docs/configuration.md', () => {
+  interface Row {
+    readonly name: string;
+    readonly fallback: unknown;
+    readonly wanted: string;
+  }
+  const isRow = (entry: object): entry is Row => 'wanted' in entry;
+  const rowsOf = (table: object): Row[] =>
+    Object.values(table).flatMap((entry: object) => (isRow(entry) ? [entry] : rowsOf(entry)));
+
+  const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+  const listed = [...page.matchAll(/^\| `([A-Z_]+)` \| (`[^|]+`|unset) \| ([^|]+) \| [^|]+ \|$/gm)].map(
+    ([, name = '', fallback = '', values = '']) => ({ name, fallback: fallback.replaceAll('`', ''), values }),
+  );
+  const rows = rowsOf(variables).map((row) => ({
+    ...row,
+    values: listed.find(({ name }) => name === row.name)?.values,
+  }));
+
+  it('lists the variables that are read, and no others', () => {
+    const read = new Set<string | symbol>();
+    readConfig(new Proxy({}, { get: (_env, name) => void read.add(name) }));
+    for (const name of ['https_proxy', 'http_proxy', 'no_proxy']) expect(read.delete(name)).toBe(true); // the same as in capitals
+    expect(listed.map(({ name }) => name).toSorted()).toEqual([...read].toSorted());
+  });
+
+  it('has the default of each variable', () => {
+    const former = { name: 'MAX_MESSAGES_PER_OPERATION', fallback: undefined };
+    for (const { name, fallback } of [...rows, former]) {
+      expect(listed.find((row) => row.name === name)?.fallback, name).toBe(String(fallback ?? '') || 'unset');
+    }
+  });
+
+  it('has the bounds of each number, and the words of each variable that has few', () => {
+    const numbers = rows.filter(({ wanted }) => /\ba (whole )?number\b/.test(wanted));
+    expect(numbers.length).toBeGreaterThan(15);
+    for (const { name, wanted, values } of numbers) expect(values?.match(/\d+/g), name).toEqual(wanted.match(/\d+/g));
+
+    const words = rows.filter(({ wanted }) => /^one of|^true or/.test(wanted));
+    expect(words.length).toBeGreaterThan(3);
+    for (const { name, wanted, values } of words) {
+      expect(values?.replaceAll('`', '').split(', '), name).toEqual(wanted.replace('one of ', '').split(/, | or /));
+    }
+  });
+
+  it('shows how invalid values are reported', () => {
+    const [, command = '', lines = ''] = /```sh\n(.*) npm start\n```\n\n```text\n([\s\S]*?)\n```/.exec(page) ?? [];
+    const given = [...command.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g)].map(([, name, quoted, plain]) => [
+      name,
+      quoted ?? plain,
+    ]);
+    expect(given.length).toBeGreaterThan(2);
+    expect(faultsOf(Object.fromEntries(given))).toEqual(lines.split('\n'));
+  });
 });

@@ -4,7 +4,7 @@ import { startUpstream } from './support/upstream.ts';
 
 const query = '{ chatMessage(chatId: 1, id: 224) { id text } }';
 
-it("uses the caller's token where it brings one, as it is, and the gateway's own otherwise", async () => {
+it("uses the caller's token unchanged if there is one, and the gateway's own otherwise", async () => {
   await using gateway = await startTestGateway();
   for (const token of ['caller-a', '  caller b!"§', undefined, '']) {
     await gateway.query(query, {}, token === undefined ? {} : { 'x-linq-integration-token': token });
@@ -17,7 +17,7 @@ it("uses the caller's token where it brings one, as it is, and the gateway's own
   ]);
 });
 
-it('sends Linq no other header of the caller, and the answer no header of Linq', async () => {
+it('forwards no other header of the caller to Linq, and no header of Linq to the caller', async () => {
   await using upstream = await startUpstream((response) => {
     response.writeHead(200, { 'set-cookie': 'a=b', 'x-upstream': '1' }).end('{"data":{"id":224}}');
   });
@@ -45,7 +45,7 @@ it('sends Linq no other header of the caller, and the answer no header of Linq',
   ]);
 });
 
-it('never gives one token an answer that another token fetched, however the reads overlap', async () => {
+it('never returns to one token what another token has read, however the reads overlap', async () => {
   // Answers whoever asks with their own token, once both have asked.
   const waiting: (() => void)[] = [];
   await using upstream = await startUpstream((response, request) => {
@@ -62,7 +62,7 @@ it('never gives one token an answer that another token fetched, however the read
   }
 });
 
-it('with no token at all fails the read, without asking Linq, and still answers introspection', async () => {
+it('without any token fails the read without a request to Linq, and still executes introspection', async () => {
   await using gateway = await startTestGateway({ LINQ_INTEGRATION_TOKEN: '' });
   const answer = await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } __schema { queryType { name } } }');
   expect(answer).toMatchObject({

@@ -108,7 +108,7 @@ it('says what to do at each alert, and lists no others', () => {
   expect(listed.toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
 });
 
-// test/config.test.ts and test/errors/public-error.test.ts test that the README lists exactly the existing ones.
+// test/config.test.ts and test/errors/public-error.test.ts test that docs/ lists exactly the existing ones.
 it('mentions no variable and no error code that does not exist', () => {
   const variables = new Set<unknown>();
   readConfig(new Proxy({}, { get: (_env, name) => void variables.add(name) }));

@@ -32,5 +32,5 @@ it.each(pages)('%s links only to what is there', (page) => {
 
 it('finds links at all', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/decisions/fast-path.md']));
-  expect(anchorsOf('README.md')).toContain('#errors');
+  expect(anchorsOf('docs/errors.md')).toContain('#overloaded');
 });

@@ -15,7 +15,7 @@ import type { UpstreamMetrics } from '../datasources/upstream-metrics.ts';
 import { type FailureLog, framesOf } from '../errors/failure-log.ts';
 import { proxyFor } from '../network/proxies.ts';
 
-/** Each number and string has the default and bounds of the environment variable that it names; README.md describes them. */
+/** Each number and string has the default and bounds of the environment variable that it names; docs/configuration.md describes them. */
 export interface ContextFactoryOptions {
   /** Scheme, host and port of the Linq API: `LINQ_API_URL`. */
   readonly origin?: string | undefined;
@@ -57,8 +57,8 @@ export interface ContextOptions {
 }
 
 /**
- * The whole gateway as a handler. Each option has the default and bounds of the environment variable that it names; README.md
- * describes them.
+ * The whole gateway as a handler. Each option has the default and bounds of the environment variable that it names;
+ * docs/configuration.md describes them.
  */
 export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages' | 'metrics'> {
   /** How long a message is cached, in milliseconds: `LINQ_CACHE_TTL_MS`. */

@@ -122,7 +122,7 @@ export function publicError(
   }
   if (cause instanceof RangeError && error.path === undefined && cause.message.includes('call stack')) {
     // The stack of the parser, or of a validation rule, overflowed because of the document.
-    const message = 'The document is nested too deeply: ask for fewer levels.';
+    const message = 'The document is nested too deeply: request fewer levels.';
     return describe('GRAPHQL_PARSE_FAILED', message, {}, { status: 400, spec: true });
   }
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;

@@ -16,7 +16,7 @@ schema.description = `Messages of Linq chats.
 
 **Try it.** In the sandbox, no token is needed. Chat \`1\` has the message \`224\` of Linq's documentation, chat \`2\` the messages \`1\` to \`1000000\`. The chats \`403\`, \`404\`, \`429\`, \`500\`, \`502\` and \`504\` fail in the way that their number says.
 
-**Errors.** Programs branch on \`extensions.code\`. Each code is explained in docs/explore.md.`;
+**Errors.** Programs branch on \`extensions.code\`. Each code is explained in docs/errors.md.`;
 
 // Pothos gives an exposed field a resolver that does what graphql does without one. Without a resolver a field is known to be
 // a property, which is what the fast path relies on.

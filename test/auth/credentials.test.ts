@@ -113,7 +113,7 @@ beforeAll(async () => {
 describe('API keys', () => {
   const env = { GATEWAY_API_KEYS: 'first-key, second-key' };
 
-  it('are taken, each of several, whatever the case of the scheme', async () => {
+  it('are accepted, each of several, with the scheme in any case', async () => {
     await using gateway = await startTestGateway(env);
     for (const authorization of ['Bearer first-key', 'Bearer second-key', 'bearer first-key', 'BEARER   second-key']) {
       expect(await gateway.query(query, {}, { authorization })).toEqual(example);
@@ -133,7 +133,7 @@ describe('API keys', () => {
     ['one without a scheme', 'first-key', 'Bearer error="invalid_token"'],
     ['a JWT where none are configured', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Bearer error="invalid_token"'],
     ['a very long one', `Bearer ${'k'.repeat(9_000)}`, 'Bearer error="invalid_token"'],
-  ])('refuse %s with 401, however it is asked and whatever is asked for', async (_what, authorization, challenge) => {
+  ])('refuse %s with 401, for each method and operation', async (_what, authorization, challenge) => {
     await using gateway = await startTestGateway(env);
     const credential = authorization === undefined ? {} : { authorization };
     for (const text of [query, introspection, '{ __typename }', '{']) {
@@ -192,7 +192,7 @@ describe('API keys', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('are asked for before a body is read, and before an operation that was seen before', async () => {
+  it('are required before a body is read, and before a known operation is executed', async () => {
     await using gateway = await startTestGateway(env);
     for (let turn = 0; turn < 4; turn++) await gateway.query(query, {}, bearer('first-key'));
     const calls = gateway.calls.length;
@@ -277,7 +277,7 @@ describe('JWTs', () => {
     expect(gateway.log).toEqual([]);
   });
 
-  it('may be used beside API keys', async () => {
+  it('can be used together with API keys', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway({ ...keys.env, GATEWAY_API_KEYS: 'first-key' });
     expect(await statusFor(gateway, 'first-key')).toBe(200);
@@ -560,7 +560,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls).toHaveLength(4);
   });
 
-  it('makes all other chats look byte for byte as if they did not exist, without asking Linq', async () => {
+  it('makes the responses for all other chats identical to those for missing ones, without a request to Linq', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const narrowed = bearer(await es.sign({ linq_chats: ['2'] }));
@@ -603,7 +603,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls).toHaveLength(1);
   });
 
-  it('answers for the chats that it lists and for others in one operation, in the order of the keys', async () => {
+  it('returns messages of listed chats and null for others in one operation, in the order of the keys', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const text = `{ chatMessagesByKeys(keys: [
@@ -637,7 +637,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls.every(({ path }) => path.includes('/chats/2'))).toBe(true);
   });
 
-  it('narrows whatever Linq token is used, that of the caller too', async () => {
+  it('restricts every Linq token, that of the caller too', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const headers = { ...bearer(await es.sign({ linq_chats: ['2'] })), 'x-linq-integration-token': 'callers-own' };
@@ -680,7 +680,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('is never mixed up between callers that ask the same at the same time', async () => {
+  it('is never mixed up between callers that send the same operation at the same time', async () => {
     const waiting: (() => void)[] = [];
     await using upstream = await startUpstream((response, _request, id) => {
       waiting.push(() => response.end(`{"data":{"id":${id},"text":"secret of chat 2"}}`));

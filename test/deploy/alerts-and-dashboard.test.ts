@@ -134,6 +134,8 @@ it('every promise that metrics can show is watched by an alert', () => {
     'A list that ignores its parameters is a failure, never a wrong page', // watched with other bad responses
     'An operation that would read too much reads nothing', // watched with other costly operations
     'A connection has 32 requests in flight at most',
+    'A stream cannot take much', // the dashboard shows streams and gaps
+    'An event is read once for each Linq token, however many streams send it',
   ]);
 });
 

@@ -15,6 +15,28 @@ const manifest: { scripts: object; engines: { node: string } } = JSON.parse(read
 const pinned: { version: string } = JSON.parse(read('pinned-node/package.json'));
 const pages = globSync(['*.md', 'docs/**/*.md'], { cwd: root });
 
+describe('README.md', () => {
+  const readme = read('README.md');
+
+  it('shows the response to its query', async () => {
+    const [, body = '', response = ''] = /-d '([^']+)'\n```\n\n```json\n([\s\S]*?)```/.exec(readme) ?? [];
+    await using gateway = await startTestGateway();
+    expect(await gateway.query(JSON.parse(body).query)).toEqual(JSON.parse(response));
+  });
+
+  it('has the ratios of the bench for one message with all fields', () => {
+    const rows = read('bench/README.md').matchAll(
+      /^\| W1 .* \| (raw|mercurius|yoga|apollo) \|.*\| ([\d.]+) \|[^|]*\|$/gm,
+    );
+    const measured = Object.fromEntries([...rows].map(([, server = '', ratio]) => [server, ratio]));
+    const [, mercurius, yoga, apollo, raw] =
+      /([\d.]+) times the rate of Mercurius, ([\d.]+) times GraphQL Yoga and ([\d.]+) times Apollo Server, but ([\d.]+) times\s+plain/.exec(
+        readme,
+      ) ?? [];
+    expect({ mercurius, yoga, apollo, raw }).toEqual(measured);
+  });
+});
+
 describe('docs/errors.md', () => {
   const sections = read('docs/errors.md')
     .split(/^## /m)

@@ -92,7 +92,7 @@ describe("GraphiQL's page", () => {
     }
   });
 
-  it('says how to build it where it is not built', async () => {
+  it('explains how to build it if it is not built', async () => {
     const graphiql = createGraphiQL(linqPage, newFolder());
     const server = createServer(async (req, res) => {
       const rejection = await graphiql.page(req, res, new RequestRecord('id', req), '/graphql');
@@ -105,7 +105,7 @@ describe("GraphiQL's page", () => {
     server.close();
   });
 
-  it('is not what a program gets that asks for JSON', async () => {
+  it('is not returned to a program that requests JSON', async () => {
     await using gateway = await startTestGateway();
     const answer = await gateway.send({
       path: '/graphql?query=%7B__typename%7D',
@@ -162,7 +162,7 @@ describe("GraphiQL's files", () => {
     }
   });
 
-  it('are told of without being sent, when asked for by HEAD', async () => {
+  it('have their headers returned without a body for HEAD', async () => {
     await using gateway = await startTestGateway();
     const [file = ''] = await filesOf(gateway);
     const options = { path: new URL(file).pathname, headers: { 'accept-encoding': 'br' } };

@@ -24,7 +24,7 @@ it.each(audits)('$id, when what it sends was seen before: $name', async ({ id })
   for (let turn = 0; turn < 3; turn++) expect(await run(id, gateway)).toEqual('ok');
 });
 
-it('answers what the audits send a second time on the fast path', async () => {
+it('responds to repeated requests of the audits on the fast path', async () => {
   await using gateway = await startTestGateway(everythingOn);
   for (const { id } of [...audits, ...audits]) await run(id, gateway);
   const { body } = await gateway.send({ path: '/metrics' });

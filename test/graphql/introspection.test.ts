@@ -44,7 +44,7 @@ async function messagesFor(gateway: TestGateway, query: string, variables?: obje
 describe('with INTROSPECTION=false', () => {
   const env = { INTROSPECTION: 'false' };
 
-  it.each(asking)('%s is refused, and nothing is asked of Linq', async (query) => {
+  it.each(asking)('%s is refused without a request to Linq', async (query) => {
     await using gateway = await startTestGateway(env);
     const variables = { yes: true, name: 'ChatMessage' };
     for (let turn = 0; turn < 3; turn++) {
@@ -66,7 +66,7 @@ describe('with INTROSPECTION=false', () => {
     }
   });
 
-  it.each(slips)('nobody is told what was meant by a slip in %s', async (_slip, query, variables) => {
+  it.each(slips)('a slip in %s gets no suggestion', async (_slip, query, variables) => {
     await using gateway = await startTestGateway(env);
     const messages = await messagesFor(gateway, query, variables);
     expect(messages).not.toMatch(/did you mean/i);
@@ -76,7 +76,7 @@ describe('with INTROSPECTION=false', () => {
     expect(byGet.body).not.toMatch(/did you mean/i);
   });
 
-  it('nobody is told what was meant on the fast path', async () => {
+  it('there is no suggestion on the fast path', async () => {
     await using gateway = await startTestGateway(env);
     const query = 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }';
     for (let turn = 0; turn < 4; turn++) await gateway.query(query, { keys: [{ chatId: '1', id: '224' }] });
@@ -86,7 +86,7 @@ describe('with INTROSPECTION=false', () => {
 });
 
 describe('with INTROSPECTION=true', () => {
-  it.each(asking)('%s is answered', async (query) => {
+  it.each(asking)('%s is executed', async (query) => {
     await using gateway = await startTestGateway();
     for (let turn = 0; turn < 3; turn++) {
       const { data, errors } = await gateway.query(query);
@@ -95,7 +95,7 @@ describe('with INTROSPECTION=true', () => {
     }
   });
 
-  it.each(slips)('who makes a slip in %s is told what was meant', async (_slip, query, variables, meant) => {
+  it.each(slips)('a slip in %s gets a suggestion', async (_slip, query, variables, meant) => {
     await using gateway = await startTestGateway();
     const messages = await messagesFor(gateway, query, variables);
     expect(messages).toMatch(/Did you mean/);

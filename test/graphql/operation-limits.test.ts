@@ -57,7 +57,7 @@ const laughs = (levels: number, last: string) =>
     (level) => `fragment F${level} on ChatMessage { ...F${level + 1} ...F${level + 1} }`,
   ).join(' ')} fragment F${levels} on ChatMessage { ${last} }`;
 
-describe('an operation is refused before anything is asked of Linq', () => {
+describe('an operation is refused before a request is sent to Linq', () => {
   const cases: [what: string, env: Record<string, string>, refused: Refused][] = [
     [
       'that is an alias bomb',
@@ -150,7 +150,7 @@ describe('an operation is refused before anything is asked of Linq', () => {
       { query: `{${' a'.repeat(999_998)}}`, found: 1_000_000, what: 'tokens', limit: 4_000, variable: 'MAX_TOKENS' },
     ],
     [
-      'that has too many tokens before the first that is none',
+      'that has too many tokens before the first malformed one',
       {},
       { query: `{${' a'.repeat(4_000)} \u0000`, found: 4_001, what: 'tokens', limit: 4_000, variable: 'MAX_TOKENS' },
     ],
@@ -190,7 +190,7 @@ describe('an operation is refused before anything is asked of Linq', () => {
     }
   });
 
-  it('of a batch, which is none', async () => {
+  it('of a batch, which is not an operation', async () => {
     await using gateway = await startTestGateway();
     const query = '{ chatMessage(chatId: 2, id: 5) { id } }';
     for (const batch of [[{ query }], times(1_000, () => ({ query })), []]) {
@@ -307,7 +307,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
     expect(gateway.calls).toHaveLength(4);
   });
 
-  it('once for the same message, however often it is asked for', async () => {
+  it('once for the same message, however often it is selected', async () => {
     await using gateway = await startTestGateway({ MAX_ALIASES: '300', MAX_TOKENS: '10000' });
     const query = `{
       ${times(300, (index) => `m${index}: chatMessage(chatId: 2, id: ${index % 2 ? '5' : '"5"'}) { id }`).join(' ')}
@@ -320,7 +320,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
     expect(gateway.calls).toHaveLength(1);
   });
 
-  it('without those that are skipped, are no ids, or are in an operation that is not the one asked for', async () => {
+  it('without those that are skipped, have malformed ids, or are in another operation of the document', async () => {
     await using gateway = await startTestGateway({ MAX_DIRECTIVES: '200' });
     const query = `
       query Mine($no: Boolean! = false) {
@@ -451,7 +451,7 @@ it('takes fragments that double, without aliases, for the one field that they ar
   expect(performance.now() - startedAt).toBeLessThan(500);
 });
 
-it('looks at every operation of a document, not only at the one that is asked for', async () => {
+it('checks every operation of a document, not only the one that is named', async () => {
   await using gateway = await startTestGateway();
   const query = `query Cheap { chatMessage(chatId: 2, id: 5) { id } } query Costly ${aliases(201)}`;
   for (let turn = 0; turn < 3; turn++) {

@@ -23,7 +23,7 @@ async function thrice(params: object, isFast = true) {
 
 const all = (answer: unknown) => [answer, answer, answer].map((each) => [200, each]);
 
-describe('names beside a query that GraphQL over HTTP does not define are ignored:', () => {
+describe('names next to a query that GraphQL over HTTP does not define are ignored:', () => {
   it.each<object>([
     { id: '1' },
     { documentId: 'abc' },
@@ -70,7 +70,7 @@ describe('names beside a query that GraphQL over HTTP does not define are ignore
   });
 });
 
-describe('an empty operationName is none', () => {
+describe('an empty operationName counts as none', () => {
   it.each<object>([
     { operationName: '' },
     { operationName: null },
@@ -87,7 +87,7 @@ describe('an empty operationName is none', () => {
     expect(JSON.parse(body)).toEqual(example);
   });
 
-  it('so that of several operations none is chosen', async () => {
+  it('so that none of several operations is chosen', async () => {
     await using gateway = await startTestGateway();
     const { errors } = await (
       await fetch(gateway.url, {

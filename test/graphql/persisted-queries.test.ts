@@ -57,7 +57,7 @@ describe.each([
     expect(await counts(gateway, 'graphql_persisted_queries_total')).toEqual({ hit: 0, miss: 3, registered: 0 });
   });
 
-  it('a hash that was sent with its query stands for it from then on', async () => {
+  it('a hash that was sent with its query replaces it from then on', async () => {
     await using gateway = await startTestGateway();
     expect(await send(gateway, { query, variables, ...extensionFor(query) })).toEqual({ status: 200, body: found });
     for (let turn = 0; turn < 4; turn++) {
@@ -144,7 +144,7 @@ it('is shared by all callers and methods, each of which needs its own credential
   expect(await send(alone, { authorization: 'Bearer second' })).toEqual(found);
 });
 
-it('a hash alone is answered on the fast path', async () => {
+it('a hash alone is executed on the fast path', async () => {
   await using gateway = await startTestGateway();
   await post(gateway, { query, variables, ...extensionFor(query) });
   for (let turn = 0; turn < 5; turn++) {
@@ -177,7 +177,7 @@ it('a hash with null for the query, or an empty one, is a hash alone; with a que
   });
 });
 
-it('null for the persisted query is none, and what is no object is refused', async () => {
+it('null for the persisted query counts as none, and a value that is not an object is refused', async () => {
   await using gateway = await startTestGateway();
   for (let turn = 0; turn < 3; turn++) {
     expect((await post(gateway, { query, variables, extensions: { persistedQuery: null } })).body).toEqual(found);

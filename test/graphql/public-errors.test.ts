@@ -78,7 +78,7 @@ const eventsOf = (text: string) => [...text.matchAll(/^data: (\{.*)$/gm)].map(([
 
 const internal = { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId: 'test-1' };
 
-it('masks a bug of ours: its own field is null, the log has where it happened, and no client gets its message', async () => {
+it('masks a bug: its own field is null, the log has its location, and no client gets its message', async () => {
   const { status, text, log } = await send('{bad,good,bare}', 'application/json');
   expect(status).toBe(200);
   expect(JSON.parse(text)).toMatchObject({
@@ -92,7 +92,7 @@ it('masks a bug of ours: its own field is null, the log has where it happened, a
   expect(log[0].frames[0]).toContain('public-errors.test.ts');
 });
 
-it('masks the errors of every result of a stream, and notes the code of each', async () => {
+it('masks the errors of every result of a stream, and records the code of each', async () => {
   const { text, log, codes } = await send('subscription{failing}', 'text/event-stream');
   expect(eventsOf(text)).toMatchObject([
     { data: { failing: null }, errors: [{ path: ['failing'], extensions: internal }] },
@@ -106,7 +106,7 @@ it('masks the errors of every result of a stream, and notes the code of each', a
   expect(codes).toEqual(['INTERNAL_SERVER_ERROR', 'FORBIDDEN']);
 });
 
-it('masks what a stream itself fails with, before its first result and after one', async () => {
+it('masks the error of a failed stream, before its first result and after one', async () => {
   const denied = await send('subscription{denied}', 'text/event-stream');
   expect(eventsOf(denied.text)).toMatchObject([{ errors: [{ extensions: internal }] }]);
   const broken = await send('subscription{broken}', 'text/event-stream');

@@ -139,7 +139,7 @@ describe.each(ways)('an id sent as %s', (_what, idOf) => {
   });
 });
 
-describe('whatever is sent that is no id', () => {
+describe('anything else than an id', () => {
   it.each([
     ['a document', { query: '{ chatMessage(chatId: 2, id: 5) { id } }' }],
     ['the text of a document that is trusted', { query: byId, variables }],
@@ -178,7 +178,7 @@ it('trusted documents keep to the limits and need a credential like any other', 
   });
 });
 
-it('an id that is sent again and again is answered on the fast path', async () => {
+it('a repeated id is executed on the fast path', async () => {
   await using gateway = await startGateway();
   for (let turn = 0; turn < 5; turn++) await gateway.post({ documentId: 'sha256:1', variables });
   expect(await gateway.metrics()).toContain('graphql_operations_total{executor="compiled"} 4\n');

@@ -93,7 +93,7 @@ describe('Accept', () => {
     ['*/*', false],
     ['', false],
     [undefined, false],
-  ])('%s asks for a page: %s', (accept, wants) => {
+  ])('%s requests a page: %s', (accept, wants) => {
     expect(wantsHtml(accept)).toBe(wants);
   });
 });

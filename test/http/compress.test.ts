@@ -126,7 +126,7 @@ describe('a response above 1 kB', () => {
     }
   });
 
-  it('is compressed while other requests are answered, each whole and on its own connection or one that is shared', async () => {
+  it('is compressed while other requests are executed, each complete and on its own connection or a shared one', async () => {
     await using gateway = await startTestGateway();
     const responses = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
@@ -136,7 +136,7 @@ describe('a response above 1 kB', () => {
     expect(new Set(responses.map(textOf)).size).toBe(1);
   });
 
-  it('counts as answered in the metrics', async () => {
+  it('counts as a response in the metrics', async () => {
     await using gateway = await startTestGateway();
     for (let turn = 0; turn < 3; turn++) await send(gateway, { 'accept-encoding': 'gzip' }, post(messages));
     await gateway.metric('graphql_request_duration_seconds_count{outcome="ok"}', 3);

@@ -28,7 +28,7 @@ function responses(socket: Socket, count: number): Promise<void> {
   });
 }
 
-it('handles 32 requests of a connection at a time and answers all 60,000 that are pipelined, in their order', async () => {
+it('handles 32 requests of a connection at a time and responds to all 60,000 that are pipelined, in their order', async () => {
   let running = 0;
   let most = 0;
   let count = 0;
@@ -62,7 +62,7 @@ it('reads the bodies of pipelined requests to their end', async () => {
   socket.destroy();
 });
 
-it('does not read from a connection of which 32 requests wait for Linq, and still answers others', async () => {
+it('does not read from a connection of which 32 requests wait for Linq, and still serves others', async () => {
   const waiting: ServerResponse[] = [];
   const reached = Promise.withResolvers<void>();
   await using linq = await startUpstream((response) => {
@@ -91,7 +91,7 @@ it('does not read from a connection of which 32 requests wait for Linq, and stil
   for (const response of waiting) response.destroy();
 });
 
-it('closes the connections that are idle for longest when there are too many, and says so once', async () => {
+it('closes the connections that are idle for longest when there are too many, and logs this once', async () => {
   const warnings: string[] = [];
   const connections = new Connections();
   const held: ServerResponse[] = [];

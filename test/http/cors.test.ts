@@ -46,7 +46,7 @@ async function everyAnswer(gateway: TestGateway, origin: string) {
 }
 
 describe('without CORS_ORIGINS', () => {
-  it.each([{}, { GATEWAY_API_KEYS: 'key' }])('no answer has a CORS header, with %o', async (env) => {
+  it.each([{}, { GATEWAY_API_KEYS: 'key' }])('no response has a CORS header, with %o', async (env) => {
     await using gateway = await startTestGateway(env);
     for (const answer of await everyAnswer(gateway, app)) expect(corsHeaders(answer)).toEqual({});
   });
@@ -61,7 +61,7 @@ describe('with CORS_ORIGINS', () => {
   const env = { CORS_ORIGINS: `${app}, http://localhost:3000` };
 
   it.each([app, 'http://localhost:3000'])(
-    'pages of %s may read every answer, and send what is needed',
+    'pages of %s may read every response, and send the headers that they need',
     async (origin) => {
       await using gateway = await startTestGateway(env);
       const asked = await preflight(gateway, origin);
@@ -100,7 +100,7 @@ describe('with CORS_ORIGINS', () => {
     'null',
     '*',
     '',
-  ])('pages of "%s" may read none', async (origin) => {
+  ])('pages of "%s" may read no response', async (origin) => {
     await using gateway = await startTestGateway(env);
     expect((await preflight(gateway, origin)).status).toBe(405);
     for (const answer of await everyAnswer(gateway, origin)) {
@@ -117,7 +117,7 @@ describe('with CORS_ORIGINS', () => {
     'X-Apollo-Operation-Name',
     "!#$%&'*+.^_`|~-9",
     'x-linq-explain',
-  ])('pages of theirs may send whatever header the preflight asks for: %s', async (asked) => {
+  ])('their pages may send every header that the preflight requests: %s', async (asked) => {
     await using gateway = await startTestGateway(env);
     const answer = await preflight(gateway, app, { 'access-control-request-headers': asked });
     expect(answer.status).toBe(204);
@@ -130,7 +130,7 @@ describe('with CORS_ORIGINS', () => {
   });
 
   it.each(['', ' ', ',', 'a,', ',a', 'a,,b', 'a b', 'a: b', 'a;b', '"a"', 'a/b', '(a)', 'ä', '[a]', 'a@b', '<a>'])(
-    'a preflight asks for no header with "%s", which is no list of names',
+    'a preflight requests no header with "%s", which is not a list of names',
     async (asked) => {
       await using gateway = await startTestGateway(env);
       const answer = await preflight(gateway, app, { 'access-control-request-headers': asked });
@@ -139,7 +139,7 @@ describe('with CORS_ORIGINS', () => {
     },
   );
 
-  it('a preflight that asks for no header gets none', async () => {
+  it('a preflight that requests no header is allowed none', async () => {
     await using gateway = await startTestGateway(env);
     const headers = { origin: app, 'access-control-request-method': 'POST' };
     const answer = await gateway.send({ method: 'OPTIONS', headers });
@@ -147,7 +147,7 @@ describe('with CORS_ORIGINS', () => {
     expect(answer.headers).not.toHaveProperty('access-control-allow-headers');
   });
 
-  it('a header that any page may send proves nothing, whatever pages of theirs may send', async () => {
+  it('a header that any page may send proves nothing, even if their pages may send every header', async () => {
     await using gateway = await startTestGateway(env);
     await preflight(gateway, app, { 'access-control-request-headers': 'x-own, accept-language, baggage' });
     const marks = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
@@ -164,7 +164,7 @@ describe('with CORS_ORIGINS', () => {
     }
   });
 
-  it('a 401 can be read by the page, and a preflight, which has no credential, is answered', async () => {
+  it('a 401 can be read by the page, and a preflight, which has no credential, succeeds', async () => {
     await using gateway = await startTestGateway({ ...env, GATEWAY_API_KEYS: 'key' });
     const denied = await post(gateway, { origin: app });
     expect(denied.status).toBe(401);
@@ -174,7 +174,7 @@ describe('with CORS_ORIGINS', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('answers on the fast path one origin after the other, each with its own headers', async () => {
+  it('responds on the fast path to one origin after the other, each with its own headers', async () => {
     await using gateway = await startTestGateway(env);
     for (let turn = 0; turn < 4; turn++) {
       for (const [origin, allowed] of [
@@ -203,7 +203,7 @@ describe('a GET', () => {
     { 'sec-fetch-site': 'cross-site', cookie: 'a=b', referer: 'http://localhost/' },
     { 'sec-fetch-site': 'cross-site', accept: 'image/*,*/*' },
   ];
-  it.each(foreign)('with %o is refused with 403, and nothing is asked of Linq', async (headers) => {
+  it.each(foreign)('with %o is refused with 403, without a request to Linq', async (headers) => {
     await using gateway = await startTestGateway();
     for (const target of [path, `${path}&variables=%7B%7D`, '/graphql']) {
       const answer = await gateway.send({ path: target, headers });
@@ -221,14 +221,14 @@ describe('a GET', () => {
     { 'x-linq-explain': 'false' },
     { 'apollo-require-preflight': 'true' },
     { 'graphql-preflight': '1' },
-  ] as Record<string, string>[])('of another origin is answered with %o, which needs a preflight', async (headers) => {
+  ] as Record<string, string>[])('of another origin is executed with %o, which needs a preflight', async (headers) => {
     await using gateway = await startTestGateway();
     const marks = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
     expect(JSON.parse((await gateway.send({ path, headers: { ...marks, ...headers } })).body)).toEqual(example);
   });
 
   it.each([{}, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }] as Record<string, string>[])(
-    'with %o is answered',
+    'with %o is executed',
     async (headers) => {
       await using gateway = await startTestGateway();
       expect(JSON.parse((await gateway.send({ path, headers })).body)).toEqual(example);
@@ -237,7 +237,7 @@ describe('a GET', () => {
     },
   );
 
-  it('of a page of CORS_ORIGINS is answered', async () => {
+  it('of a page of CORS_ORIGINS is executed', async () => {
     await using gateway = await startTestGateway({ CORS_ORIGINS: app });
     const headers = { origin: app, 'sec-fetch-site': 'cross-site' };
     expect(JSON.parse((await gateway.send({ path, headers })).body)).toEqual(example);
@@ -275,7 +275,7 @@ it.each([
   'application/graphql',
   'application/json+evil',
   '',
-])('a body of type "%s", which any page could send, is refused with 415 and asks nothing of Linq', async (type) => {
+])('a body of type "%s", which any page could send, is refused with 415, without a request to Linq', async (type) => {
   await using gateway = await startTestGateway({ CORS_ORIGINS: app });
   const bodies = [
     JSON.stringify({ query }),
@@ -319,7 +319,7 @@ it.each([
   ['a character that is cut off', Buffer.from([0xe2, 0x82])],
   ['a character written too long', Buffer.from([0xc0, 0xaf])],
   ['half a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
-])('a body that is not UTF-8, for %s, is refused and asks nothing of Linq', async (_what, bytes) => {
+])('a body that is not UTF-8, for %s, is refused without a request to Linq', async (_what, bytes) => {
   await using gateway = await startTestGateway();
   const [before = '', after = ''] = JSON.stringify({ query: `${query} # X` }).split('X');
   const body = Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]);
@@ -349,12 +349,12 @@ async function raw(gateway: TestGateway, request: string): Promise<string> {
   return text;
 }
 
-describe('a request without a Host header, while the gateway trusts whoever sits at this machine', () => {
+describe('a request without a Host header, while the gateway trusts every user of this machine', () => {
   const body = JSON.stringify({ query });
   const withoutHost = (version: string) =>
     `POST /graphql HTTP/${version}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
 
-  it('is refused once another was answered', async () => {
+  it('is refused after another was executed', async () => {
     await using gateway = await startTestGateway();
     await gateway.query('{ __typename }');
     expect(await raw(gateway, withoutHost('1.0'))).toMatch(/^HTTP\/1.1 421 /);

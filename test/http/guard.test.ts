@@ -6,7 +6,7 @@ import { startTestGateway } from '../support/gateway.ts';
 const path = '/graphql?query=%7B__typename%7D';
 
 it.each(['evil.example', 'evil.example:4000', 'localhost.evil.example', '127.0.0.1.evil.example', '10.0.0.1', '[::2]'])(
-  'refuses a request for host %s with 421 while it trusts whoever sits at this machine',
+  'refuses a request for host %s with 421 while it trusts every user of this machine',
   async (host) => {
     await using gateway = await startTestGateway();
     for (const headers of [{ host }, { host, accept: 'text/html' }] as Record<string, string>[]) {
@@ -31,13 +31,13 @@ it.each([
   '[::1]',
   '[::1]:4000',
   '[0:0:0:0:0:0:0:1]',
-])('answers a request for host %s', async (host) => {
+])('executes a request for host %s', async (host) => {
   await using gateway = await startTestGateway();
   expect((await gateway.send({ path, headers: { host } })).status).toBe(200);
 });
 
 it.each([{ GATEWAY_ALLOW_ANONYMOUS: 'true' }, { LINQ_INTEGRATION_TOKEN: '' }])(
-  'answers any host with %o',
+  'accepts any host with %o',
   async (env) => {
     await using gateway = await startTestGateway(env);
     expect((await gateway.send({ path, headers: { host: 'gateway.example' } })).status).toBe(200);
@@ -58,15 +58,18 @@ it.each([
   ['localhost/graphql?query={__typename}#', path],
   ['localhost\\x', path],
   ['a@localhost', path],
-])('refuses host "%s" with path %s, which make no URL, with 400 in our words', async (host, requestPath) => {
-  await using gateway = await startTestGateway();
-  const answer = await gateway.send({ path: requestPath, headers: { host } });
-  expect(answer.status).toBe(400);
-  expect(JSON.parse(answer.body).errors[0]).toMatchObject({
-    message: 'The Host header and the path do not form a URL: send plain ones, such as localhost:4000 and /graphql.',
-    extensions: { code: 'BAD_REQUEST' },
-  });
-});
+])(
+  'refuses host "%s" with path %s, which form no URL, with 400 and a message of the gateway',
+  async (host, requestPath) => {
+    await using gateway = await startTestGateway();
+    const answer = await gateway.send({ path: requestPath, headers: { host } });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).errors[0]).toMatchObject({
+      message: 'The Host header and the path do not form a URL: send plain ones, such as localhost:4000 and /graphql.',
+      extensions: { code: 'BAD_REQUEST' },
+    });
+  },
+);
 
 it.each([
   '/nowhere',
@@ -77,7 +80,7 @@ it.each([
   '/',
   '/health',
   '/Schema.graphql',
-])('knows nothing at %s, and says where GraphQL is', async (nowhere) => {
+])('returns 404 at %s, with the path of GraphQL', async (nowhere) => {
   await using gateway = await startTestGateway();
   const headers = { accept: 'application/json', 'content-type': 'application/json' };
   for (const method of ['GET', 'POST']) {
@@ -122,7 +125,7 @@ it('is alive at /livez', async () => {
   expect((await gateway.send({ path: '/livez' })).status).toBe(200);
 });
 
-it.each(['multipart/mixed', 'image/png', 'text/html'])('refuses to answer as %s alone', async (accept) => {
+it.each(['multipart/mixed', 'image/png', 'text/html'])('refuses a request that accepts only %s', async (accept) => {
   await using gateway = await startTestGateway({ GRAPHIQL: 'false' });
   const answer = await gateway.send({ path, headers: { accept } });
   expect(answer.status).toBe(406);
@@ -130,7 +133,7 @@ it.each(['multipart/mixed', 'image/png', 'text/html'])('refuses to answer as %s 
 });
 
 it.each(['text/event-stream, application/json', 'application/*;q=0.1', '*/*', 'APPLICATION/JSON; charset=utf-8'])(
-  'answers in JSON who accepts %s',
+  'responds with JSON to a client that accepts %s',
   async (accept) => {
     await using gateway = await startTestGateway();
     const answer = await gateway.send({ path, headers: { accept } });

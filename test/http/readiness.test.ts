@@ -30,7 +30,7 @@ it('stays ready while Linq is down, even when the breaker is open', async () => 
   expect([await statusOf(gateway, '/livez'), await statusOf(gateway, '/readyz')]).toEqual([200, 200]);
 });
 
-it('is not ready any more from the moment it drains, and each answer closes its connection', async () => {
+it('is no longer ready once it drains, and each response closes its connection', async () => {
   await using gateway = await startTestGateway();
   const query = { method: 'POST', headers: { 'content-type': 'application/json', connection: 'keep-alive' } };
   const body = JSON.stringify({ query: '{ chatMessage(chatId: 1, id: 224) { id } }' });
@@ -68,7 +68,7 @@ it.each([
   expect((await answer).headers.connection).toBe('close');
 });
 
-it('gives balancers a moment to see that, where one ever asked', async () => {
+it('gives load balancers time to notice, if one has ever probed it', async () => {
   await using unwatched = await startTestGateway();
   await using watched = await startTestGateway();
   await statusOf(unwatched, '/livez');

@@ -46,7 +46,7 @@ describe('a request with more or fewer than one Host header', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it.each([{}, anonymous])('is refused with 400 where HTTP/1.1 has none, with %o', async (env) => {
+  it.each([{}, anonymous])('is refused with 400 if HTTP/1.1 has none, with %o', async (env) => {
     await using gateway = await startTestGateway(env);
     for (const requestLine of [
       'POST /graphql HTTP/1.1',
@@ -59,7 +59,7 @@ describe('a request with more or fewer than one Host header', () => {
     }
   });
 
-  it('is answered where HTTP/1.0 has none and any host may call', async () => {
+  it('is executed if HTTP/1.0 has none and every host is accepted', async () => {
     await using gateway = await startTestGateway(anonymous);
     expect(jsonOf(await raw(gateway, 'POST /graphql HTTP/1.0'))).toEqual({ data: { __typename: 'Query' } });
   });

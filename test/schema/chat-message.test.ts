@@ -61,7 +61,7 @@ describe('against the sandbox', () => {
     expect(answer).toEqual({ data: { chatMessage: documentedMessage } });
   });
 
-  it('asks Linq with the path and the one header of its documentation', async () => {
+  it('sends Linq the path and the one header of its documentation', async () => {
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     const [{ method, path, headers } = {}] = gateway.calls;
     expect({ method, path }).toEqual({ method: 'GET', path: '/api/partner/v2/chats/1/chat_messages/224' });
@@ -69,7 +69,7 @@ describe('against the sandbox', () => {
     expect(others).toEqual({ 'x-linq-integration-token': 'the-gateways-own' });
   });
 
-  it('asks once for each distinct message of an operation', async () => {
+  it('reads each distinct message of an operation once', async () => {
     const answer = await gateway.query(`{
       a: chatMessage(chatId: 1, id: 224) { id }
       b: chatMessage(chatId: "1", id: "224") { text }
@@ -87,7 +87,7 @@ describe('against the sandbox', () => {
     ]);
   });
 
-  it('asks anew in the next request', async () => {
+  it('reads again in the next request', async () => {
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     expect(gateway.calls).toHaveLength(2);
@@ -100,7 +100,7 @@ describe('against the sandbox', () => {
     expect(answer).toEqual({ data: { a: null, b: null } });
   });
 
-  it('answers keys in their order, null where Linq knows none, and lets a bad or failing one fail alone', async () => {
+  it('returns messages in the order of the keys, null for missing ones, and fails only a bad or failing key', async () => {
     const answer = await gateway.query(`{
       chatMessagesByKeys(keys: [
         { chatId: 1, id: 227 }, { chatId: 1, id: 5 }, { chatId: "../..", id: 1 }, { chatId: 403, id: 1 }, { chatId: 1, id: 227 }
@@ -115,7 +115,7 @@ describe('against the sandbox', () => {
     expect(gateway.calls).toHaveLength(3);
   });
 
-  it('answers no keys with no messages', async () => {
+  it('returns no messages for no keys', async () => {
     expect(await gateway.query('{ chatMessagesByKeys(keys: []) { id } }')).toEqual({
       data: { chatMessagesByKeys: [] },
     });
@@ -183,7 +183,7 @@ describe('against the sandbox', () => {
     '1?x=1',
     '１',
     'abc',
-  ])('refuses %j as an id, naming the argument, without asking Linq', async (id) => {
+  ])('refuses %j as an id, names the argument, and sends no request to Linq', async (id) => {
     const answer = await gateway.query(
       'query ($id: ID!) { a: chatMessage(chatId: 1, id: $id) { id } b: chatMessage(chatId: $id, id: 1) { id } }',
       { id },
@@ -199,7 +199,7 @@ describe('against the sandbox', () => {
   });
 });
 
-it('asks Linq for exactly the id it was given, or not at all', async () => {
+it('requests exactly the given id from Linq, or nothing', async () => {
   await using upstream = await startUpstreamWith((id) => `{"data":{"id":${id}}}`);
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
   const anyId = fc.oneof(
@@ -235,7 +235,7 @@ it('works the same in front of any HTTP server that follows the documentation', 
   expect(answer).toEqual({ data: { chatMessage: documentedMessage } });
 });
 
-it('asks for all messages of an operation in parallel', async () => {
+it('reads all messages of an operation in parallel', async () => {
   const waiting: (() => void)[] = [];
   await using upstream = await startUpstream((response, _request, id) => {
     waiting.push(() => response.end(`{"data":{"id":${id}}}`));

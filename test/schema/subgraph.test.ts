@@ -4,15 +4,15 @@ import { schema } from '../../src/schema/index.ts';
 import { stitchingSdl } from '../../src/schema/stitching.ts';
 import { startTestGateway } from '../support/gateway.ts';
 
-it('tells a stitching gateway how messages are merged', async () => {
+it('describes to a stitching gateway how messages are merged', async () => {
   await expect(stitchingSdl(schema)).toMatchFileSnapshot('../../src/schema/stitching.graphql');
 });
 
-it('tells a gateway of Federation 2 which keys a message has', async () => {
+it('describes the keys of a message to a Federation 2 gateway', async () => {
   await expect(federationSdl(schema)).toMatchFileSnapshot('../../src/schema/federation.graphql');
 });
 
-it('gives both texts without a Linq token, and without asking Linq', async () => {
+it('returns both texts without a Linq token and without a request to Linq', async () => {
   await using gateway = await startTestGateway({ LINQ_INTEGRATION_TOKEN: '' });
   expect(await gateway.query('{ _sdl _service { sdl } }')).toEqual({
     data: { _sdl: stitchingSdl(schema), _service: { sdl: federationSdl(schema) } },
@@ -32,7 +32,7 @@ it('keeps both texts to itself with INTROSPECTION=false', async () => {
 const entities = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename ... on ChatMessage { chatId id } } }`;
 const message = (chatId: unknown, id: unknown) => ({ __typename: 'ChatMessage', chatId, id });
 
-it('answers entities in the order of their representations, each message read once', async () => {
+it('returns entities in the order of their representations, each message read once', async () => {
   await using gateway = await startTestGateway();
   const r = [message('2', '9'), message(2, 7), message('404', '1'), message('2', '9'), message(1, '9007199254740993')];
   for (let turn = 0; turn < 3; turn++) {
@@ -45,7 +45,7 @@ it('answers entities in the order of their representations, each message read on
   }
 });
 
-it('fails an entity alone, by its index, whether it is none, has no key, or cannot be read', async () => {
+it('fails only the entity at its index, whether it is unknown, has no key, or cannot be read', async () => {
   await using gateway = await startTestGateway();
   const r = [
     message('2', '9'),
