@@ -23,7 +23,7 @@ it('is alive but not ready before it is opened', async () => {
 
 it('stays ready while Linq is down, even when the breaker is open', async () => {
   await using gateway = await startTestGateway({ LINQ_API_URL: 'http://127.0.0.1:1' });
-  const fields = Array.from({ length: 20 }, (_, index) => `m${index}: chatMessage(chatId: 1, id: ${index + 1}) { id }`);
+  const fields = Array.from({ length: 20 }, (_, index) => `m${index}: chatMessage(chatId: ${index + 1}, id: 5) { id }`);
   const isOpen = async () =>
     (await gateway.send({ path: '/metrics' })).body.includes('linq_breaker_state{state="open"} 1\n');
   while (!(await isOpen())) await gateway.query(`{ ${fields.join(' ')} }`);
