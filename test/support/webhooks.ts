@@ -13,7 +13,8 @@ let delivered = 0;
 export function webhook(more: Record<string, unknown> = {}, data: Record<string, unknown> = {}) {
   return {
     api_version: 'v2',
-    created_at: new Date().toISOString(),
+    // Different for each, since two events of one message at one time are one event delivered twice.
+    created_at: new Date(Date.now() + delivered).toISOString(),
     data: { chat_id: '1', id: `${224 + 1_000 * delivered}`, text: 'Hello', ...data },
     event_id: `event ${delivered++}`,
     event_type: 'message.received',
