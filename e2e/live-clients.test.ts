@@ -1,8 +1,8 @@
 /** Live messages through the clients as they are published, in front of the sandbox. */
-import { parse } from 'graphql';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createApolloClient } from '../examples/clients/apollo-client.ts';
 import { Client, fetchExchange } from '../examples/node_modules/@urql/core/dist/urql-core.js';
+import { parse } from '../examples/node_modules/graphql/index.js';
 import { type Program, startGateway } from './support/programs.ts';
 
 const document = 'subscription { chatMessageEvents(chatIds: [3]) { cursor kind message { chatId id text } } }';
