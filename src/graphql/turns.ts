@@ -1,4 +1,4 @@
-/** What results may take of one turn of the event loop; whoever else waits, such as a probe, is served in between. */
+/** How long results may be written in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
 const turnMs = 10;
 
 interface Work {

@@ -25,7 +25,7 @@ export interface SandboxCall {
 export interface Sandbox extends AsyncDisposable {
   /** Scheme, host and port: the value for LINQ_API_URL. */
   readonly origin: string;
-  /** From now on something happens in chat 3 every five seconds, for a minute and as long as somebody watches. */
+  /** From now on something happens in chat 3 every five seconds, for a minute and as long as a stream is open. */
   startLive(target: WebhookTarget, isWatched: () => boolean): void;
 }
 
