@@ -217,7 +217,7 @@ function documentsOrExit(file: string | undefined): TrustedDocuments | undefined
   }
 }
 
-/** How the process was started, as far as npm tells. */
+/** How the process was started, as far as npm reports it. */
 function commandOf({ npm_lifecycle_event: script = '' }: NodeJS.ProcessEnv, isSandbox: boolean): string {
   if (script === 'start') return 'npm start';
   if (script === 'sandbox' || script === 'dev') return `npm run ${script}`;

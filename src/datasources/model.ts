@@ -58,7 +58,7 @@ export interface MessagePosition {
 /** A page of a chat: the first (`forward`) or last (`backward`) messages between bounds. */
 export interface MessagePageKey extends ChatKey {
   readonly direction: 'forward' | 'backward';
-  /** The number of messages asked for. */
+  /** The requested number of messages. */
   readonly size: number;
   /** Exclusive. */
   readonly after: MessagePosition | undefined;

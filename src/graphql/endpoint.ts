@@ -124,7 +124,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
     const end = () => endRequest(record, res.statusCode, res.writableFinished);
     if (res.closed) end();
     else res.once('close', end);
-    // Yoga reads neither weights nor quotes: it is told the one type that is to be sent.
+    // Yoga reads neither weights nor quotes: it gets the one type that is to be sent.
     req.headers.accept = responseTypeFor(req.headers.accept) ?? 'application/json';
     sendWhole(req, res, unread);
     const handled = Promise.resolve(yoga(req, res, context));

@@ -2,7 +2,7 @@ import type { Sort, Timeline } from './message-list.ts';
 import { chatThree, type LinqMessage, linqTime, messageOfNow } from './messages.ts';
 
 const maxMessages = 500;
-/** When a sent message is delivered, of which no webhook tells. In milliseconds. */
+/** When a sent message is delivered, which no webhook reports. In milliseconds. */
 const deliveryMs = 2_000;
 
 interface Person {
@@ -17,7 +17,7 @@ const jane: Person = { handleId: 124, address: '+15559876543' };
 const received = ['Are we still on for Thursday?', 'I booked the table.', 'See you there!', 'Bring the plans, please.'];
 const sent = ['Yes, at one.', 'Great, thank you.', 'Looking forward to it.', 'I will.'];
 
-/** Tells of something that happened, as a webhook of this type. */
+/** Reports something that happened, as a webhook of this type. */
 type Announce = (type: string, data: object) => void;
 
 /** Chat 3: a conversation that goes on. */

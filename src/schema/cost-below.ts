@@ -16,7 +16,7 @@ import type { FieldRead } from './field-read.ts';
 /** What the fields below a read will read. */
 interface Cost {
   readonly targets: readonly Target[];
-  /** The entries of all lists, of the sizes asked for. */
+  /** The entries of all lists, by their requested sizes. */
   readonly listEntries: number;
 }
 

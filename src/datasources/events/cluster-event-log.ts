@@ -93,6 +93,6 @@ export class WorkerEventLog implements EventLog {
   }
 
   #send(request: Request): void {
-    process.send?.(request, undefined, undefined, () => {}); // an error means that the primary is gone, and so this process soon
+    process.send?.(request, undefined, undefined, () => {}); // on an error the primary has exited, and this process exits soon
   }
 }

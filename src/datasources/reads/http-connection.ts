@@ -135,7 +135,7 @@ class HttpConnection implements Connection, Dispatcher.DispatchHandler {
       .on('connect', () => {
         reset();
         if (this.#maxAgeMs === undefined) return;
-        const jitter = 1 - Math.random() / 10; // so that not all connections are opened anew at once
+        const jitter = 1 - Math.random() / 10; // so that not all connections are replaced at once
         this.#ageTimer = setTimeout(age, this.#maxAgeMs * jitter).unref();
       })
       .on('disconnect', reset);

@@ -70,7 +70,7 @@ export class RedisEventLog implements EventLog {
   #base = this.tail.position;
   #between = 0;
   #state: 'opening' | 'open' | 'closed' = 'opening';
-  /** Whether the other replicas must be told that they have missed events. */
+  /** Whether the other replicas must learn that they have missed events. */
   #owesGap = false;
 
   constructor({ url, replicas, onChange }: RedisEventLogOptions) {

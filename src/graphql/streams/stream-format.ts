@@ -8,7 +8,7 @@ interface StreamFormat {
   /** One result, as JSON. `id` is the cursor of its event. */
   next(json: string, id?: string): string;
   readonly heartbeat: string;
-  /** Tells the client not to connect again. */
+  /** The client must not connect again. */
   readonly complete: string;
   /** Before an end at which the client should connect again. */
   retry(retryMs: number): string;

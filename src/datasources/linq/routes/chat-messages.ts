@@ -24,7 +24,7 @@ export interface MessageRow {
 }
 
 export interface MessageList {
-  /** In the order asked for, by the millisecond. Without those that have no id, or no time sent. */
+  /** In the requested order, by the millisecond. Without those that have no id, or no time sent. */
   readonly rows: readonly MessageRow[];
   /** How many rows Linq sent, whatever is in them. */
   readonly count: number;
