@@ -32,6 +32,8 @@ export interface Loaders extends Load {
    * declared is not counted again when it is loaded.
    */
   declare(targets: readonly Target[], listEntries: number): Promise<void>;
+  /** Whether so many distinct reads, or list entries, are over the cost limit by themselves. */
+  isTooCostly(reads: number, listEntries: number): boolean;
   /** Sends the pending batch now. Only for loaders with `batching: 'manual'`. */
   dispatch(): void;
 }
@@ -160,6 +162,15 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
     chat: load('chat'),
     messages: load('messages'),
     declare: async (targets, entries) => void (await loader.load({ loadables: targets.map(loadableOf), entries })),
+    isTooCostly: (reads, entries) => {
+      try {
+        limits.distinctReads(reads);
+        limits.listEntries(entries);
+        return false;
+      } catch {
+        return true;
+      }
+    },
     dispatch: () => {
       const send = dispatch;
       dispatch = () => {};

@@ -17,6 +17,9 @@ import type { Turns } from './turns.ts';
 /** A list with more entries is executed in a turn of its own. */
 const shortList = 50;
 
+/** The least length of the JSON of an error, without its message and path. */
+const leastErrorLength = 100;
+
 type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
 
 /**
@@ -34,7 +37,12 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
     lists.set(args.contextValue as object, shared);
     const finish = (result: ExecutionResult): ExecutionResult => {
       if (budget.isExceeded) return { errors: [budget.error] };
-      return shared.reduceRight(expand, result);
+      let whole = result;
+      for (const list of shared.toReversed()) {
+        whole = expand(whole, list, budget);
+        if (budget.isExceeded) return { errors: [budget.error] };
+      }
+      return whole;
     };
     const result = executeOperation({ ...args, schema: executable, fieldResolver: budget.resolve });
     return result instanceof Promise ? result.then(finish) : finish(result);
@@ -63,6 +71,12 @@ class Budget {
     this.#left -= String(info.path.key).length + '"":,'.length + (typeof value === 'string' ? value.length + 2 : 1);
     return Array.isArray(value) ? this.#whileLeft(value) : value;
   };
+
+  /** False when it is exceeded. */
+  takeError({ message }: GraphQLError): boolean {
+    this.#left -= leastErrorLength + message.length;
+    return !this.isExceeded;
+  }
 
   *#whileLeft(items: readonly unknown[]): Iterable<unknown> {
     for (const item of items) {
@@ -105,7 +119,7 @@ function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, t
 }
 
 /** Puts the results of the distinct entries at all of their places. Lists inside of others are expanded first. */
-function expand(result: ExecutionResult, { path, indexes }: SharedList): ExecutionResult {
+function expand(result: ExecutionResult, { path, indexes }: SharedList, budget: Budget): ExecutionResult {
   const { data, errors } = result;
   const parent = path.slice(0, -1).reduce<unknown>((value, key) => Reflect.get(Object(value), key), data);
   const key = path.at(-1) ?? '';
@@ -117,7 +131,7 @@ function expand(result: ExecutionResult, { path, indexes }: SharedList): Executi
     if (place === undefined || path.some((key, level) => error.path?.[level] !== key)) return [error];
     const { message, nodes, source, positions, extensions, originalError } = error;
     return indexes.flatMap((index, entry) => {
-      if (index !== place) return [];
+      if (index !== place || !budget.takeError(error)) return [];
       const to = error.path?.with(path.length, entry);
       return [new GraphQLError(message, { nodes, source, positions, path: to, extensions, originalError })];
     });

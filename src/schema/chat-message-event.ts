@@ -3,6 +3,7 @@ import { badRequest, badUserInput } from '../errors/client-errors.ts';
 import { builder } from './builder.ts';
 import { ChatMessage } from './chat-message.ts';
 import { chatKey, idForm } from './ids.ts';
+import { declareBelow } from './resolve-read.ts';
 
 const maxChats = 50;
 
@@ -48,8 +49,11 @@ const ChatMessageEvent = builder.objectRef<ChatMessageEventModel>('ChatMessageEv
       description:
         'The message as it is when the event is sent, read after the event. Null for a gap, when Linq does not know the ' +
         'message, and, with an error, when it could not be read.',
-      resolve: ({ chatId, messageId }, _args, { loaders }) =>
-        chatId === null || messageId === null ? null : loaders.message({ chatId, id: messageId }),
+      resolve: ({ chatId, messageId }, _args, { loaders }, info) => {
+        if (chatId === null || messageId === null) return null;
+        const key = { chatId, id: messageId };
+        return declareBelow(info, { loader: 'message', key }, loaders.message(key), loaders);
+      },
     }),
   }),
 });

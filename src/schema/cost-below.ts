@@ -10,6 +10,7 @@ import {
   type ValueNode,
   valueFromASTUntyped,
 } from 'graphql';
+import type { Context } from '../context.ts';
 import type { Keys, Resources, Target } from '../datasources/model.ts';
 import type { FieldRead } from './field-read.ts';
 
@@ -53,14 +54,27 @@ const outlines: { readonly [Name in keyof Resources]: (key: Keys[Name]) => Outli
 
 /**
  * The cost of all fields below a field that reads these targets, before any of them is read. The keys of reads below others
- * follow from the keys of those, so that reads of the same are counted once. Undefined if there are none.
+ * follow from the keys of those, so that reads of the same are counted once. Undefined if there are none, and if the targets alone are over the cost limit.
  */
 export function costBelow<Name extends keyof Resources>(
   info: GraphQLResolveInfo,
   targets: readonly Target<Name>[],
+  /** Of the list that holds the targets. */
+  listEntries: number,
+  { isTooCostly }: Pick<Context['loaders'], 'isTooCostly'>,
 ): Cost | undefined {
   const nodes = info.fieldNodes;
-  return nodes.some((node) => holdsRead(node, info)) ? new CostCounter(info).count(targets, nodes) : undefined;
+  if (!nodes.some((node) => holdsRead(node, info)) || isTooCostly(0, listEntries)) return undefined;
+  const groups = new Map<string, { readonly target: Target<Name>; times: number }>();
+  for (const target of targets) {
+    const name = JSON.stringify(target);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, { target, times: 1 });
+    else group.times++;
+  }
+  // The field fails by itself; what stands below it makes no difference, and would take long to count.
+  if (isTooCostly(groups.size, listEntries)) return undefined;
+  return new CostCounter(info).count([...groups.values()], nodes);
 }
 
 class CostCounter implements Cost {
@@ -74,8 +88,11 @@ class CostCounter implements Cost {
     this.#variables = variablesOf(info);
   }
 
-  count<Name extends keyof Resources>(targets: readonly Target<Name>[], nodes: readonly FieldNode[]): this {
-    for (const target of targets) this.#visitTarget(target, nodes, 1);
+  count<Name extends keyof Resources>(
+    groups: readonly { readonly target: Target<Name>; readonly times: number }[],
+    nodes: readonly FieldNode[],
+  ): this {
+    for (const { target, times } of groups) this.#visitTarget(target, nodes, times);
     return this;
   }
 

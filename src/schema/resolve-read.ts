@@ -13,8 +13,7 @@ export function readOne<Parent, Args, Of extends Name, Picked = Resources[Of]>(
   const resolve = (parent: Parent, args: Args, { loaders }: Context, info?: GraphQLResolveInfo) => {
     const target = read.target(parent, args, 0);
     const value = load(read, target, parent, loaders);
-    const cost = isRoot(info) ? costBelow(info, [target]) : undefined;
-    return cost === undefined ? value : after(loaders.declare(cost.targets, cost.listEntries), value);
+    return isRoot(info) ? declareBelow(info, target, value, loaders) : value;
   };
   return { extensions: { read }, resolve };
 }
@@ -24,6 +23,8 @@ export function readEach<Args, Of extends Name>(
   read: FieldRead<unknown, Args, Of, Resources[Of]> & { readonly length: (args: Args) => number },
 ) {
   const resolve = async (parent: unknown, args: Args, { loaders }: Context, info?: GraphQLResolveInfo) => {
+    const length = read.length(args);
+    if (loaders.isTooCostly(0, length)) await loaders.declare([], length); // rejects
     const targets: Target<Of>[] = [];
     const loadOne = async (index: number) => {
       try {
@@ -34,12 +35,22 @@ export function readEach<Args, Of extends Name>(
         return error as never; // Pothos has no type for an error as a value
       }
     };
-    const length = read.length(args);
     const values = Promise.all(Array.from({ length }, (_, index) => loadOne(index)));
-    const cost = isRoot(info) ? costBelow(info, targets) : undefined;
+    const cost = isRoot(info) ? costBelow(info, targets, length, loaders) : undefined;
     return after(loaders.declare(cost?.targets ?? [], length + (cost?.listEntries ?? 0)), values);
   };
   return { extensions: { read }, resolve };
+}
+
+/** Declares what is read below a field that reads `target` and stands below no other read. */
+export function declareBelow<Of extends Name, Value>(
+  info: GraphQLResolveInfo,
+  target: Target<Of>,
+  value: Promise<Value>,
+  loaders: Context['loaders'],
+): Promise<Value> {
+  const cost = costBelow(info, [target], 0, loaders);
+  return cost === undefined ? value : after(loaders.declare(cost.targets, cost.listEntries), value);
 }
 
 /** What is read below a field of the root is declared there. `info` is absent where nothing is. */

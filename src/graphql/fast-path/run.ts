@@ -44,7 +44,10 @@ const unwanted: RunResult = { text: 'null', errors: [] };
 
 function resultOf(root: Selected, maxLength: number): RunResult {
   const text = new Texts(maxLength).whole(root);
-  return text === undefined ? undefined : { text, errors: errorsBelow(root, []) };
+  if (text === undefined) return undefined;
+  const found = new Errors(maxLength - text.length);
+  found.addBelow(root, []);
+  return found.isTooLong ? undefined : { text, errors: found.errors };
 }
 
 /** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
@@ -110,13 +113,16 @@ class Run {
       const promise = part.resolve(parent, part.args(this.#variables), this.#context, info as never);
       (promise as Promise<unknown>).then(settle, settle);
     } catch (error) {
-      settle(error);
+      // Without a dispatch: the other reads of this stage have not all been started.
+      set(this.#below(part.selection, error));
+      this.#pending--;
     }
   }
 
   #variablesByName(): Record<string, unknown> {
     const entries = this.#plan.variables.map((name, index) => [name, this.#variables[index]] as const);
-    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+    const values: Record<string, unknown> = Object.create(null); // a variable may have any name, such as `toString`
+    return Object.assign(values, Object.fromEntries(entries.filter(([, value]) => value !== undefined)));
   }
 
   /** A value with what is selected from it: an error, null, an object, or a list of these; an object with reads below as `Selected`. */
@@ -224,22 +230,39 @@ class Texts {
 
 type Path = readonly (string | number)[];
 
-/** Each error at every place where it nulls a field, in the order of the response. */
-function errorsBelow({ planned, found }: Selected, path: Path, errors: GraphQLError[] = []): GraphQLError[] {
-  for (let index = 0; index < planned.parts.length; index++) {
-    const part = planned.parts[index] as Part;
-    if (part.kind !== 'plain') addErrors(found[index], part, [...path, part.name], errors);
-  }
-  return errors;
-}
+/** The least length of the JSON of an error, without its message and path. */
+const leastErrorLength = 100;
 
-function addErrors(found: unknown, part: PartOf<'property' | 'read'>, path: Path, errors: GraphQLError[]): void {
-  if (Array.isArray(found)) {
-    if (found.some((entry) => entry instanceof Error || entry instanceof Selected)) {
-      found.forEach((entry, place) => {
-        addErrors(entry, part, [...path, place], errors);
-      });
+/** Each error at every place where it nulls a field, in the order of the response. Stops when there are too many. */
+class Errors {
+  readonly errors: GraphQLError[] = [];
+  #left: number;
+
+  constructor(maxLength: number) {
+    this.#left = maxLength;
+  }
+
+  get isTooLong(): boolean {
+    return this.#left < 0;
+  }
+
+  addBelow({ planned, found }: Selected, path: Path): void {
+    for (let index = 0; index < planned.parts.length && !this.isTooLong; index++) {
+      const part = planned.parts[index] as Part;
+      if (part.kind !== 'plain') this.#add(found[index], part, [...path, part.name]);
     }
-  } else if (found instanceof Selected) errorsBelow(found, path, errors);
-  else if (found instanceof Error && part.kind === 'read') errors.push(locatedError(found, part.nodes, path));
+  }
+
+  #add(found: unknown, part: PartOf<'property' | 'read'>, path: Path): void {
+    if (Array.isArray(found)) {
+      if (!found.some((entry) => entry instanceof Error || entry instanceof Selected)) return;
+      for (let place = 0; place < found.length && !this.isTooLong; place++) {
+        this.#add(found[place], part, [...path, place]);
+      }
+    } else if (found instanceof Selected) this.addBelow(found, path);
+    else if (found instanceof Error && part.kind === 'read') {
+      this.#left -= leastErrorLength + found.message.length;
+      this.errors.push(locatedError(found, part.nodes, path));
+    }
+  }
 }

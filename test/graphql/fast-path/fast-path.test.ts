@@ -79,6 +79,39 @@ it('plans reads below others: each stage is one batch, and the cost is known bef
   }
 });
 
+it('counts a page by its default size where its variable is absent, whatever the name of the variable', async () => {
+  await using gateway = await startTestGateway();
+  const query = `query ($ids: [ID!]!, $toString: Int) { chatsByIds(ids: $ids) { messages(last: $toString) { nodes { id } } } }`;
+  for (let turn = 0; turn < 2; turn++) await gateway.query(query, { ids: [1], toString: 1 });
+  gateway.calls.length = 0;
+  const { errors } = await gateway.query(query, { ids: Array.from({ length: 45 }, (_, index) => index + 1) });
+  expect(errors?.[0]?.message).toContain('1170 entries of lists'); // 45 chats, 45 pages of 25 messages
+  expect(gateway.calls).toEqual([]);
+});
+
+it('reads nothing for an operation that is too costly, also where one of its ids is malformed', async () => {
+  await using gateway = await startTestGateway();
+  const query = `query ($a: [ChatMessageKey!]!, $id: ID!, $b: [ChatMessageKey!]!) {
+    a: chatMessagesByKeys(keys: $a) { id } bad: chatMessage(chatId: $id, id: 1) { id } b: chatMessagesByKeys(keys: $b) { id }
+  }`;
+  const keys = (from: number, length: number) =>
+    Array.from({ length }, (_, index) => ({ chatId: 2, id: from + index }));
+  for (let turn = 0; turn < 2; turn++) await gateway.query(query, { a: keys(1, 1), b: keys(2, 1), id: 'none' });
+  expect((await operations(gateway)).compiled).toBe(1);
+  gateway.calls.length = 0;
+  const { errors } = await gateway.query(query, { a: keys(100, 60), b: keys(200, 60), id: 'none' });
+  expect(errors?.[0]?.message).toContain('120 distinct reads');
+  expect(gateway.calls).toEqual([]);
+});
+
+it('refuses a list that is too long by itself, without counting what stands below each of its entries', async () => {
+  await using gateway = await startTestGateway();
+  const pages = Array.from({ length: 100 }, (_, index) => `p${index}: messages(last: ${index + 1}) { nodes { id } }`);
+  const query = `query ($ids: [ID!]!) { chatsByIds(ids: $ids) { ${pages.join(' ')} } }`;
+  const { errors } = await gateway.query(query, { ids: Array.from({ length: 20_000 }, () => 1) });
+  expect(errors?.[0]?.message).toContain('has 20000 entries of lists');
+});
+
 it('keeps a bounded number of compiled operations, however many different ones are sent again and again', async () => {
   await using gateway = await startTestGateway();
   const send = async (from: number, to: number) => {

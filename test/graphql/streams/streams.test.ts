@@ -339,6 +339,19 @@ describe('what an event reads', () => {
     await deliver(gateway, message('224'));
     expect((await other.event()).errors).toMatchObject([{ extensions: { code: 'OPERATION_TOO_COSTLY' } }]);
   });
+
+  it('is refused before the first read of an event, where the lists below its message are too long', async () => {
+    await using gateway = await start();
+    const page = (below: string) => `messages(last: 50) { nodes { id ${below} } }`;
+    const query = `subscription { chatMessageEvents(chatIds: [1]) { kind message { chat { ${page(`chat { a: ${page('')} b: ${page('')} }`)} } } } }`;
+    await using stream = await openStream(gateway, { query });
+    gateway.calls.length = 0;
+    await deliver(gateway, message('224'));
+    expect((await stream.event()).errors).toMatchObject([
+      { message: expect.stringContaining('5050 entries of lists'), extensions: { code: 'OPERATION_TOO_COSTLY' } },
+    ]);
+    expect(gateway.calls).toEqual([]);
+  });
 });
 
 describe('which events a stream sends', () => {
