@@ -130,10 +130,20 @@ function incoming(index: number): IncomingEvent {
   return { event, digests: [`id ${index}`, `triple ${index}`] };
 }
 
-/** The log as a replica has it, and all that it delivered. */
-async function openLog(redis: RedisServer) {
+/** The log as a replica has it, and all that it delivered. Scripts of the log run after `beforeScript`. */
+async function openLog(redis: RedisServer, beforeScript: (script: string) => Promise<unknown> = async () => {}) {
   const replicas = new Replicas({ url: redis.url, origin: 'https://linq.example', atLeast: 1, onChange: () => {} });
-  const log = new RedisEventLog({ url: redis.url, replicas, onChange: () => {} });
+  const log = new RedisEventLog({
+    url: redis.url,
+    replicas: {
+      key: (name) => replicas.key(name),
+      async run(script, names, args) {
+        await beforeScript(script);
+        return replicas.run(script, names, args);
+      },
+    },
+    onChange: () => {},
+  });
   const heard: LogEvent[] = [];
   await replicas.open();
   await log.open();
@@ -203,6 +213,32 @@ describe('the log of events in Redis', () => {
     while (a.idsOf().at(-1) !== 1) await pause(5);
     const positions = a.heard.map(({ position }) => position);
     expect(positions.toSorted()).toEqual(positions);
+  });
+
+  it('delivers each event once when Redis is lost and back while a gap is written for the others', async () => {
+    await using redis = await startRedis();
+    const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using a = await openLog(redis, async (script) => {
+      if (!script.includes("'gap'")) return;
+      begun.resolve();
+      await held.promise;
+    });
+    await redis.kill();
+    while ((await a.append(0)) !== 'admitted') await pause(5);
+    await redis.start();
+    await begun.promise;
+    const gaps = () => a.idsOf().filter((id) => id === 'gap').length;
+    const before = gaps();
+    await redis.kill();
+    await redis.start();
+    while (gaps() === before) await pause(5);
+    held.resolve();
+    await using b = await openLog(redis);
+    for (let index = 1; index <= 50; index++) {
+      while ((await b.append(index)) === 'duplicate') await pause(5);
+      while (a.idsOf().at(-1) !== index) await pause(1);
+    }
+    expect(a.idsOf().filter((id) => id !== 'gap')).toEqual(Array.from({ length: 51 }, (_, index) => index));
   });
 
   it('loses no event without a gap, and delivers none twice, while Redis is killed, suspended and started again', async () => {

@@ -70,6 +70,8 @@ export class RedisEventLog implements EventLog {
   #base = this.tail.position;
   #between = 0;
   #state: 'opening' | 'open' | 'closed' = 'opening';
+  /** How often the connection was opened. */
+  #openings = 0;
   /** Whether the other replicas must learn that they have missed events. */
   #owesGap = false;
 
@@ -137,13 +139,15 @@ export class RedisEventLog implements EventLog {
 
   async #follow(): Promise<void> {
     const key = this.#replicas.key('events');
-    while (this.#connection.isUp) {
+    const opening = ++this.#openings;
+    for (;;) {
       await this.#payGap();
+      if (opening !== this.#openings) return; // lost and opened again meanwhile
       const reply = await this.#connection.run(
         (client) => client.xRead({ key, id: this.#lastId ?? '0-0' }, { BLOCK: blockMs, COUNT: maxReplay }),
         { waitMs: blockMs },
       );
-      if (reply === undefined) return; // lost: the next connection follows again
+      if (reply === undefined) return; // lost: the next opening follows again
       for (const { messages } of reply ?? []) for (const entry of messages) this.#take(entry);
     }
   }
