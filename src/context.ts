@@ -8,7 +8,6 @@ import { createLoaders, type Loaders, type Source } from './datasources/loaders.
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
 import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
-import { UpstreamError } from './datasources/upstream-error.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
 import { ChatEvents } from './streams/chat-events.ts';
 
@@ -97,22 +96,17 @@ export function createContextFactory(options: ContextOptions): CreateContext {
     const chatEvents = new ChatEvents({
       tail,
       caller: caller ?? callersToken?.digest ?? 'anonymous',
+      access: `${reader.token?.digest} ${chats === undefined ? 'all' : [...chats].toSorted()}`,
       lastEventId: header('last-event-id') || undefined,
       loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
-      loadersAfter: ({ position, chatId, messageId }, onRefused) =>
+      loadersAfter: ({ position, chatId, messageId }) =>
         loadersOver((route, key) => {
           const isNew = 'id' in key && key.id === messageId && key.chatId === chatId;
-          const value = reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
-          value.catch((error: unknown) => isRefusal(error) && onRefused());
-          return value;
+          return reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
         }),
     });
     return { loaders, explainedReads, events: chatEvents };
   };
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof UpstreamError && (error.fault === 'unauthorized' || error.fault === 'forbidden');
 }
 
 const notReadable = Promise.resolve(null);

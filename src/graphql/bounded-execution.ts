@@ -36,11 +36,11 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
     const shared: SharedList[] = [];
     lists.set(args.contextValue as object, shared);
     const finish = (result: ExecutionResult): ExecutionResult => {
-      if (budget.isExceeded) return { errors: [budget.error] };
+      if (budget.isExceeded) return budget.exceeded();
       let whole = result;
       for (const list of shared.toReversed()) {
         whole = expand(whole, list, budget);
-        if (budget.isExceeded) return { errors: [budget.error] };
+        if (budget.isExceeded) return budget.exceeded();
       }
       return whole;
     };
@@ -51,13 +51,17 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
 
 /** Counts the least length of a result while it grows. */
 class Budget {
-  readonly error: GraphQLError;
+  readonly #maxBytes: number;
   #left: number;
 
   constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
     this.#left = maxBytes;
-    const { message, code } = responseTooLarge(maxBytes);
-    this.error = new GraphQLError(message, { extensions: { code } });
+  }
+
+  exceeded(): ExecutionResult {
+    const { message, code } = responseTooLarge(this.#maxBytes);
+    return { errors: [new GraphQLError(message, { extensions: { code } })] };
   }
 
   get isExceeded(): boolean {

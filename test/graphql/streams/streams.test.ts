@@ -483,3 +483,68 @@ describe('the end of a stream', () => {
     expect(gateway.log.filter(({ msg }) => msg === 'request')).toEqual([]);
   });
 });
+
+describe('an event of several streams', () => {
+  it('is executed once for those of one operation and token, and for each as its variables say', async () => {
+    const texts = new Map([
+      ['a', 0],
+      ['b', 0],
+    ]);
+    await using linq = await startUpstream((response, request, id) => {
+      const token = String(request.headers['x-linq-integration-token']);
+      if (request.url?.includes('/chat_messages/')) texts.set(token, (texts.get(token) ?? 0) + 1);
+      sendData(response, { id, text: `for ${token}` });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    const query = `subscription ($chatIds: [ID!]!, $withText: Boolean!) {
+      chatMessageEvents(chatIds: $chatIds) { message { id ...Text @include(if: $withText) } }
+    }
+    fragment Text on ChatMessage { text }`;
+    const open = (token: string, withText: boolean, chatIds = ['1']) =>
+      openStream(gateway, {
+        query,
+        variables: { chatIds, withText },
+        headers: { 'x-linq-integration-token': token },
+      });
+    await using both = await open('a', true, ['1', '2']);
+    await using one = await open('a', true);
+    await using short = await open('a', false);
+    await using other = await open('b', true);
+    await deliver(gateway, message('5'));
+    const messages = await Promise.all([both, one, short, other].map(async (stream) => (await stream.event()).message));
+    expect(messages).toEqual([
+      { id: '5', text: 'for a' },
+      { id: '5', text: 'for a' },
+      { id: '5' },
+      { id: '5', text: 'for b' },
+    ]);
+    expect([...texts]).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ]);
+  });
+
+  it('is checked for each of them when Linq refuses to read it, and fails with the id of its own request', async () => {
+    let isAllowed = true;
+    await using linq = await startUpstream((response, _request, id) => {
+      if (isAllowed) sendData(response, { id });
+      else sendStatus(response, 403);
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    const streams = await Promise.all([openStream(gateway), openStream(gateway), openStream(gateway)]);
+    isAllowed = false;
+    await deliver(gateway, message('6'));
+    const ids = new Set();
+    for (const stream of streams) {
+      const failed = (await stream.part())?.json;
+      expect(failed.errors[0].extensions).toMatchObject({
+        code: 'FORBIDDEN',
+        requestId: stream.headers['x-request-id'],
+      });
+      ids.add(failed.errors[0].extensions.requestId);
+      await stream.ended();
+      expect(stream.text).toMatch(/event: complete/);
+    }
+    expect(ids.size).toBe(3);
+  });
+});
