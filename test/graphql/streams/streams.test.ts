@@ -139,7 +139,7 @@ describe('who may open a stream', () => {
   it('names the variable to set where there are no webhooks', async () => {
     await using gateway = await startTestGateway();
     expect(await refusal(gateway, { chatIds: ['1'] })).toMatchObject({
-      message: 'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS.',
+      message: 'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS, or the option webhooks of createGateway.',
       extensions: { code: 'BAD_REQUEST' },
     });
   });
