@@ -235,15 +235,19 @@ class Load {
 
 /** Follows all chats and reads nothing. Its events are large, so that the buffers of the sockets hold few of them. */
 async function openStalled(server: Server): Promise<{ closed: Promise<number> }> {
-  const fields = Array.from({ length: 12 }, (_, index) => `m${index}: message { ${leaves} }`).join(' ');
-  const many = `subscription ($chatIds: [ID!]!) { chatMessageEvents(chatIds: $chatIds) { ${fields} } }`;
+  const fields = Array.from({ length: 150 }, (_, index) => `m${index}: message { ...Leaves }`).join(' ');
+  const many = `subscription ($chatIds: [ID!]!) { chatMessageEvents(chatIds: $chatIds) { ${fields} } }
+    fragment Leaves on ChatMessage { ${leaves} }`;
   const [, response] = await openStream(server, many, chatIds, 'token 0');
   response.pause();
   const since = performance.now();
   response.on('error', () => {});
   // The end of a connection is seen only by reading, so the gateway is asked.
   const closed = (async () => {
-    while ((await openStreams(server)) > streamCount) await sleep(250);
+    while ((await openStreams(server)) > streamCount) {
+      if (performance.now() - since > 300_000) throw new Error('a client that does not read was not disconnected');
+      await sleep(250);
+    }
     response.destroy();
     return (performance.now() - since) / 1_000;
   })();

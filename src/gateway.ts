@@ -131,7 +131,7 @@ export function createGateway(
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
   const turns = new Turns();
-  const streams = new Streams(config);
+  const streams = new Streams(config, metrics.streamOverLimit);
   const yoga = createYogaServer({
     schema,
     contextOf,

@@ -27,12 +27,18 @@ export class UnreadResponses {
   readonly #onCut: () => void;
   /** In the order of `since`. */
   readonly #connections = new Map<Duplex, Connection>();
+  readonly #cut = new WeakSet<Duplex>();
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: UnreadLimits, onCut: () => void) {
     this.#limits = limits;
     this.#onCut = onCut;
+  }
+
+  /** Whether the connection of a response was cut here. */
+  hasCut(res: ServerResponse): boolean {
+    return this.#cut.has(res.req.socket);
   }
 
   /** Ends a response, whose headers are complete, with this body. */
@@ -130,6 +136,7 @@ export class UnreadResponses {
   #cutFirst(): void {
     for (const [socket, connection] of this.#connections) {
       this.#remove(socket, connection);
+      this.#cut.add(socket);
       socket.destroy();
       this.#onCut();
       return;

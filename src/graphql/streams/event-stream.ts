@@ -56,7 +56,7 @@ export class EventStream {
     const { contentType, start, heartbeat } = this.#format;
     this.#res = res;
     this.#record = this.#options.beginRecord();
-    res.once('close', () => this.#finish('canceled'));
+    res.once('close', () => this.#finish(this.#options.unread.hasCut(res) ? 'unread' : 'canceled'));
     res.shouldKeepAlive = false;
     res.writeHead(200, { 'content-type': contentType, ...streamHeaders });
     res.write(start(retryMs()));

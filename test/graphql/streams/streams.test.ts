@@ -139,7 +139,8 @@ describe('who may open a stream', () => {
   it('names the variable to set where there are no webhooks', async () => {
     await using gateway = await startTestGateway();
     expect(await refusal(gateway, { chatIds: ['1'] })).toMatchObject({
-      message: 'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS, or the option webhooks of createGateway.',
+      message:
+        'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS, or the option webhooks of createGateway.',
       extensions: { code: 'BAD_REQUEST' },
     });
   });
@@ -184,6 +185,7 @@ describe('who may open a stream', () => {
     const third = await openStream(gateway, token('c'));
     await third.ended();
     expect([third.status, third.text]).toEqual([503, expect.stringContaining('MAX_STREAMS')]);
+    await gateway.metric('graphql_streams_total{outcome="over-limit"}', 2);
     first.close();
     await gateway.metric('graphql_streams', 1);
     await using again = await openStream(gateway, token('a'));
