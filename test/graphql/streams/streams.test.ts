@@ -82,6 +82,7 @@ describe('the ways to send a stream', () => {
     for (const accept of ['application/json', '*/*', 'multipart/mixed, application/json']) {
       const response = await openStream(gateway, { headers: { accept } });
       await response.ended();
+      expect(response.status).toBe(406);
       expect(response.text).toMatch(/text\/event-stream or multipart\/mixed;subscriptionSpec=1\.0/);
       expect(JSON.parse(response.text).errors[0].extensions.code).toBe('BAD_REQUEST');
     }
