@@ -7,7 +7,7 @@ import { type Cuttable, startCuttable } from './support/cuttable.ts';
 import { freePort, type Program, root, startGateway } from './support/programs.ts';
 import { startWeb, type Web } from './support/web.ts';
 
-const examples = ['web'] as const;
+const examples = ['web', 'react'] as const;
 type Example = (typeof examples)[number];
 
 let port: string;

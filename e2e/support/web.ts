@@ -24,7 +24,11 @@ export async function startWeb(
   const gateway = gatewayUrl === undefined ? await startGateway({}, 'sandbox') : undefined;
   const env = { GATEWAY_URL: new URL(gatewayUrl ?? gateway?.url ?? '').origin };
   const out = ['--outDir', folder];
-  if (mode === 'built') await promisify(execFile)(process.execPath, [vite, 'build', source, ...out], { cwd: root });
+  if (mode === 'built')
+    await promisify(execFile)(process.execPath, [vite, 'build', source, ...out], {
+      cwd: root,
+      env: { ...process.env, NODE_ENV: 'production' }, // not that of the tests
+    });
   const command = mode === 'built' ? ['preview', source, ...out] : [source];
   const port = String(await freePort());
   const server = await startProgram({

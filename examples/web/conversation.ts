@@ -3,6 +3,7 @@ import type { Chat, ChatMessageEvent, ListedMessage } from './client.ts';
 import { element } from './element.ts';
 import { renderFailure } from './failure.ts';
 import { list, renderContent, time } from './message.ts';
+import { rememberPlace } from './place.ts';
 
 export type Page = Pick<OperationResult<{ chat: Chat | null }>, 'data' | 'error'>;
 
@@ -50,15 +51,10 @@ export function renderConversation(
     });
   }
 
-  /** What is being read stays where it is; at the end, new messages come into sight. */
   function keepPlace(change: () => void): void {
-    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 4;
-    const seenFrom = box.getBoundingClientRect().top;
-    const first = [...messages.children].find((item) => item.getBoundingClientRect().bottom > seenFrom);
-    const before = first?.getBoundingClientRect().top ?? 0;
+    const restorePlace = rememberPlace(box);
     change();
-    if (isAtEnd) box.scrollTop = box.scrollHeight;
-    else if (first?.isConnected) box.scrollTop += first.getBoundingClientRect().top - before;
+    restorePlace();
   }
 
   function draw(message: ListedMessage): HTMLLIElement {

@@ -4,6 +4,8 @@ import { element } from './element.ts';
 import { renderFailure } from './failure.ts';
 import { follow } from './live.ts';
 import { renderMessage } from './message.ts';
+import { createNews } from './news.ts';
+import { liveWords, missedWords } from './stream.ts';
 
 const form = the('form', HTMLFormElement);
 const status = the('[role=status]', HTMLElement);
@@ -52,8 +54,8 @@ function loadConversation(chatId: string): void {
   let liveText = '';
   /** What happened while the newest page is read, which may have been read before it. Undefined while none is read. */
   let waiting: ChatMessageEvent[] | undefined;
-  const news = createNews((count) => {
-    status.textContent = `${name}: ${count === 1 ? '1 new message' : `${count} new messages`}`;
+  const news = createNews((text) => {
+    status.textContent = `${name}: ${text}`;
   });
   /** The end of each read under way, by the cursor. */
   const reads = new Map<string | null, () => void>();
@@ -82,7 +84,7 @@ function loadConversation(chatId: string): void {
         put(conversation.element);
         for (const event of events) conversation.apply(event);
         conversation.setLive(liveText);
-        if (missed) conversation.notify(element('p', { role: 'alert' }, 'You may have missed something.'));
+        if (missed) conversation.notify(element('p', { role: 'alert' }, missedWords));
         const messages = result.querySelector('.messages');
         messages?.scrollTo(0, messages.scrollHeight); // the newest
       } else if (page.error) {
@@ -99,7 +101,7 @@ function loadConversation(chatId: string): void {
   };
 
   const unfollow = follow(chatId, {
-    onOpen: () => setLive('Live'),
+    onOpen: () => setLive(liveWords.open),
     onStart: readNewest,
     onEvent(event) {
       if (waiting) waiting.push(event);
@@ -107,11 +109,11 @@ function loadConversation(chatId: string): void {
     },
     onMissed: readNewest,
     onLost() {
-      setLive('Connecting again …');
+      setLive(liveWords.lost);
       readAtFirst();
     },
     onRefused() {
-      setLive('Not live: reload the page to see new messages.');
+      setLive(liveWords.refused);
       if (!waiting) readNewest(); // which says why
     },
   });
@@ -119,24 +121,6 @@ function loadConversation(chatId: string): void {
     unfollow();
     news.stop();
     for (const end of reads.values()) end();
-  };
-}
-
-/** Counts new messages, and tells of them at most every ten seconds: a screen reader reads it out. */
-function createNews(tell: (count: number) => void) {
-  let count = 0;
-  let timer: number | undefined;
-  const tellNow = () => {
-    timer = count > 0 ? window.setTimeout(tellNow, 10_000) : undefined;
-    if (count > 0) tell(count);
-    count = 0;
-  };
-  return {
-    add() {
-      count++;
-      if (timer === undefined) tellNow();
-    },
-    stop: () => clearTimeout(timer),
   };
 }
 

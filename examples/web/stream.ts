@@ -1,3 +1,12 @@
+/** Whether new messages appear by themselves. */
+export const liveWords = {
+  connecting: '',
+  open: 'Live',
+  lost: 'Connecting again …',
+  refused: 'Not live: reload the page to see new messages.',
+} as const;
+export const missedWords = 'You may have missed something.';
+
 /** How long a response may take to begin. In milliseconds. */
 const patienceMs = 5_000;
 /** How long a stream may be silent: the gateway sends a heartbeat every 12 seconds. In milliseconds. */
