@@ -47,7 +47,7 @@ async function openLive(options: VisitOptions = {}, urlOf: (web: Web) => string 
 const messages = (page: Page) => page.locator('.messages ol > li');
 const saying = (page: Page, text: string) => messages(page).filter({ hasText: text });
 
-it('shows new messages and reactions as they come, once, and tells of new messages alone', async () => {
+it('shows new messages and reactions as they come, once, and announces only new messages, at most every ten seconds', async () => {
   const visits = await openLive({ viewport: { width: 390, height: 844 } });
   const reactions = (page: Page) => messages(page).locator('.reactions li').count();
   const before = await onEach(visits, async (page) => {
@@ -88,7 +88,7 @@ it('shows new messages and reactions as they come, once, and tells of new messag
   expect(visits.flatMap(({ troubles }) => troubles)).toEqual([]);
 });
 
-it('goes on after a cut where it ended, without a message lost or repeated, and without a notice', async () => {
+it('resumes after a lost connection, without a message lost or repeated, and without a notice', async () => {
   const ways = new Map<Web, Cuttable>();
   for (const web of webs.values()) ways.set(web, await startCuttable(web.url));
   const visits = await openLive({}, (web) => ways.get(web)?.url ?? '');
@@ -106,7 +106,7 @@ it('goes on after a cut where it ended, without a message lost or repeated, and 
   for (const way of ways.values()) await way[Symbol.asyncDispose]();
 });
 
-it('says that something may have been missed, and reads again, when a gap is reported', async () => {
+it('shows that something may have been missed, and reads again, after a gap', async () => {
   const visits = await openLive();
   await receive('Before the gap');
   await onEach(visits, (page) => saying(page, 'Before the gap').waitFor());
@@ -127,7 +127,7 @@ it('says that something may have been missed, and reads again, when a gap is rep
   });
 });
 
-it('takes away a message that Linq no longer knows', async () => {
+it('removes a message that Linq no longer has', async () => {
   const text = 'great, thanks!';
   const removal = (cursor: string, messageId: string) => ({
     data: { chatMessageEvents: { cursor, kind: 'MESSAGE_READ', messageId, message: null } },
@@ -143,7 +143,7 @@ it('takes away a message that Linq no longer knows', async () => {
       const request = route.request();
       if (!request.postData()?.includes('subscription')) return route.continue();
       const result = results.shift();
-      if (result === undefined) return; // and is waited for in vain
+      if (result === undefined) return; // and gets no response
       if (results.length === 0) await saying(page, text).waitFor();
       const type = request.headers()['accept']?.includes('event-stream') ? 'text/event-stream' : 'multipart/mixed';
       const parameters = type === 'multipart/mixed' ? ';boundary="graphql";subscriptionSpec=1.0' : '';

@@ -1,7 +1,7 @@
 import { useMonaco } from '@graphiql/react';
 import { useEffect } from 'react';
 
-/** Lets the editor know the whole schema, of which GraphiQL shows less; `introspection` is its JSON, once it was read. */
+/** Gives the editor the whole schema, of which GraphiQL shows a part. `introspection` returns its JSON once it is read. */
 export function EditorSchema({ introspection }: { readonly introspection: () => string | undefined }) {
   const monacoGraphQL = useMonaco((state) => state.monacoGraphQL);
   useEffect(() => {
@@ -9,7 +9,7 @@ export function EditorSchema({ introspection }: { readonly introspection: () => 
     const complete = () => {
       const [config] = monacoGraphQL.schemas ?? [];
       const introspectionJSONString = introspection();
-      // GraphiQL sets `schema`; this does not, so it is not called again and again.
+      // GraphiQL sets `schema`; the call below does not, so that it does not trigger itself.
       if (config?.schema === undefined || introspectionJSONString === undefined) return;
       monacoGraphQL.setSchemaConfig([{ uri: config.uri, introspectionJSONString }]);
     };

@@ -12,7 +12,7 @@ interface FetcherOptions {
   readonly variablesText: () => string;
   /** Called with each response and each event of a stream, except those of the introspection. */
   readonly onResponse: (facts: ResponseFacts | undefined) => void;
-  /** Called with the JSON of the whole schema, of which GraphiQL is given less. */
+  /** Called with the JSON of the whole introspection result; GraphiQL gets it without the fields for larger graphs. */
   readonly onIntrospection: (json: string) => void;
 }
 

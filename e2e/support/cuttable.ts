@@ -3,12 +3,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Cuttable extends AsyncDisposable {
   readonly url: string;
-  /** Ends all connections, and refuses others until it is mended. */
+  /** Closes all connections, and refuses new ones until `mend`. */
   cut(): void;
   mend(): void;
 }
 
-/** A way to the server at this URL that can be cut. */
+/** A TCP proxy in front of the server at this URL, whose connections can be cut. */
 export async function startCuttable(to: string): Promise<Cuttable> {
   const sockets = new Set<Socket>();
   let isCut = false;

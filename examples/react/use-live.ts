@@ -9,16 +9,16 @@ import { conversationQuery, liveSubscription } from './operations.ts';
 type LiveEvent = LiveSubscription['chatMessageEvents'];
 
 interface LiveOptions {
-  /** From now on nothing is missed: what is there is to be queried. Not called where the stream goes on after its last event. */
+  /** A query that starts now misses no event. Not called when the stream resumes after an event. */
   readonly onStart: () => void;
-  /** Whether the conversation is being read: it may have been read before what happens meanwhile, which waits for it. */
+  /** Whether the conversation is being read. Events wait until then, since the result may be older than they are. */
   readonly isReading: boolean;
   readonly onNewMessage: () => void;
-  /** Something may have been missed, or could not be read: what is shown is to be queried again. */
+  /** Events may have been missed, or a message could not be read: query again what is shown. */
   readonly onMissed: () => void;
 }
 
-/** Keeps the conversation in the cache up to date, over lost connections too. */
+/** Keeps the conversation in the cache up to date, and reconnects when the connection is lost. */
 export function useLive(chatId: string, options: LiveOptions): keyof typeof liveWords {
   const { isReading } = options;
   const client = useApolloClient();
@@ -50,7 +50,7 @@ export function useLive(chatId: string, options: LiveOptions): keyof typeof live
         .subscribe({
           query: liveSubscription,
           variables: { chatId, after },
-          errorPolicy: 'all', // the cursor arrives also where a message could not be read
+          errorPolicy: 'all', // keeps the cursor of an event whose message could not be read
           context: { fetchOptions, queryDeduplication: false },
         })
         .subscribe({
@@ -76,7 +76,7 @@ export function useLive(chatId: string, options: LiveOptions): keyof typeof live
     function refuse(): void {
       stop();
       setState('refused');
-      if (after !== undefined) miss(); // the query says why
+      if (after !== undefined) miss(); // its error says why
     }
 
     connect();
@@ -86,7 +86,7 @@ export function useLive(chatId: string, options: LiveOptions): keyof typeof live
   return state;
 }
 
-/** The result of the subscription has updated a message that was there. Returns whether this is a new one. */
+/** The cache has already updated a message that it had. Adds a new one to the list, and returns whether it did. */
 function applyEvent({ cache }: ApolloClient, chatId: string, { messageId, message }: LiveEvent): boolean {
   if (message === null) {
     const id = cache.identify({ __typename: 'ChatMessage', chatId, id: messageId });
@@ -98,7 +98,7 @@ function applyEvent({ cache }: ApolloClient, chatId: string, { messageId, messag
     const { messages } = data?.chat ?? {};
     if (!data?.chat || !messages || messages.edges.some(({ node }) => node.id === message.id)) return undefined;
     const index = messages.edges.findLastIndex(({ node }) => !(timeOf(node) > timeOf(message)));
-    // One that is older than all that are shown comes with its page.
+    // A message older than the shown pages comes with its own page.
     if (index < 0 && messages.edges.length > 0 && messages.pageInfo.hasPreviousPage) return undefined;
     isNew = true;
     const edges = messages.edges.toSpliced(index + 1, 0, { cursor: '', node: message });

@@ -16,7 +16,7 @@ export const client = new Client({
   // No cache: delivery and reactions change, and the document cache keeps failures too, whose data is not empty but holds
   // a null. If you cache: a ChatMessage is identified by chatId and id together, never by id alone.
   exchanges: [fetchExchange],
-  fetchSubscriptions: true, // as Server-Sent Events; live.ts brings a fetch for them that may take longer
+  fetchSubscriptions: true, // as Server-Sent Events; live.ts passes a fetch without this time limit
 });
 
 const messageFields = gql`
@@ -60,7 +60,7 @@ export const conversationQuery = gql<{ chat: Chat | null }, { chatId: string; be
   ${messageFields}
 `;
 
-/** What happens to the messages of a chat, from now on or from after an event on. */
+/** Events of the messages of a chat, from now on or after a cursor. */
 export const liveQuery = gql<{ chatMessageEvents: ChatMessageEvent }, { chatId: string; after: string | undefined }>`
   subscription Live($chatId: ID!, $after: String) {
     chatMessageEvents(chatIds: [$chatId], after: $after) {
@@ -112,7 +112,7 @@ export interface ListedMessage extends ChatMessage {
 }
 
 export interface ChatMessageEvent {
-  /** Where the stream goes on after it. */
+  /** For `after`, to resume after this event. */
   readonly cursor: string;
   /** `GAP`, or what happened. */
   readonly kind: string;

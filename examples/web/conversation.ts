@@ -9,9 +9,9 @@ export type Page = Pick<OperationResult<{ chat: Chat | null }>, 'data' | 'error'
 
 export interface Conversation {
   readonly element: HTMLElement;
-  /** Shows what happened to a message; returns whether it is one that was not there before. */
+  /** Shows the message of an event; returns whether it is new. */
   apply(event: ChatMessageEvent): boolean;
-  /** Above the messages, until it is closed: something that is to be known, and read out. */
+  /** Shows this above the messages until the reader closes it. */
   notify(content: HTMLElement): void;
   /** Whether new messages appear by themselves. */
   setLive(text: string): void;
@@ -39,7 +39,7 @@ export function renderConversation(
     const page = data?.chat?.messages;
     keepPlace(() => {
       if (page) {
-        messages.prepend(...page.nodes.filter(({ id }) => !items.has(id)).map(draw)); // what an event brought is newer
+        messages.prepend(...page.nodes.filter(({ id }) => !items.has(id)).map(draw)); // one that came with an event is newer
         const { hasPreviousPage, startCursor } = page.pageInfo;
         hasOlder = hasPreviousPage;
         setTop(hasOlder ? button('Older messages', startCursor) : note('The conversation begins here.'));
@@ -76,7 +76,7 @@ export function renderConversation(
 
   function apply({ messageId, message }: ChatMessageEvent): boolean {
     const shown = items.get(messageId ?? '');
-    // One that is older than all that are shown comes with its page.
+    // A message older than the shown pages comes with its own page.
     const isOlder = hasOlder && Date.parse(message?.sentAt ?? '') < timeOf(messages.firstElementChild);
     const isNew = message !== null && !shown && !isOlder;
     keepPlace(() => {

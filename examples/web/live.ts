@@ -2,19 +2,19 @@ import { type ChatMessageEvent, client, liveQuery } from './client.ts';
 import { fetchStream, isWorthRetrying, reconnectDelay } from './stream.ts';
 
 interface Follower {
-  /** From now on nothing is missed: what is there is to be queried. Not called where the stream goes on after its last event. */
+  /** A query that starts now misses no event. Not called when the stream resumes after an event. */
   readonly onStart: () => void;
   readonly onOpen: () => void;
   readonly onEvent: (event: ChatMessageEvent) => void;
-  /** Something may have been missed, or could not be read: what is shown is to be queried again. */
+  /** Events may have been missed, or a message could not be read: query again what is shown. */
   readonly onMissed: () => void;
-  /** The connection is lost, and will be tried again. */
+  /** The connection is lost; it reconnects by itself. */
   readonly onLost: () => void;
-  /** It will not be tried again. */
+  /** The gateway refuses the stream; it does not reconnect. */
   readonly onRefused: () => void;
 }
 
-/** Follows what happens in a chat, over lost connections too; returns a function that ends that. */
+/** Follows the events of a chat, and reconnects when the connection is lost. Returns a function that stops it. */
 export function follow(chatId: string, follower: Follower): () => void {
   let after: string | undefined;
   let stop = () => {};
@@ -29,12 +29,12 @@ export function follow(chatId: string, follower: Follower): () => void {
       .subscription(liveQuery, { chatId, after }, context)
       .subscribe(({ data, error, hasNext }) => {
         const event = data?.chatMessageEvents;
-        const isNew = event !== undefined && event.cursor !== after; // urql gives the last one again at the end
+        const isNew = event !== undefined && event.cursor !== after; // urql repeats the last event when the stream ends
         if (isNew) after = event.cursor;
         if (isNew && (error || event.kind === 'GAP')) follower.onMissed();
         else if (isNew) follower.onEvent(event);
         else if (error && !error.networkError && !isWorthRetrying(error.graphQLErrors)) return follower.onRefused();
-        // urql would give an error again with all that comes after it, so the stream goes on anew.
+        // urql repeats an error in all later results, so a new stream continues after this event.
         if (error || !hasNext) reconnect();
       });
     stop = unsubscribe;

@@ -52,15 +52,15 @@ function loadConversation(chatId: string): void {
   begin(name);
   let conversation: Conversation | undefined;
   let liveText = '';
-  /** What happened while the newest page is read, which may have been read before it. Undefined while none is read. */
+  /** Events that arrive while the newest page is being read, which may be older than they are. Undefined at other times. */
   let waiting: ChatMessageEvent[] | undefined;
   const news = createNews((text) => {
     status.textContent = `${name}: ${text}`;
   });
-  /** The end of each read under way, by the cursor. */
+  /** Cancels each read in flight, by cursor. */
   const reads = new Map<string | null, () => void>();
   const read = (before: string | null, show: (page: Page) => void) => {
-    reads.get(before)?.(); // it may have been answered before what happened since
+    reads.get(before)?.(); // its result may be older than the latest events
     const query = client.query(conversationQuery, { chatId, before }).subscribe((page) => {
       show(page);
       const shown = result.querySelectorAll('.messages ol > li').length;
@@ -114,7 +114,7 @@ function loadConversation(chatId: string): void {
     },
     onRefused() {
       setLive(liveWords.refused);
-      if (!waiting) readNewest(); // which says why
+      if (!waiting) readNewest(); // its error says why
     },
   });
   stop = () => {

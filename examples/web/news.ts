@@ -1,19 +1,19 @@
-/** How often a screen reader is told of new messages at most. In milliseconds. */
+/** The shortest time between two announcements. In milliseconds. */
 const pauseMs = 10_000;
 
-/** Counts new messages, and tells of them now and then: a screen reader reads that out. */
-export function createNews(tell: (text: string) => void) {
+/** Counts new messages and announces them in batches, because a screen reader reads out each announcement. */
+export function createNews(announce: (text: string) => void) {
   let count = 0;
   let timer: number | undefined;
-  const tellNow = () => {
-    timer = count > 0 ? window.setTimeout(tellNow, pauseMs) : undefined;
-    if (count > 0) tell(count === 1 ? '1 new message' : `${count} new messages`);
+  const announceNow = () => {
+    timer = count > 0 ? window.setTimeout(announceNow, pauseMs) : undefined;
+    if (count > 0) announce(count === 1 ? '1 new message' : `${count} new messages`);
     count = 0;
   };
   return {
     add() {
       count++;
-      if (timer === undefined) tellNow();
+      if (timer === undefined) announceNow();
     },
     stop: () => clearTimeout(timer),
   };

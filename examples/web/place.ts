@@ -1,6 +1,6 @@
 /**
- * Where a reader is in a list of messages; call what it returns after a change. What is being read then stays where it is, and at
- * the end, new messages come into sight.
+ * Remembers the scroll position in a list of messages; call the returned function after a change. The first visible message then
+ * stays in its place, and at the end of the list it scrolls to new messages.
  */
 export function rememberPlace(box: Element): () => void {
   const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 4;

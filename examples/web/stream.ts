@@ -7,14 +7,14 @@ export const liveWords = {
 } as const;
 export const missedWords = 'You may have missed something.';
 
-/** How long a response may take to begin. In milliseconds. */
+/** Time limit for the head of the response. In milliseconds. */
 const patienceMs = 5_000;
-/** How long a stream may be silent: the gateway sends a heartbeat every 12 seconds. In milliseconds. */
+/** Time limit for the next bytes: the gateway sends a heartbeat every 12 seconds. In milliseconds. */
 const silenceMs = 30_000;
 
 /**
- * Fetches a stream, and calls `onOpen` when it has begun: what is queried from then on misses nothing. The stream breaks when it
- * is silent for too long, as where the way to the gateway is cut without notice.
+ * Fetches a stream, and calls `onOpen` when it is open: a query that starts after that misses no event. Fails when nothing
+ * arrives for too long, as when the connection was lost without notice.
  */
 export async function fetchStream(url: RequestInfo | URL, init: RequestInit, onOpen: () => void): Promise<Response> {
   const silence = new AbortController();
@@ -39,14 +39,14 @@ export async function fetchStream(url: RequestInfo | URL, init: RequestInit, onO
   return new Response(response.body.pipeThrough(heard), response);
 }
 
-/** Whether it helps to subscribe again: always, unless the gateway has said that it does not. */
+/** Whether it helps to subscribe again: always, unless the gateway refuses the stream for good. */
 export function isWorthRetrying(
   errors: readonly { readonly extensions?: { readonly [name: string]: unknown } }[],
 ): boolean {
   return errors.every(({ extensions }) => extensions?.['retryable'] === true);
 }
 
-/** When to subscribe again, not at the same moment as all others. In milliseconds. */
+/** How long to wait before subscribing again, random so that not all clients reconnect together. In milliseconds. */
 export function reconnectDelay(): number {
   return 1_000 + 2_000 * Math.random();
 }
