@@ -66,6 +66,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       const max = 10 * maxReads; // a response contains a value as often as it is listed
       if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_READS_PER_OPERATION');
     },
+    readPlaces(sum: number): void {
+      const max = 20 * maxReads;
+      if (sum > max) throw tooCostly(sum, 'fields that are read', max, '20 times MAX_READS_PER_OPERATION');
+    },
   };
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
     const callersToken = tokenOf(header('x-linq-integration-token'));

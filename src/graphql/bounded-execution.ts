@@ -11,6 +11,7 @@ import {
   isListType,
 } from 'graphql';
 import { responseTooLarge } from '../errors/client-errors.ts';
+import { errorAt } from '../errors/error-at.ts';
 import { executeOperation } from './execute-operation.ts';
 import type { Turns } from './turns.ts';
 
@@ -133,12 +134,9 @@ function expand(result: ExecutionResult, { path, indexes }: SharedList, budget: 
   const moved = errors.flatMap((error) => {
     const place = error.path?.[path.length];
     if (place === undefined || path.some((key, level) => error.path?.[level] !== key)) return [error];
-    const { message, nodes, source, positions, extensions, originalError } = error;
-    return indexes.flatMap((index, entry) => {
-      if (index !== place || !budget.takeError(error)) return [];
-      const to = error.path?.with(path.length, entry);
-      return [new GraphQLError(message, { nodes, source, positions, path: to, extensions, originalError })];
-    });
+    return indexes.flatMap((index, entry) =>
+      index === place && budget.takeError(error) ? [errorAt(error, error.path?.with(path.length, entry))] : [],
+    );
   });
   return { ...result, errors: moved };
 }

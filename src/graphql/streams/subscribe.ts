@@ -16,7 +16,7 @@ import type { UnreadResponses } from '../../http/unread-responses.ts';
 import type { RequestRecord } from '../../telemetry/request-record.ts';
 import type { StreamRecord } from '../../telemetry/stream-record.ts';
 import { withCodes } from '../execute-operation.ts';
-import { publicResult } from '../public-errors.ts';
+import { publicResult, withoutHttp } from '../public-errors.ts';
 import type { AcceptedStream, ServerContext } from '../server-context.ts';
 import { EventStream } from './event-stream.ts';
 import type { EventResult, SharedResults } from './shared-results.ts';
@@ -160,14 +160,4 @@ function notAcceptable(): GraphQLError {
     'A subscription is sent as text/event-stream or multipart/mixed;subscriptionSpec=1.0: accept one of them.',
     406,
   );
-}
-
-/** The status of the response is sent before. */
-function withoutHttp(result: ExecutionResult): ExecutionResult {
-  const errors = result.errors?.map((error) => {
-    const { http: _http, ...extensions } = error.extensions;
-    const { message, nodes, source, positions, path } = error;
-    return new GraphQLError(message, { nodes, source, positions, path, extensions });
-  });
-  return errors === undefined ? result : { ...result, errors };
 }

@@ -66,6 +66,15 @@ describe('the ways to send a stream', () => {
     expect(part?.json).toEqual({ data: { chatMessageEvents: { messageId: '224' } } });
   });
 
+  it('sends them in ASCII, because the executor of graphql-tools decodes each chunk by itself', async () => {
+    await using linq = await startLinq((response, id) => sendData(response, { id, text: 'é 漢字 🙂\u2028' }));
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    await using stream = await openStream(gateway);
+    await deliver(gateway, message('224'));
+    expect((await stream.event()).message.text).toBe('é 漢字 🙂\u2028');
+    expect(stream.text).toMatch(/^[\x20-\x7e\n]+$/);
+  });
+
   it('sends Apollo Client a multipart response, in which each part ends with the next boundary at once', async () => {
     await using gateway = await start();
     await using stream = await openStream(gateway, { headers: multipart });
