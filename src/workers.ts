@@ -101,7 +101,7 @@ export function superviseWorkers({ count, stopMs, log, onListening }: Supervisor
     const living = all.filter((worker) => !worker.isDead());
     const exits = living.map((worker) => once(worker, 'exit'));
     const order: Order = { drain: true, isProbed: isProbed() };
-    for (const worker of living) if (worker.isConnected()) worker.send(order);
+    for (const worker of living) if (worker.isConnected()) worker.send(order, () => {}); // it may exit meanwhile
     const fuse = setTimeout(() => {
       for (const worker of living) worker.process.kill('SIGKILL');
     }, stopMs);

@@ -27,7 +27,9 @@ function isOurs<Message extends Request | Notice>(message: unknown): message is 
 export function serveEventLog(): void {
   const log = new MemoryEventLog();
   const joined = new Set<Worker>();
-  const send = (worker: Worker, notice: Notice) => worker.isConnected() && worker.send(notice);
+  const send = (worker: Worker, notice: Notice) => {
+    if (worker.isConnected()) worker.send(notice, () => {}); // it may exit meanwhile
+  };
   log.tail.subscribe((event) => {
     for (const worker of joined) send(worker, { type: 'event-log', event });
   });

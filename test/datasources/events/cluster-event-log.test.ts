@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -17,7 +18,8 @@ async function startWorkers() {
     LINQ_CACHE_TTL_MS: '60000',
     LINQ_WEBHOOK_SECRETS: secret,
   });
-  const url = String((await linesOf(server)('listening'))['url']).replace('/graphql', '');
+  const logged = linesOf(server);
+  const url = String((await logged('listening'))['url']).replace('/graphql', '');
   const send = (path: string, headers: Record<string, string>, body: string, agent?: Agent) =>
     new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
       const outgoing = request(`${url}${path}`, {
@@ -35,6 +37,7 @@ async function startWorkers() {
     });
   return {
     server,
+    logged,
     async read(): Promise<string> {
       const body = JSON.stringify({ query: '{ chatMessage(chatId: 1, id: 7) { text } }' });
       return JSON.parse((await send('/graphql', {}, body)).text).data.chatMessage.text;
@@ -49,8 +52,7 @@ async function startWorkers() {
     },
     async [Symbol.asyncDispose]() {
       const stopped = outcomeOf(server);
-      server.kill('SIGTERM');
-      await stopped;
+      if (server.kill('SIGTERM')) await stopped;
       await upstream[Symbol.asyncDispose]();
     },
   };
@@ -84,4 +86,30 @@ it('refuses an event with 503 when the primary does not respond within two secon
   expect(performance.now() - startedAt).toBeGreaterThan(1_900);
   expect(await workers.deliver(webhook(), agent)).toBe(200);
   agent.destroy();
+}, 60_000);
+
+it('does not end the primary when a worker is killed to which it relays an event', async () => {
+  await using workers = await startWorkers();
+  const { server, logged } = workers;
+  const seen = new Set<string>();
+  while (seen.size < 2) seen.add(await workers.read()); // both listen
+  const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  for (const agent of agents) expect(await workers.deliver(webhook(), agent)).toBe(200);
+  const pid = Number((await logged('worker started'))['pid']);
+  server.kill('SIGSTOP');
+  try {
+    // The primary relays them when it goes on.
+    for (const status of await Promise.all(agents.map((agent) => workers.deliver(webhook(), agent))))
+      expect(status).toBe(503);
+    const sockets = agents.flatMap(({ freeSockets }) => Object.values(freeSockets).flatMap((free) => free ?? []));
+    const closed = Promise.race(sockets.map((socket) => once(socket, 'close')));
+    process.kill(pid, 'SIGKILL');
+    await closed;
+  } finally {
+    server.kill('SIGCONT');
+  }
+  await Promise.race([logged('worker started', 3), once(server, 'exit')]);
+  expect(server.exitCode).toBeNull();
+  expect(await workers.deliver(webhook())).toBe(200);
+  for (const agent of agents) agent.destroy();
 }, 60_000);
