@@ -24,8 +24,8 @@ export class SharedResults {
     return JSON.stringify([known.id, operationName, values.toSorted(([a], [b]) => (a < b ? -1 : 1)), access]);
   }
 
-  run(key: string, { position }: ChatMessageEvent, execute: () => Promise<EventResult>): Promise<EventResult> {
-    const name = `${position} ${key}`;
+  run(key: string, { position, kind }: ChatMessageEvent, execute: () => Promise<EventResult>): Promise<EventResult> {
+    const name = `${position} ${kind} ${key}`; // a gap can have the position of an event
     const known = this.#results.get(name);
     if (known !== undefined) return known;
     const result = execute();

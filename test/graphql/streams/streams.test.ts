@@ -536,6 +536,47 @@ describe('an event of several streams', () => {
     ]);
   });
 
+  it('does not replace the gap of a stream for which too many wait, while another reads the last of them', async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: lastReleased, resolve: releaseLast } = Promise.withResolvers<void>();
+    await using linq = await startLinq(async (response, id) => {
+      await (id === '999' ? lastReleased : released);
+      sendData(response, { id });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    await using slow = await openStream(gateway, { variables: { chatIds: ['1', '2'] } });
+    await using other = await openStream(gateway, { variables: { chatIds: ['2'] } });
+    // As many as are executed at a time, and as many as may wait.
+    for (let index = 0; index < 8 + 100; index++) await deliver(gateway, message(`${1_000 + index}`));
+    await deliver(gateway, message('999', '2'));
+    release();
+    for (let index = 0; index < 8; index++) expect(await slow.event()).toMatchObject({ messageId: `${1_000 + index}` });
+    while (!linq.paths.some((path) => path.endsWith('/999'))) await new Promise(setImmediate);
+    releaseLast();
+    const { kind, cursor } = await slow.event();
+    expect(kind).toBe('GAP');
+    expect(await other.event()).toMatchObject({ messageId: '999', cursor });
+  });
+
+  it('does not replace the gap of a stream of another chat that resumes with an unknown cursor', async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    await using linq = await startLinq(async (response, id) => {
+      arrive();
+      await released;
+      sendData(response, { id });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    await using other = await openStream(gateway, { variables: { chatIds: ['2'] } });
+    await deliver(gateway, message('7', '2'));
+    await arrived;
+    const after = Buffer.from('1:000000000000001-0000000000').toString('base64url');
+    await using resumed = await openStream(gateway, { variables: { chatIds: ['1'], after } });
+    release();
+    expect(await other.event()).toMatchObject({ chatId: '2', messageId: '7' });
+    expect(await resumed.event()).toMatchObject({ kind: 'GAP', chatId: null, messageId: null, message: null });
+  });
+
   it('is checked for each of them when Linq refuses to read it, and fails with the id of its own request', async () => {
     let isAllowed = true;
     await using linq = await startUpstream((response, _request, id) => {
