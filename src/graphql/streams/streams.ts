@@ -1,3 +1,4 @@
+import type { GraphQLError } from 'graphql';
 import { overloaded } from '../../errors/client-errors.ts';
 import type { EventStream } from './event-stream.ts';
 
@@ -13,7 +14,6 @@ export class Streams {
   readonly #onOverLimit: () => void;
   readonly #ofCaller = new Map<string, number>();
   readonly #open = new Set<EventStream>();
-  #entered = 0;
   #isDraining = false;
 
   /** `onOverLimit` is called for each stream that is one too many. */
@@ -22,26 +22,23 @@ export class Streams {
     this.#onOverLimit = onOverLimit;
   }
 
-  /** Counts one more stream of the caller, and returns a function that ends that; throws `OVERLOADED` if it is one too many. */
+  /**
+   * Counts one more stream of the caller, which opens if its checks pass, and returns a function that ends that; throws
+   * `OVERLOADED` if it is one too many.
+   */
   enter(caller: string): () => void {
-    const { maxStreams, maxStreamsPerCaller } = this.#limits;
+    const { maxStreamsPerCaller } = this.#limits;
+    this.#checkRoom();
     const count = this.#ofCaller.get(caller) ?? 0;
-    if (this.#isDraining) throw overloaded('The gateway is shutting down. Retry.');
-    if (count >= maxStreamsPerCaller || this.#entered >= maxStreams) {
-      this.#onOverLimit();
-      throw overloaded(
-        count >= maxStreamsPerCaller
-          ? `You have ${count} open streams; the limit is ${maxStreamsPerCaller} (MAX_STREAMS_PER_CALLER). Close one.`
-          : 'Too many streams are open (MAX_STREAMS). Retry later.',
+    if (count >= maxStreamsPerCaller)
+      throw this.#overLimit(
+        `You have ${count} open streams; the limit is ${maxStreamsPerCaller} (MAX_STREAMS_PER_CALLER). Close one.`,
       );
-    }
-    this.#entered++;
     this.#ofCaller.set(caller, count + 1);
     let isIn = true;
     return () => {
       if (!isIn) return;
       isIn = false;
-      this.#entered--;
       const left = (this.#ofCaller.get(caller) ?? 1) - 1;
       if (left === 0) this.#ofCaller.delete(caller);
       else this.#ofCaller.set(caller, left);
@@ -52,7 +49,9 @@ export class Streams {
     return this.#open.size;
   }
 
+  /** For a stream whose checks have passed: others do not count in `maxStreams`. Throws `OVERLOADED` if it is one too many. */
   add(stream: EventStream): void {
+    this.#checkRoom();
     this.#open.add(stream);
   }
 
@@ -69,5 +68,15 @@ export class Streams {
   end(): void {
     this.refuse();
     for (const stream of this.#open) stream.end('drained');
+  }
+  #checkRoom(): void {
+    if (this.#isDraining) throw overloaded('The gateway is shutting down. Retry.');
+    if (this.#open.size >= this.#limits.maxStreams)
+      throw this.#overLimit('Too many streams are open (MAX_STREAMS). Retry later.');
+  }
+
+  #overLimit(message: string): GraphQLError {
+    this.#onOverLimit();
+    return overloaded(message);
   }
 }

@@ -58,16 +58,18 @@ async function subscribe(
   const ids: RequestIds = { requestId, traceId };
   let leave = () => {};
   let stopChecks = () => {};
+  let source: AsyncIterableIterator<ChatMessageEvent> | undefined;
   let streamRecord: StreamRecord | undefined;
   const key = results.keyOf(args, events?.access ?? '');
   try {
     if (accepts === undefined) throw notAcceptable();
     if (events !== undefined) leave = streams.enter(events.caller);
-    const source = await sourceOf({ ...args, schema });
-    if (!(Symbol.asyncIterator in source)) {
+    const found = await sourceOf({ ...args, schema });
+    if (!(Symbol.asyncIterator in found)) {
       leave();
-      return source;
+      return found;
     }
+    source = found;
     const stream: EventStream = new EventStream({
       type: accepts.type,
       source,
@@ -90,6 +92,7 @@ async function subscribe(
     return { data: null };
   } catch (error) {
     leave();
+    void source?.return?.();
     return { errors: [toGraphQLError(error)] };
   }
 

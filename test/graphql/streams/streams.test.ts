@@ -202,6 +202,33 @@ describe('who may open a stream', () => {
     expect(again.status).toBe(200);
   });
 
+  it('counts a stream in MAX_STREAMS when Linq has accepted its token, so that invented tokens exclude nobody', async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await using linq = await startUpstream(async (response, request, id) => {
+      const isPending = request.headers['x-linq-integration-token'] !== 'known';
+      if (isPending) await released;
+      if (request.headers['x-linq-integration-token'] === 'invented') sendStatus(response, 401);
+      else sendData(response, { id });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin, MAX_STREAMS: '1' });
+    const token = (name: string) => ({ headers: { 'x-linq-integration-token': name } });
+    const invented = openStream(gateway, token('invented'));
+    const late = openStream(gateway, token('late'));
+    while (linq.paths.length < 2) await new Promise(setImmediate);
+    await using stream = await openStream(gateway, token('known'));
+    expect(stream.status).toBe(200);
+    await gateway.metric('graphql_streams', 1);
+    release();
+    expect((await (await invented).part())?.json).toMatchObject({
+      errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+    const refused = await late;
+    await refused.ended();
+    expect([refused.status, refused.text]).toEqual([503, expect.stringContaining('MAX_STREAMS')]);
+    await gateway.metric('graphql_streams', 1);
+    await gateway.metric('graphql_streams_total{outcome="over-limit"}', 1);
+  });
+
   it('is no request in flight, and none in the histogram of requests', async () => {
     await using gateway = await start({ MAX_REQUESTS_IN_FLIGHT: '1' });
     await using stream = await openStream(gateway);
@@ -481,6 +508,25 @@ describe('the end of a stream', () => {
     expect(texts.at(-2)?.json.data).toBeUndefined();
     expect(texts.at(-1)?.fields).toEqual({ event: 'complete', data: '' });
     await gateway.metric('graphql_streams_total{outcome="refused"}', 1);
+  });
+
+  it('does not open when the gateway begins to stop while its chats are read: 503', async () => {
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await using linq = await startUpstream(async (response, _request, id) => {
+      arrive();
+      await released;
+      sendData(response, { id });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    const opened = openStream(gateway);
+    await arrived;
+    await gateway.drain();
+    release();
+    const stream = await opened;
+    expect(stream.status).toBe(503);
+    await stream.ended();
+    expect(JSON.parse(stream.text).errors[0].extensions).toMatchObject({ code: 'OVERLOADED', retryable: true });
   });
 
   it('is written to the log, without anything of a chat', async () => {
