@@ -1,4 +1,4 @@
-import type { EventKind } from '../datasources/events/chat-event.ts';
+import type { EventKind, Position } from '../datasources/events/chat-event.ts';
 import {
   type ChatMessageEvent,
   positionOfCursor,
@@ -13,8 +13,10 @@ import { badUserInput, forbidden } from '../errors/client-errors.ts';
 
 /** How often it is checked whether a stream may still read its chats, give or take a tenth. In milliseconds. */
 const checkMs = 600_000;
-/** When a check that failed for another reason is repeated. */
+/** When a check that failed for another reason is repeated, and how often at most because of refused reads. In milliseconds. */
 const recheckMs = 60_000;
+/** The stream ends when so many checks in a row have failed for another reason. */
+const maxFailures = 3;
 
 interface ChatEventsOptions {
   readonly tail: EventTail;
@@ -26,9 +28,12 @@ interface ChatEventsOptions {
   readonly lastEventId: string | undefined;
   /** Loaders that read from Linq now. */
   readonly loadersNow: () => Loaders;
-  /** Loaders whose reads begin after the event. */
-  readonly loadersAfter: (event: ChatMessageEvent) => Loaders;
+  /** Loaders whose reads begin after the event, and take as long as the gateway allows. */
+  readonly loadersAfter: (event: ReadAfter) => Loaders;
 }
+
+/** An event, or only a position in the log. */
+type ReadAfter = Pick<ChatMessageEvent, 'position' | 'chatId' | 'messageId'>;
 
 export interface FollowRequest {
   readonly chatIds: readonly LinqId[];
@@ -56,7 +61,7 @@ export class ChatEvents {
    * and ends with that error when it no longer may.
    */
   async follow({ chatIds, kinds, after }: FollowRequest): Promise<AsyncIterableIterator<ChatMessageEvent>> {
-    const { tail, lastEventId, loadersNow } = this.#options;
+    const { tail, lastEventId, loadersNow, loadersAfter } = this.#options;
     const position = startOf(after, lastEventId);
     const chats = new Set(chatIds);
     const source = followEvents(
@@ -64,10 +69,11 @@ export class ChatEvents {
       (event) => event.kind !== 'gap' && chats.has(event.chatId) && (kinds === undefined || kinds.includes(event.kind)),
       position,
     );
-    const check = () => checkAccess(chats, loadersNow());
-    const events = new CheckedEvents(source, check);
+    const events = new CheckedEvents(source, (position = tail.position) =>
+      checkAccess(chats, loadersAfter({ position, chatId: null, messageId: null })),
+    );
     try {
-      await check();
+      await checkAccess(chats, loadersNow());
     } catch (error) {
       await events.return();
       throw error;
@@ -81,9 +87,9 @@ export class ChatEvents {
     return this.#options.loadersAfter(event);
   }
 
-  /** Checks now whether the caller may still read the chats, if Linq has refused a read. */
-  recheckAfter(errors: readonly unknown[]): void {
-    if (errors.some(isRefusal)) void this.#followed?.check();
+  /** Checks whether the caller may still read the chats, if Linq has refused a read of this event. */
+  recheckAfter({ position }: ChatMessageEvent, errors: readonly unknown[]): void {
+    if (errors.some(isRefusal)) this.#followed?.recheck(position);
   }
 }
 
@@ -113,16 +119,19 @@ async function checkAccess(chatIds: ReadonlySet<LinqId>, loaders: Loaders): Prom
   if (readable.includes(false)) throw forbidden('You may not read all of these chats, or one of them does not exist.');
 }
 
-/** Checks from time to time whether the events may still be sent, and ends with the error if not. */
+/** Checks from time to time whether the events may still be sent. Ends with the error if not, and without one if that stays unknown. */
 class CheckedEvents implements AsyncIterableIterator<ChatMessageEvent> {
   readonly #source: ReturnType<typeof followEvents>;
-  readonly #check: () => Promise<void>;
+  readonly #check: (since?: Position) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
+  #recheckedAt = Number.NEGATIVE_INFINITY;
+  #failures = 0;
   #isChecking = false;
   #isOver = false;
   #error: unknown;
 
-  constructor(source: ReturnType<typeof followEvents>, check: () => Promise<void>) {
+  /** `check` reads the chats as they are now, or as they are since this position. */
+  constructor(source: ReturnType<typeof followEvents>, check: (since?: Position) => Promise<void>) {
     this.#source = source;
     this.#check = check;
     this.#checkIn(checkMs);
@@ -146,19 +155,30 @@ class CheckedEvents implements AsyncIterableIterator<ChatMessageEvent> {
     return this;
   }
 
-  /** Checks now, unless that is being done. */
-  async check(): Promise<void> {
+  /** Checks now, or a minute after the last call that did. */
+  recheck(since: Position): void {
+    if (this.#isChecking || this.#isOver) return;
+    const now = performance.now();
+    const waitMs = this.#recheckedAt + recheckMs - now;
+    if (waitMs > 0) this.#checkIn(waitMs);
+    else {
+      this.#recheckedAt = now;
+      void this.#checkNow(since);
+    }
+  }
+
+  async #checkNow(since?: Position): Promise<void> {
     if (this.#isChecking || this.#isOver) return;
     this.#isChecking = true;
     let nextMs = checkMs;
     try {
-      await this.#check();
+      await this.#check(since);
+      this.#failures = 0;
     } catch (error) {
-      if (isTransient(error)) nextMs = recheckMs;
-      else {
-        this.#error = error;
-        await this.return();
-      }
+      nextMs = recheckMs;
+      const isFinal = !isTransient(error);
+      if (isFinal) this.#error = error;
+      if (isFinal || ++this.#failures >= maxFailures) await this.return();
     }
     this.#isChecking = false;
     if (!this.#isOver) this.#checkIn(nextMs);
@@ -166,7 +186,7 @@ class CheckedEvents implements AsyncIterableIterator<ChatMessageEvent> {
 
   #checkIn(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.check(), ms * (0.9 + 0.2 * Math.random())).unref();
+    this.#timer = setTimeout(() => void this.#checkNow(), ms * (0.9 + 0.2 * Math.random())).unref();
   }
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LinqClient } from '../linq/client.ts';
 import { type CallerSignal, Cancellation } from '../reads/cancellation.ts';
 import type { Reader } from '../reads/reads.ts';
@@ -47,7 +47,7 @@ export class EventReads {
     const shared = { begunAt: this.#tail.position, value: this.#readUntilFound(route, key, reader, isNew) };
     this.#reads.set(name, shared);
     const forget = () => void (this.#reads.get(name) === shared && this.#reads.delete(name));
-    shared.value.then(() => setTimeout(keptMs, undefined, { ref: false }).then(forget), forget);
+    shared.value.then(() => setTimeout(forget, keptMs).unref(), forget);
     return shared.value;
   }
 
@@ -62,7 +62,7 @@ export class EventReads {
     let value = await read();
     for (const delayMs of isNew ? delaysMs : []) {
       if (value !== null) break;
-      await setTimeout(delayMs, undefined, { ref: false });
+      await pause(delayMs, undefined, { ref: false });
       value = await read();
     }
     return value;

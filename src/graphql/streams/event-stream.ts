@@ -67,6 +67,7 @@ export class EventStream {
 
   /** Ends without `complete`, which would tell the client not to connect again. */
   end(outcome: 'expired' | 'drained'): void {
+    if (this.#isOver) return;
     this.#end(this.#format.retry(retryMs()));
     this.#finish(outcome);
   }
@@ -103,6 +104,7 @@ export class EventStream {
         if (running.length >= maxRunning) await running.shift();
       }
       await written;
+      this.end('expired');
     } catch (error) {
       await written;
       this.refuse(error);

@@ -107,7 +107,7 @@ async function subscribe(
     const found = await results
       .run(key, event, () => executeEvent(event))
       .catch((error: unknown) => ({ result: { errors: [toGraphQLError(error)] }, text: undefined }));
-    events?.recheckAfter(found.result.errors?.map(({ originalError }) => originalError) ?? []);
+    events?.recheckAfter(event, found.result.errors?.map(({ originalError }) => originalError) ?? []);
     const text = found.text ?? JSON.stringify(toPublic(found.result));
     if (Buffer.byteLength(text) <= maxResponseBytes) return text;
     const { message, code } = responseTooLarge(maxResponseBytes);

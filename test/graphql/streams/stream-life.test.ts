@@ -108,6 +108,74 @@ describe('a stream', () => {
     await deliver(gateway, webhook({}, { id: '5' }));
     expect(await stream.event()).toMatchObject({ messageId: '5' });
   });
+
+  it('ends without `complete` when its chats cannot be read at three checks in a row', async () => {
+    let isUp = true;
+    await using linq = await startUpstream((response, _request, id) => {
+      if (isUp) sendData(response, { id });
+      else response.writeHead(400, { 'content-type': 'application/json' }).end('{}');
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    stopClocks();
+    await using stream = await openStream(gateway);
+    isUp = false;
+    for (const [index, wait] of [11.1, 1.2, 1.2].entries()) {
+      await gateway.metric('graphql_streams', 1);
+      vi.advanceTimersByTime(minutes(wait));
+      while (linq.paths.length < 2 + index) await new Promise((resolve) => setImmediate(resolve));
+      await gateway.metric(
+        'linq_read_duration_seconds_count{route="/api/partner/v2/chats/{chat_id}",outcome="bad-response"}',
+        index + 1,
+      );
+    }
+    expect(await partsOf(stream)).toEqual([]);
+    expect(stream.text).toMatch(/\nretry: \d{4}\n\n$/);
+    await gateway.metric('graphql_streams_total{outcome="expired"}', 1);
+  });
+
+  it('is checked with the timeout of the gateway, whatever its client has requested', async () => {
+    let isOpen = false;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await using linq = await startUpstream(async (response, _request, id) => {
+      if (!isOpen) return sendData(response, { id });
+      await released;
+      response.writeHead(403, { 'content-type': 'application/json' }).end('{}');
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    stopClocks();
+    await using stream = await openStream(gateway, { headers: { 'x-request-timeout-ms': '1000' } });
+    isOpen = true;
+    vi.advanceTimersByTime(minutes(11.1));
+    while (linq.paths.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(1_500);
+    release();
+    expect((await stream.part())?.json).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });
+  });
+
+  it('reads its chats again after a refused read at most once a minute, and once for all streams of a token', async () => {
+    let isReadable = true;
+    await using linq = await startUpstream((response, request, id) => {
+      if (isReadable && !request.url?.includes('chat_messages')) sendData(response, { id });
+      else response.writeHead(403, { 'content-type': 'application/json' }).end('{}');
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    stopClocks();
+    await using stream = await openStream(gateway, { variables: { chatIds: ['1', '2'] } });
+    await using other = await openStream(gateway, { variables: { chatIds: ['1', '2'] } });
+    const reads = () => linq.paths.filter((path) => !path.includes('chat_messages')).length;
+    expect(reads()).toBe(4);
+    for (let turn = 0; turn < 5; turn++) {
+      await deliver(gateway, webhook());
+      for (const each of [stream, other])
+        expect((await each.part())?.json.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+      while (reads() < 6) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(reads()).toBe(6);
+    isReadable = false;
+    vi.advanceTimersByTime(minutes(1.2));
+    expect((await partsOf(stream)).at(-1)?.fields['event']).toBe('complete');
+    expect(reads()).toBe(8);
+  });
 });
 
 describe('the credential of a stream', () => {
