@@ -38,7 +38,11 @@ export class EventStream {
   #unwritten = 0;
   /** While the client does not read: each ends counting some of `#unwritten`. */
   #held: (() => void)[] | undefined;
-  #isOver = false;
+  /** A heartbeat that the connection has not taken. */
+  #isHeartbeatHeld = false;
+  #outcome: StreamOutcome | undefined;
+  /** What the response consists of where the stream ends before it starts. */
+  #only = '';
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -46,35 +50,42 @@ export class EventStream {
   }
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#outcome !== undefined;
   }
 
   /** Writes the head of the response, and events from then on. The connection ends with the stream. */
   start(res: ServerResponse): void {
+    const record = this.#options.beginRecord();
+    const { contentType, start } = this.#format;
     if (res.closed) this.#finish('canceled');
-    if (this.#isOver) return;
-    const { contentType, start, heartbeat } = this.#format;
+    else {
+      res.shouldKeepAlive = false;
+      res.writeHead(200, { 'content-type': contentType, ...streamHeaders });
+      res.write(start(retryMs()));
+    }
+    if (this.#outcome !== undefined) {
+      record.end(this.#outcome);
+      if (!res.closed) this.#endResponse(res, this.#only);
+      return;
+    }
     this.#res = res;
-    this.#record = this.#options.beginRecord();
+    this.#record = record;
     res.once('close', () => this.#finish(this.#options.unread.hasCut(res) ? 'unread' : 'canceled'));
-    res.shouldKeepAlive = false;
-    res.writeHead(200, { 'content-type': contentType, ...streamHeaders });
-    res.write(start(retryMs()));
-    this.#heartbeat = setInterval(() => res.writableNeedDrain || res.write(heartbeat), heartbeatMs).unref();
+    this.#heartbeat = setInterval(() => this.#beat(res), heartbeatMs).unref();
     this.#life = setTimeout(() => this.end('expired'), lifeMs * (0.9 + 0.2 * Math.random())).unref();
-    void this.#send(this.#record);
+    void this.#send(record);
   }
 
   /** Ends without `complete`, which would tell the client not to connect again. */
   end(outcome: 'expired' | 'drained'): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.#end(this.#format.retry(retryMs()));
     this.#finish(outcome);
   }
 
   /** Ends with this error and `complete`: the client must not connect again as it is. */
   refuse(error: unknown): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const { next, complete } = this.#format;
     this.#end(next(this.#options.textOfError(error)) + complete);
     this.#finish('refused');
@@ -83,8 +94,30 @@ export class EventStream {
   /** Ends the response after the part that is being written, which the client could not read otherwise. */
   #end(text: string): void {
     const res = this.#res;
-    if (this.#writing === undefined) res?.end(text);
-    else void this.#writing.then(() => res?.end(text));
+    if (res === undefined) this.#only = text;
+    else if (this.#writing === undefined) this.#endResponse(res, text);
+    else void this.#writing.then(() => this.#endResponse(res, text));
+  }
+
+  #endResponse(res: ServerResponse, text: string): void {
+    res.end(text);
+    this.#options.unread.watch(res);
+  }
+
+  /** Counts what the client has not read until it has read it: it may be too little for `#write` to wait. */
+  #beat(res: ServerResponse): void {
+    const { unread } = this.#options;
+    if (this.#isHeartbeatHeld || res.writableNeedDrain) return;
+    if (res.writableLength === 0) {
+      res.write(this.#format.heartbeat);
+      return;
+    }
+    this.#isHeartbeatHeld = true;
+    const release = unread.hold(res, res.writableLength);
+    res.write(this.#format.heartbeat, () => {
+      this.#isHeartbeatHeld = false;
+      release();
+    });
   }
 
   async #send(record: StreamRecord): Promise<void> {
@@ -98,7 +131,7 @@ export class EventStream {
           .then((json) => this.#ready(this.#format.next(json, event.cursor)));
         written = written.then(async () => {
           await this.#write(await part);
-          if (!this.#isOver) record.event(event.kind);
+          if (!this.isOver) record.event(event.kind);
         });
         running.push(written);
         if (running.length >= maxRunning) await running.shift();
@@ -123,7 +156,7 @@ export class EventStream {
   async #write({ text, bytes }: { readonly text: string; readonly bytes: number }): Promise<void> {
     const { unread } = this.#options;
     const res = this.#res;
-    if (this.#isOver || res === undefined) return;
+    if (this.isOver || res === undefined) return;
     this.#writing = unread.write(res, text);
     if (this.#writing !== undefined) {
       this.#held = [unread.hold(res, this.#unwritten)];
@@ -136,8 +169,8 @@ export class EventStream {
   }
 
   #finish(outcome: StreamOutcome): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#outcome !== undefined) return;
+    this.#outcome = outcome;
     clearInterval(this.#heartbeat);
     clearTimeout(this.#life);
     void this.#options.source.return?.();

@@ -1,7 +1,8 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { positionOf } from '../../../src/datasources/events/chat-event.ts';
 import { toChatMessageEvent } from '../../../src/datasources/events/chat-message-event.ts';
 import { EventQueue } from '../../../src/datasources/events/event-queue.ts';
@@ -18,14 +19,16 @@ interface Options {
   readonly events: number;
   /** Of each event, more or less. */
   readonly bytes: number;
+  /** Called before the stream starts. */
+  readonly beforeStart?: (stream: EventStream) => void;
 }
 
 /** One stream, with events that come at once, and its client, which reads nothing until it is told to. */
-async function start({ limits, events, bytes }: Options) {
+async function start({ limits, events, bytes, beforeStart = () => {} }: Options) {
   const queue = new EventQueue(() => {});
   const outcomes: string[] = [];
   const ended = Promise.withResolvers<void>();
-  const started = Promise.withResolvers<EventStream>();
+  const started = Promise.withResolvers<{ readonly stream: EventStream; readonly res: ServerResponse }>();
   const unread = new UnreadResponses(limits, () => {});
   const server = createServer((req, res) => {
     const stream = new EventStream({
@@ -58,17 +61,19 @@ async function start({ limits, events, bytes }: Options) {
         ),
       onEnd: () => ended.resolve(),
     });
+    beforeStart(stream);
     stream.start(res);
     for (let index = 0; index < events; index++) queue.push({ kind: 'gap', position: positionOf(1, index) });
-    started.resolve(stream);
+    started.resolve({ stream, res });
   });
   const origin = await listen(server);
   const socket = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {});
   socket.pause();
   socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
-  const stream = await started.promise;
+  const { stream, res } = await started.promise;
   return {
     stream,
+    res,
     queue,
     socket,
     outcomes,
@@ -89,6 +94,15 @@ async function readUntil(socket: Socket, last: string, pauseMs = 0): Promise<str
     if (pauseMs > 0) await pause(pauseMs);
   }
   return Buffer.concat(chunks).toString('latin1');
+}
+
+/** Sends small events until the connection takes no more, which leaves less than the stream would wait for. */
+async function fill({ queue, res }: { readonly queue: EventQueue; readonly res: ServerResponse }): Promise<void> {
+  for (let index = 0; res.writableLength === 0; index++) {
+    queue.push({ kind: 'gap', position: positionOf(1, index) });
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  }
+  expect(res.writableNeedDrain).toBe(false);
 }
 
 describe('a stream', () => {
@@ -130,5 +144,49 @@ describe('a stream', () => {
       /"\n\n(?:\r\n[0-9a-f]+\r\n)?event: next\ndata: \{"errors":\[\]\}\n\nevent: complete\ndata:\n\n/,
     );
     expect(tested.outcomes).toEqual(['refused']);
+  });
+
+  it('is closed when its client reads nothing, also where too little is unread for it to wait', async () => {
+    const [offset, startedAt] = [performance.now(), Date.now()];
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+    vi.spyOn(performance, 'now').mockImplementation(() => offset + Date.now() - startedAt);
+    try {
+      await using tested = await start({ limits: { maxBytes: 1e9, maxMs: 60_000 }, events: 0, bytes: 16_384 });
+      await fill(tested);
+      vi.advanceTimersByTime(59_000);
+      await new Promise(setImmediate);
+      expect(tested.outcomes).toEqual([]);
+      vi.advanceTimersByTime(15_000);
+      await tested.ended;
+      expect(tested.outcomes).toEqual(['unread']);
+    } finally {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('leaves no connection open when it ends and its client reads nothing', async () => {
+    await using tested = await start({ limits: { maxBytes: 1e9, maxMs: 200 }, events: 0, bytes: 16_384 });
+    await fill(tested);
+    tested.stream.end('expired');
+    if (!tested.res.closed) await once(tested.res, 'close');
+    expect(tested.outcomes).toEqual(['expired']);
+    expect(tested.res.writableFinished).toBe(false);
+  });
+
+  it.each<[string, (stream: EventStream) => void, RegExp]>([
+    ['drained', (stream) => stream.end('drained'), /retry: \d{4}\n\nretry: \d{4}\n\n/],
+    [
+      'refused',
+      (stream) => stream.refuse(new Error()),
+      /event: next\ndata: \{"errors":\[\]\}\n\nevent: complete\ndata:\n\n/,
+    ],
+  ])('has a complete response when it was %s before it started', async (outcome, beforeStart, last) => {
+    const limits = { maxBytes: 1e9, maxMs: 60_000 };
+    await using tested = await start({ limits, events: 0, bytes: 1, beforeStart });
+    const text = await readUntil(tested.socket, '0\r\n\r\n');
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(text.replaceAll(/\r\n[0-9a-f]+\r\n/g, '')).toMatch(last);
+    expect(tested.outcomes).toEqual([outcome]);
   });
 });
