@@ -1,7 +1,7 @@
 import { rememberMs } from './chat-event.ts';
 
-/** About 20 MB in all. */
-const maxInGeneration = 100_000;
+/** Two of each of 100,000 events. About 30 MB in all. */
+const maxInGeneration = 200_000;
 
 /**
  * Recognizes events that were delivered before: for 25 hours or longer, or as far back as a full generation reaches. (Two sets,

@@ -49,3 +49,11 @@ it('remembers a bounded number of digests, the newest', () => {
   expect(known.filter(Boolean).length).toBeLessThanOrEqual(100);
   expect(known.lastIndexOf(false)).toBe(1_000 - known.filter(Boolean).length - 1);
 });
+
+it('remembers the last 100,000 events, both digests of each', () => {
+  const digests = new RecentDigests();
+  for (let index = 0; index < 240_000; index++) digests.add([`a${index}`, `b${index}`]);
+  const isKnown = (index: number) => digests.has([`a${index}`]) && digests.has([`b${index}`]);
+  expect(Array.from({ length: 100_000 }, (_, index) => isKnown(140_000 + index))).not.toContain(false);
+  expect(isKnown(0)).toBe(false);
+});
