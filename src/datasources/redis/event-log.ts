@@ -96,7 +96,7 @@ export class RedisEventLog implements EventLog {
     const reply = await this.#replicas.run(
       append,
       ['events', `event:${digest}`, `event:${other}`],
-      ['kind', kind, 'chat', chatId, 'message', messageId, 'at', occurredAt, 'digest', digest],
+      ['kind', kind, 'chat', chatId, 'message', messageId, 'at', occurredAt, 'digest', digest, 'digest2', other],
     );
     if (reply === null) return 'duplicate';
     if (reply !== undefined) return 'admitted';
@@ -179,7 +179,8 @@ export class RedisEventLog implements EventLog {
       return;
     }
     const event = eventOf(field);
-    if (event === undefined || !this.#delivered.add([field('digest')])) return;
+    const digests = [field('digest'), field('digest2')].filter((digest) => digest !== ''); // earlier versions write one
+    if (event === undefined || !this.#delivered.add(digests)) return;
     this.tail.add({ ...event, position });
   }
 
