@@ -158,7 +158,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
     // A client that takes nothing but a stream reads a status only to decide whether to connect again.
     const isStream = isStreamOnly && response.status < 500;
     const format = streamFormats[accepts.type];
-    const body = isStream ? format.start() + format.next(text) + format.complete : text;
+    const body = isStream ? format.start() + format.next(format.encode(text)) + format.complete : text;
     if (!isStream) for (const [name, value] of response.headers) res.setHeader(name, value);
     if (isStream) res.setHeader('content-type', format.contentType);
     res.setHeader('content-length', Buffer.byteLength(body));

@@ -14,7 +14,7 @@ const maxRunning = 8;
 interface EventStreamOptions {
   readonly type: StreamType;
   readonly source: AsyncIterableIterator<ChatMessageEvent>;
-  /** The JSON of the result of one event. Never rejects. */
+  /** The JSON of the result of one event, encoded as its type requires. Never rejects. */
   readonly execute: (event: ChatMessageEvent) => Promise<string>;
   /** The JSON of a result that says why the stream is refused from now on. */
   readonly textOfError: (error: unknown) => string;
@@ -38,8 +38,8 @@ export class EventStream {
   #unwritten = 0;
   /** While the client does not read: each ends counting some of `#unwritten`. */
   #held: (() => void)[] | undefined;
-  /** A heartbeat that the connection has not taken. */
-  #isHeartbeatHeld = false;
+  /** Whether the connection has not taken a heartbeat. */
+  #isBeatUnread = false;
   #outcome: StreamOutcome | undefined;
   /** What the response consists of where the stream ends before it starts. */
   #only = '';
@@ -86,8 +86,8 @@ export class EventStream {
   /** Ends with this error and `complete`: the client must not connect again as it is. */
   refuse(error: unknown): void {
     if (this.isOver) return;
-    const { next, complete } = this.#format;
-    this.#end(next(this.#options.textOfError(error)) + complete);
+    const { encode, next, complete } = this.#format;
+    this.#end(next(encode(this.#options.textOfError(error))) + complete);
     this.#finish('refused');
   }
 
@@ -104,19 +104,23 @@ export class EventStream {
     this.#options.unread.watch(res);
   }
 
-  /** Counts what the client has not read until it has read it: it may be too little for `#write` to wait. */
+  /** What the connection does not take at once counts as unread: it may be too little for `#write` to wait. */
   #beat(res: ServerResponse): void {
-    const { unread } = this.#options;
-    if (this.#isHeartbeatHeld || res.writableNeedDrain) return;
-    if (res.writableLength === 0) {
-      res.write(this.#format.heartbeat);
-      return;
-    }
-    this.#isHeartbeatHeld = true;
-    const release = unread.hold(res, res.writableLength);
+    if (this.#isBeatUnread || res.writableNeedDrain) return;
+    let isTaken = false;
+    let release = () => {};
     res.write(this.#format.heartbeat, () => {
-      this.#isHeartbeatHeld = false;
+      isTaken = true;
       release();
+    });
+    setImmediate(() => {
+      if (isTaken || this.#isBeatUnread) return;
+      this.#isBeatUnread = true;
+      const read = this.#options.unread.hold(res, res.writableLength);
+      release = () => {
+        this.#isBeatUnread = false;
+        read();
+      };
     });
   }
 

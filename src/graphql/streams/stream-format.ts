@@ -5,7 +5,9 @@ interface StreamFormat {
   readonly contentType: string;
   /** Before all parts. `retryMs` says when to connect again. */
   start(retryMs?: number): string;
-  /** One result, as JSON. `id` is the cursor of its event. */
+  /** JSON with the same meaning, as `next` takes it. */
+  encode(json: string): string;
+  /** One result. `id` is the cursor of its event. */
   next(json: string, id?: string): string;
   readonly heartbeat: string;
   /** The client must not connect again. */
@@ -30,7 +32,8 @@ export const streamFormats: Readonly<Record<StreamType, StreamFormat>> = {
   'text/event-stream': {
     contentType: 'text/event-stream; charset=utf-8',
     start: (retryMs) => (retryMs === undefined ? '' : `retry: ${retryMs}\n\n`),
-    next: (json, id) => `${id === undefined ? '' : `id: ${id}\n`}event: next\ndata: ${toAscii(json)}\n\n`,
+    encode: toAscii,
+    next: (json, id) => `${id === undefined ? '' : `id: ${id}\n`}event: next\ndata: ${json}\n\n`,
     heartbeat: ':\n\n',
     complete: 'event: complete\ndata:\n\n',
     retry: (retryMs) => `retry: ${retryMs}\n\n`,
@@ -39,6 +42,7 @@ export const streamFormats: Readonly<Record<StreamType, StreamFormat>> = {
   'multipart/mixed': {
     contentType: 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0',
     start: () => boundary,
+    encode: (json) => json,
     next: (json) => part(`{"payload":${json}}`),
     heartbeat: part('{}'),
     complete: '--\r\n',

@@ -20,6 +20,7 @@ import { publicResult, withoutHttp } from '../public-errors.ts';
 import type { AcceptedStream, ServerContext } from '../server-context.ts';
 import { EventStream } from './event-stream.ts';
 import type { EventResult, SharedResults } from './shared-results.ts';
+import { streamFormats } from './stream-format.ts';
 import type { Streams } from './streams.ts';
 
 type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
@@ -70,10 +71,11 @@ async function subscribe(
       return found;
     }
     source = found;
+    const { encode } = streamFormats[accepts.type];
     const stream: EventStream = new EventStream({
       type: accepts.type,
       source,
-      execute: textOf,
+      execute: (event) => textOf(event, encode),
       textOfError: (error) => JSON.stringify(toPublic({ errors: [toGraphQLError(error)] })),
       unread,
       beginRecord() {
@@ -103,15 +105,15 @@ async function subscribe(
     return { result, text: result.errors === undefined ? JSON.stringify(toPublic(result)) : undefined };
   }
 
-  async function textOf(event: ChatMessageEvent): Promise<string> {
+  async function textOf(event: ChatMessageEvent, encode: (json: string) => string): Promise<string> {
     const found = await results
       .run(key, event, () => executeEvent(event))
       .catch((error: unknown) => ({ result: { errors: [toGraphQLError(error)] }, text: undefined }));
     events?.recheckAfter(event, found.result.errors?.map(({ originalError }) => originalError) ?? []);
-    const text = found.text ?? JSON.stringify(toPublic(found.result));
+    const text = encode(found.text ?? JSON.stringify(toPublic(found.result)));
     if (Buffer.byteLength(text) <= maxResponseBytes) return text;
     const { message, code } = responseTooLarge(maxResponseBytes);
-    return JSON.stringify(toPublic({ errors: [new GraphQLError(message, { extensions: { code } })] }));
+    return encode(JSON.stringify(toPublic({ errors: [new GraphQLError(message, { extensions: { code } })] })));
   }
 
   function toPublic(result: ExecutionResult): ExecutionResult {

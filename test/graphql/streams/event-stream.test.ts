@@ -153,10 +153,12 @@ describe('a stream', () => {
     try {
       await using tested = await start({ limits: { maxBytes: 1e9, maxMs: 60_000 }, events: 0, bytes: 16_384 });
       await fill(tested);
+      vi.advanceTimersByTime(12_000); // to a heartbeat
+      await new Promise(setImmediate);
       vi.advanceTimersByTime(59_000);
       await new Promise(setImmediate);
       expect(tested.outcomes).toEqual([]);
-      vi.advanceTimersByTime(15_000);
+      vi.advanceTimersByTime(3_000);
       await tested.ended;
       expect(tested.outcomes).toEqual(['unread']);
     } finally {

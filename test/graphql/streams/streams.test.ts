@@ -75,6 +75,16 @@ describe('the ways to send a stream', () => {
     expect(stream.text).toMatch(/^[\x20-\x7e\n]+$/);
   });
 
+  it('replaces an event whose result is too large as it would be sent', async () => {
+    await using linq = await startLinq((response, id) => sendData(response, { id, text: '漢'.repeat(500) }));
+    await using gateway = await start({ LINQ_API_URL: linq.origin, MAX_RESPONSE_BYTES: '2000' });
+    await using ascii = await openStream(gateway);
+    await using utf8 = await openStream(gateway, { headers: multipart });
+    await deliver(gateway, message('224'));
+    expect((await ascii.part())?.json).toMatchObject({ errors: [{ extensions: { code: 'OPERATION_TOO_COSTLY' } }] });
+    expect(await utf8.event()).toMatchObject({ message: { text: '漢'.repeat(500) } });
+  });
+
   it('sends Apollo Client a multipart response, in which each part ends with the next boundary at once', async () => {
     await using gateway = await start();
     await using stream = await openStream(gateway, { headers: multipart });
