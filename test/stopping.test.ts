@@ -65,7 +65,7 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
 
 const read = (id = 224) => `/graphql?query=${encodeURIComponent(`{ chatMessage(chatId: 1, id: ${id}) { text } }`)}`;
 
-describe('on a stop signal', { timeout: 120_000 }, () => {
+describe.concurrent('on a stop signal', { timeout: 120_000 }, () => {
   it.each([
     ['SIGTERM', '1'],
     ['SIGINT', '1'],
