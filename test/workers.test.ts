@@ -22,7 +22,7 @@ function countersOf(text: string): Map<string, number> {
   );
 }
 
-describe.concurrent('with WORKERS', { timeout: 120_000 }, () => {
+describe('with WORKERS', { timeout: 120_000 }, () => {
   /** On a new connection each time, so that workers take turns. */
   const readOnce = async (url: string, text = query) =>
     (await fetch(`${url}?query=${encodeURIComponent(text)}`, { headers: { connection: 'close' } })).json();
