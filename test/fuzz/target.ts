@@ -24,8 +24,6 @@ export interface Response {
 }
 
 /** A gateway in this process, in front of a sandbox, with the connections of its clients. */
-export type Target = Awaited<ReturnType<typeof startTarget>>;
-
 export async function startTarget(
   env: Record<string, string>,
   log: (level: string) => GatewayLog,
