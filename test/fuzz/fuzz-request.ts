@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Message } from './target.ts';
 
 /** One request: what is sent, and what its response must be. */
@@ -24,10 +25,12 @@ export interface FuzzRequest extends Message {
 export const apiKey = 'fuzz-key-of-the-gateway';
 export const page = 'https://app.example.com';
 
-const tokenOf = (index: number) => `fuzz-token-${index}-${(index * 7_919) % 10_007}`;
+/** What the sandbox adds to each text that it sends for this token, which itself must appear in no response. */
+export const signatureOf = (token: string): string =>
+  ` for ${createHash('sha256').update(token).digest('hex').slice(0, 12)}`;
 
 /** A token of its own for each request. */
-export { tokenOf };
+export const tokenOf = (index: number) => `fuzz-token-${index}-${(index * 7_919) % 10_007}`;
 
 /** The index of the request that has this token; undefined for others, such as one that a mutation has changed. */
 export function requestOf(token: string): number | undefined {

@@ -9,7 +9,7 @@ import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { bodyFor, document } from '../graphql/fast-path/requests.ts';
-import { apiKey, type FuzzRequest, page } from './fuzz-request.ts';
+import { apiKey, type FuzzRequest, page, signatureOf } from './fuzz-request.ts';
 import { Judge } from './judge.ts';
 import { randomRequest } from './random-request.ts';
 import { sendBytes } from './raw-connection.ts';
@@ -42,7 +42,7 @@ const casesPerSecond = 0.4;
 const greedyKey = 'fuzz-key-of-a-greedy-caller';
 const ownToken = 'fuzz-linq-token-of-the-gateway';
 const violations = new Violations();
-const judge = new Judge(violations, [greedyKey]);
+const judge = new Judge(violations, [greedyKey, ownToken]);
 const target = await startTarget(
   {
     LINQ_INTEGRATION_TOKEN: ownToken,
@@ -55,7 +55,7 @@ const target = await startTarget(
   (level) => pino({ level }, { write: (line) => violations.add(`an error in the log: ${line}`) }),
   {
     maxSockets: clients + overloadOperations,
-    signature: (token) => ` for ${token}`,
+    signature: signatureOf,
     onCall: ({ path, headers }) =>
       judge.called(String(headers['x-linq-integration-token']), headers.authorization, path),
   },

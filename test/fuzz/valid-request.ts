@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { framed, inPieces } from './framing.ts';
-import { apiKey, type FuzzRequest, page } from './fuzz-request.ts';
+import { apiKey, type FuzzRequest, page, signatureOf } from './fuzz-request.ts';
 
 /** Few messages, so that reads overlap; each token has texts of its own. */
 const ids = fc.uniqueArray(fc.integer({ min: 10, max: 60 }), { minLength: 1, maxLength: 5 });
@@ -11,7 +11,7 @@ const selection = '{ chatId id text sentFrom attachments { filename fileSize } }
 const messageOf = (id: number, token: string) => ({
   chatId: '2',
   id: `${id}`,
-  text: `${id % 11 === 0 ? '' : `Message ${id} of the sandbox`} for ${token}`,
+  text: `${id % 11 === 0 ? '' : `Message ${id} of the sandbox`}${signatureOf(token)}`,
   sentFrom: `+1555${`${id}`.padStart(7, '0')}`,
   attachments: id % 11 === 0 ? [{ filename: `document-${id}.pdf`, fileSize: 1_000 + id }] : [],
 });
