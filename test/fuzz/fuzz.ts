@@ -9,9 +9,9 @@ import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { bodyFor, document } from '../graphql/fast-path/requests.ts';
-import { apiKey, type FuzzRequest, page, signatureOf } from './fuzz-request.ts';
+import { apiKey, type FuzzRequest, page, signatureOf, tokenOf } from './fuzz-request.ts';
 import { Judge } from './judge.ts';
-import { randomRequest } from './random-request.ts';
+import { randomRequest, wrongCredentials } from './random-request.ts';
 import { sendBytes } from './raw-connection.ts';
 import { startTarget } from './target.ts';
 import { validRequest } from './valid-request.ts';
@@ -68,7 +68,19 @@ const random = randomRequest(
     .chain((one) => bodyFor([one]))
     .map((body) => body()),
 );
+/** Valid but for its credential. */
+const unauthenticated = fc.tuple(valid, fc.constantFrom(...wrongCredentials)).map(([request, wrong]) => {
+  const { headers } = request;
+  const others = headers.filter((line) => !/^(Authorization|X-LINQ)/.test(line));
+  return (index: number): FuzzRequest => {
+    const token = tokenOf(index);
+    const changed = [...others, `Authorization: ${wrong}`, `X-LINQ-INTEGRATION-TOKEN: ${token}`];
+    const refused = { headers: changed, pieces: undefined, mayRead: false, expected: undefined };
+    return { ...request, index, token, ...refused };
+  };
+});
 const requests = fc.oneof(
+  { weight: 3, arbitrary: unauthenticated },
   {
     weight: 15,
     arbitrary: valid.map(

@@ -34,7 +34,7 @@ const oddAccepts = [
 const oddTokens = ['', ' ', 'x', 'x'.repeat(9_000), '\x80\xff', 'a\tb', 'a, b', '\x7f'];
 const oddTimeouts = [...words('1 5 2000 0 -1 1.5 x 1e3 \xb2'), '', '9'.repeat(15), '9'.repeat(400)];
 const oddRequestIds = ['', 'a b', 'x'.repeat(129), '\xff', 'a,b', '<script>'];
-const wrongCredentials = [
+export const wrongCredentials = [
   ...['', 'Bearer', 'Bearer ', 'Bearer nope', 'Bearer \xff', 'Bearer null', `Bearer ${apiKey}x`],
   ...[`Bearer ${apiKey.slice(0, -1)}`, `Bearer ${apiKey.toUpperCase()}`, `Bearer ${apiKey},${apiKey}`],
   ...[`Bearer ${apiKey} x`, `Basic ${apiKey}`, apiKey, `Bearer ${'x'.repeat(9_000)}`],
