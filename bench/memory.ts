@@ -8,6 +8,8 @@ import { documented, firstId, type Operation, operations } from './operations.ts
 import { anonymousBytes, type Server, startServer, stop } from './processes.ts';
 
 const clients = 2_000;
+/** Node's flags for a server that collects its garbage on SIGUSR2. */
+export const collecting = ['--expose-gc', '--import', new URL('collect.mjs', import.meta.url).href];
 
 interface Client {
   readonly socket: Socket;
@@ -36,7 +38,7 @@ export async function memory(what: 'idle' | 'waiting'): Promise<Memory> {
   await once(upstream, 'listening');
   const server = await startServer('gateway', `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`, {
     env: { LINQ_MAX_QUEUE: '100000', LINQ_TIMEOUT_MS: '120000' },
-    node: ['--expose-gc', '--import', new URL('collect.mjs', import.meta.url).href],
+    node: collecting,
   });
 
   const joined: Client[] = [];
@@ -85,7 +87,8 @@ export async function memory(what: 'idle' | 'waiting'): Promise<Memory> {
   return { all, half, left: left / base, leftAgain };
 }
 
-async function settled({ pid }: Server): Promise<number> {
+/** Anonymous memory after full collections, of a server that was started with `collecting`. */
+export async function settled({ pid }: Server): Promise<number> {
   for (let turn = 0; turn < 3; turn++) {
     process.kill(pid, 'SIGUSR2');
     await sleep(700);

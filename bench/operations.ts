@@ -1,5 +1,5 @@
 /** The operations that every server runs, and the data that each of them must return. */
-const leaves = `chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
+export const leaves = `chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
   attachments { id url filename mimeType fileSize }
   reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }`;
 
@@ -46,7 +46,7 @@ export const operations: readonly Operation[] = [
     chatId: '1',
     messages: 1,
     variables: ([id]) => ({ chatId: '1', id }),
-    data: ([id]) => ({ chatMessage: message('1', id) }),
+    data: ([id]) => ({ chatMessage: dataOfMessage('1', id) }),
     goals: { raw: 0.9, mercurius: 1.15, tailcall: 1.6, yoga: 4 },
   },
   {
@@ -62,7 +62,7 @@ export const operations: readonly Operation[] = [
     chatId: '1',
     messages: 1,
     variables: ([id]) => ({ chatId: '1', id }),
-    data: ([id]) => ({ chatMessage: { id, text: message('1', id)['text'] } }),
+    data: ([id]) => ({ chatMessage: { id, text: dataOfMessage('1', id)['text'] } }),
     goals: { raw: 0.9, mercurius: 1.15, tailcall: 1.2, yoga: 3.2 },
   },
   {
@@ -72,7 +72,7 @@ export const operations: readonly Operation[] = [
     chatId: '4',
     messages: 1,
     variables: ([id]) => ({ chatId: '4', id }),
-    data: ([id]) => ({ chatMessage: message('4', id) }),
+    data: ([id]) => ({ chatMessage: dataOfMessage('4', id) }),
     goals: { raw: 0.8, mercurius: 1.05, tailcall: 6, yoga: 3.2 },
   },
   { name: 'W5', what: `a page of ${pageSize} messages`, ...page, goals: {} },
@@ -102,7 +102,7 @@ export const growth: Readonly<Record<'aliases' | 'keys' | 'page', readonly Opera
     chatId: '1',
     messages,
     variables: (ids) => ({ keys: ids.map((id) => ({ chatId: '1', id })) }),
-    data: (ids) => ({ chatMessagesByKeys: ids.map((id) => message('1', id)) }),
+    data: (ids) => ({ chatMessagesByKeys: ids.map((id) => dataOfMessage('1', id)) }),
     without: ['tailcall'],
     goals: {},
   })),
@@ -114,7 +114,7 @@ export const growth: Readonly<Record<'aliases' | 'keys' | 'page', readonly Opera
       chatId: '1',
       messages: 1,
       variables: ([id]) => ({ chatId: '1', id }),
-      data: ([id]) => ({ chatMessage: message('1', id) }),
+      data: ([id]) => ({ chatMessage: dataOfMessage('1', id) }),
       goals: {},
     },
     { name: 'page100', what: `${pageSize} by a page`, ...page, goals: {} },
@@ -136,12 +136,12 @@ function aliases(name: string, count: number, messages: number, select: (leaves:
       ...Object.fromEntries(ids.map((id, index) => [`id${index}`, id])),
     }),
     data: (ids: readonly string[]) =>
-      Object.fromEntries(fields.map((_, index) => [`m${index}`, message('1', ids[index % messages])])),
+      Object.fromEntries(fields.map((_, index) => [`m${index}`, dataOfMessage('1', ids[index % messages])])),
   };
 }
 
 /** The message as the schema of every server has it. */
-function message(chatId: string, id = ''): Record<string, unknown> {
+export function dataOfMessage(chatId: string, id = ''): Record<string, unknown> {
   const { data } = JSON.parse(chatId === '4' ? largeMessage(Number(id)) : documented(id));
   return inSchema(chatId, data);
 }

@@ -11,6 +11,15 @@ import { latency, throughput } from './load.ts';
 import { memory } from './memory.ts';
 import { growth, type Operation, operations } from './operations.ts';
 import { cores, cpuSeconds, has, type Server, startServer, startUpstream, stop, stopAll } from './processes.ts';
+import {
+  chatCount,
+  type Delivery,
+  perSecond,
+  type Stalled,
+  stalledEvents,
+  startStreams,
+  streamCount,
+} from './streams.ts';
 import { tailcallCommand } from './tailcall.ts';
 import { type Verified, verify } from './verify.ts';
 
@@ -24,7 +33,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
   },
 });
-const allParts = ['throughput', 'latency', 'growth', 'cores', 'memory'];
+const allParts = ['throughput', 'latency', 'growth', 'cores', 'memory', 'streams'];
 const unknown = [
   ...positionals.filter((part) => !allParts.includes(part)),
   ...values.works.split(',').filter((work) => !operations.some(({ name }) => name === work)),
@@ -57,6 +66,7 @@ if (parts.includes('latency')) await compareLatency();
 if (parts.includes('growth')) await measureGrowth();
 if (parts.includes('cores')) await measureCores();
 if (parts.includes('memory')) await measureMemory();
+if (parts.includes('streams')) await measureStreams();
 stopAll();
 
 lines.push('', `Goals: ${goals.met} met, ${goals.missed} missed.`);
@@ -240,6 +250,56 @@ async function measureMemory(): Promise<void> {
     const { all, half, left, leftAgain } = await memory(what);
     row(what, number(all), atMost(goal, all), number(half), number(left), number(leftAgain), atMost(1.05, leftAgain));
   }
+}
+
+async function measureStreams(): Promise<void> {
+  const streams = await startStreams(upstream.origin, 1);
+  const quiet: Delivery[] = [];
+  const stalled: Stalled[] = [];
+  for (let round = 1; round <= Math.min(rounds, 3); round++) {
+    quiet.push(await streams.deliver(stalledEvents));
+    stalled.push(await streams.deliverWithStalled());
+    progress(`streams round ${round}: ${JSON.stringify([quiet.at(-1), stalled.at(-1)])}`);
+  }
+  await streams.stop();
+  progress('streams: several tokens');
+  const own = await startStreams(upstream.origin, streamCount / chatCount);
+  const ofOwn = await own.deliver(stalledEvents / 10, perSecond / 10);
+  await own.stop();
+  title(
+    'Streams',
+    `${streamCount} streams of ${chatCount} chats, ${perSecond} events a second, each for ${streamCount / chatCount} streams: from the webhook to the event, CPU time of the gateway for each event that it sent, and memory of an open stream.`,
+  );
+  row('streams', 'p50 (ms)', 'p99 (ms)', 'CPU (µs)', 'gaps', 'kB each');
+  row('---', '--:', '--:', '--:', '--:', '--:');
+  const add = (what: string, all: readonly Delivery[], kilobytes: string) => {
+    const middle = (value: (delivery: Delivery) => number) => number(median(all.map(value)));
+    const gaps = all.reduce((sum, delivery) => sum + delivery.gaps, 0);
+    row(
+      what,
+      middle(({ p50 }) => p50),
+      middle(({ p99 }) => p99),
+      middle(({ cpu }) => cpu),
+      `${gaps}`,
+      kilobytes,
+    );
+  };
+  add(
+    `a token for each stream of a chat, so that each event is read ${streamCount / chatCount} times; ${perSecond / 10} events a second`,
+    [ofOwn],
+    number(own.kilobytes),
+  );
+  add('one token', quiet, number(streams.kilobytes));
+  add(`one token; one more client does not read, for ${stalledEvents} events`, stalled, '');
+  lines.push(
+    '',
+    `The client that does not read: p99 of the others to that without it ${number(
+      ratioOf(
+        stalled.map(({ p99 }) => p99),
+        quiet.map(({ p99 }) => p99),
+      ),
+    )}; the most memory of the gateway to that without it ${number(median(stalled.map(({ peak }) => peak)))}; disconnected after ${number(median(stalled.map(({ closedAfter }) => closedAfter)))} s.`,
+  );
 }
 
 function peerVersions(): string {

@@ -181,6 +181,22 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
+  it('underlines what the schema does not have, and not the fields for larger graphs', async () => {
+    const page = await open(sandbox.url);
+    await editor(page, 'Operation Editor').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('query Mine { _service { sdl } _sdl unknown }');
+    const markers = () =>
+      page.evaluate(() =>
+        Reflect.get(globalThis, '__MONACO')
+          .editor.getModelMarkers({})
+          .map(({ message }: Error) => message),
+      );
+    await expect.poll(markers, { timeout: 10_000 }).toEqual(['Cannot query field "unknown" on type "Query".']);
+    await page.locator('.graphiql-query-editor .squiggly-error').waitFor();
+    expect(troubles).toEqual([]);
+  });
+
   it('completes what is typed, and explains what it offers', async () => {
     const page = await open(sandbox.url);
     await editor(page, 'Operation Editor').click();

@@ -34,7 +34,7 @@ const reaction = (index: number) => ({
   updated_at: time,
 });
 
-/** By chat: chat 9 never responds. */
+/** By chat: chat 9 never responds; other messages, and all chats themselves, are forbidden. */
 const chats: Record<string, { text: string; attachments: number; reactions: number }> = {
   2: { text: 'x'.repeat(4_000), attachments: 0, reactions: 0 },
   3: { text: 'Hello, how are you?', attachments: 5, reactions: 20 },
@@ -44,8 +44,12 @@ const chats: Record<string, { text: string; attachments: number; reactions: numb
 async function startLinq(): Promise<Server> {
   const server = createServer(({ url = '' }, res) => {
     const [, chatId = '', id = ''] = /chats\/(\d+)\/chat_messages\/(\d+)$/.exec(url) ?? [];
+    if (chatId === '9') return;
     const chat = chats[chatId];
-    if (chat === undefined) return;
+    if (chat === undefined) {
+      res.writeHead(403).end('{}');
+      return;
+    }
     const data = {
       ...{ id: Number(id), text: chat.text, sent_at: time, delivered_at: time, delivery_status: 'delivered' },
       ...{ edited_at: null, is_read: true, sent_from: '+15551234567', chat_handle_id: 123 },
@@ -229,6 +233,28 @@ describe('under attack the gateway stays alive, small and responsive', () => {
           post(origin, entities, { r: representations }),
         ]);
         for (const response of responses) expect(await response.text()).toContain('OPERATION_TOO_COSTLY');
+      }
+    });
+  });
+
+  it('four at once with as many errors as there may be, in documents of 40,000 lines', async () => {
+    const lines = '\n'.repeat(40_000);
+    const keys = times(10, (index) => ({ chatId: '3', id: `${index + 1}` }));
+    const below = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${times(190, (index) => `a${index}: chat { id }`).join(' ')} } }`;
+    const forbidden = times(1_000, (index) => ({ chatId: '8', id: `${(index % 100) + 1}` }));
+    const selectedOften = `query ($keys: [ChatMessageKey!]!) { ${'chatMessagesByKeys(keys: $keys) { id }'.repeat(50)} }`;
+    const invalid = `{ chatMessage(chatId: 2, id: 5) { ${times(150, (index) => `unknown${index}`).join(' ')} } }`;
+    await expectAlive('errors', async (origin) => {
+      for (let round = 0; round < 10; round++) {
+        const found = await Promise.all(
+          [
+            post(origin, lines + below, { keys }),
+            post(origin, lines + below.replace('a0: chat', 'a0: chat @include(if: true)'), { keys }),
+            post(origin, selectedOften, { keys: forbidden }),
+            post(origin, lines + invalid),
+          ].map(async (response) => (await (await response).json()) as { errors: readonly unknown[] }),
+        );
+        expect(found.map(({ errors }) => errors.length)).toEqual([1_900, 1_900, 1_000, 101]);
       }
     });
   });

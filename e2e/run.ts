@@ -7,12 +7,14 @@ const install = ['ci', '--no-audit', '--no-fund', '--prefix'];
 const steps: [command: string, ...args: string[]][] = [
   ['npm', ...install, 'examples'],
   ['npm', ...install, 'examples/web'],
+  ['npm', ...install, 'examples/react'],
   ['npm', ...install, 'e2e'],
   ['npm', 'run', 'build'],
   ['node', 'e2e/support/link-package.ts'],
   ['npm', 'run', 'generate', '--prefix', 'examples'],
   ['tsc', '--project', 'examples'],
   ['tsc', '--project', 'examples/web'],
+  ['tsc', '--project', 'examples/react'],
   ['tsc', '--project', 'e2e'],
   ['vitest', 'run', '--root', 'e2e', '--reporter=verbose', ...process.argv.slice(2)],
 ];

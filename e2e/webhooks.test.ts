@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Admission, IncomingEvent, LogEvent } from '../src/datasources/events/chat-event.ts';
 import { isLinqId, type LinqId } from '../src/datasources/model.ts';
@@ -130,10 +133,20 @@ function incoming(index: number): IncomingEvent {
   return { event, digests: [`id ${index}`, `triple ${index}`] };
 }
 
-/** The log as a replica has it, and all that it delivered. */
-async function openLog(redis: RedisServer) {
+/** The log as a replica has it, and all that it delivered. Scripts of the log run after `beforeScript`. */
+async function openLog(redis: RedisServer, beforeScript: (script: string) => Promise<unknown> = async () => {}) {
   const replicas = new Replicas({ url: redis.url, origin: 'https://linq.example', atLeast: 1, onChange: () => {} });
-  const log = new RedisEventLog({ url: redis.url, replicas, onChange: () => {} });
+  const log = new RedisEventLog({
+    url: redis.url,
+    replicas: {
+      key: (name) => replicas.key(name),
+      async run(script, names, args) {
+        await beforeScript(script);
+        return replicas.run(script, names, args);
+      },
+    },
+    onChange: () => {},
+  });
   const heard: LogEvent[] = [];
   await replicas.open();
   await log.open();
@@ -203,6 +216,78 @@ describe('the log of events in Redis', () => {
     while (a.idsOf().at(-1) !== 1) await pause(5);
     const positions = a.heard.map(({ position }) => position);
     expect(positions.toSorted()).toEqual(positions);
+  });
+
+  it('delivers each event once when Redis comes back with older data, or without, and events are delivered again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'redis-'));
+    await using redis = await startRedis(() => ['--dir', folder]);
+    await using a = await openLog(redis);
+    await using b = await openLog(redis);
+    const send = async (index: number) => {
+      while ((await b.append(index)) === 'duplicate') await pause(5);
+      for (const { idsOf } of [a, b]) while (!idsOf().includes(index)) await pause(1);
+    };
+    const restart = async () => {
+      const gaps = [a, b].map(({ idsOf }) => idsOf().length);
+      await redis.kill();
+      await redis.start();
+      for (const [at, { idsOf }] of [a, b].entries()) while (!idsOf().slice(gaps[at]).includes('gap')) await pause(5);
+    };
+    for (let index = 0; index < 20; index++) await send(index);
+    cli(redis, 'SAVE');
+    for (let index = 20; index < 30; index++) await send(index);
+    await restart();
+    await send(30);
+    rmSync(join(folder, 'dump.rdb'));
+    await restart();
+    await send(31);
+    expect(await a.append(25)).toBe('duplicate');
+    for (const { idsOf } of [a, b])
+      expect(idsOf().filter((id) => id !== 'gap')).toEqual(Array.from({ length: 32 }, (_, index) => index));
+    rmSync(folder, { recursive: true });
+  });
+
+  it('tells of a gap where a reader moves from a replica that has delivered events alone', async () => {
+    await using redis = await startRedis();
+    await using a = await openLog(redis);
+    await using b = await openLog(redis);
+    await redis.kill();
+    const isAlone = ({ heard }: typeof a) => heard.at(-1)?.position.includes('.');
+    while ((await a.append(0)) !== 'admitted' || !isAlone(a)) await pause(5);
+    for (let index = 1; index < 5; index++) await a.append(index);
+    while ((await b.append(100)) !== 'admitted' || !isAlone(b)) await pause(5);
+    const [first, ofB] = [a.heard[0], b.heard[0]].map((event) => event?.position ?? '');
+    a.log.close(); // with what it has not told the others
+    await redis.start();
+    while (b.idsOf().filter((id) => id === 'gap').length < 2) await pause(5); // its own in Redis too, for readers from elsewhere
+    expect(await b.log.tail.read(first ?? '')).toBeUndefined();
+    expect((await b.log.tail.read(ofB ?? ''))?.map(({ kind }) => kind)).toEqual(['gap', 'gap']);
+  });
+
+  it('delivers each event once when Redis is lost and back while a gap is written for the others', async () => {
+    await using redis = await startRedis();
+    const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using a = await openLog(redis, async (script) => {
+      if (!script.includes("'gap'")) return;
+      begun.resolve();
+      await held.promise;
+    });
+    await redis.kill();
+    while ((await a.append(0)) !== 'admitted') await pause(5);
+    await redis.start();
+    await begun.promise;
+    const gaps = () => a.idsOf().filter((id) => id === 'gap').length;
+    const before = gaps();
+    await redis.kill();
+    await redis.start();
+    while (gaps() === before) await pause(5);
+    held.resolve();
+    await using b = await openLog(redis);
+    for (let index = 1; index <= 50; index++) {
+      while ((await b.append(index)) === 'duplicate') await pause(5);
+      while (a.idsOf().at(-1) !== index) await pause(1);
+    }
+    expect(a.idsOf().filter((id) => id !== 'gap')).toEqual(Array.from({ length: 51 }, (_, index) => index));
   });
 
   it('loses no event without a gap, and delivers none twice, while Redis is killed, suspended and started again', async () => {

@@ -1,21 +1,29 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
 import { addTypenameSelectionDocumentTransform } from '@graphql-codegen/client-preset';
 
+const types = {
+  scalars: { DateTime: 'string' },
+  defaultScalarType: 'unknown',
+  useTypeImports: true,
+  importExtension: '.ts',
+} as const;
+
 const config: CodegenConfig = {
   schema: '../src/schema/schema.graphql',
-  documents: 'codegen/*.ts',
   generates: {
     'codegen/generated/': {
+      documents: 'codegen/*.ts',
       preset: 'client',
       // What is executed by id must name its types itself: no cache can add `__typename` to it any more.
       documentTransforms: [addTypenameSelectionDocumentTransform],
       presetConfig: { persistedDocuments: true },
-      config: {
-        scalars: { DateTime: 'string' },
-        defaultScalarType: 'unknown',
-        useTypeImports: true,
-        importExtension: '.ts',
-      },
+      config: types,
+    },
+    'react/generated/': {
+      documents: 'react/*.{ts,tsx}',
+      preset: 'client',
+      presetConfig: { fragmentMasking: false },
+      config: types,
     },
   },
 };

@@ -6,6 +6,7 @@ import { GraphiQL, GraphiQLInterface } from 'graphiql';
 import { useEffect, useState } from 'react';
 import type { FirstPage } from '../src/graphiql/graphiql-page.ts';
 import { CopyMenu } from './copy-menu.tsx';
+import { EditorSchema } from './editor-schema.tsx';
 import { createFetcher } from './fetcher.ts';
 import { historyPlugin } from './history.tsx';
 import { operationsIn, parseDocument } from './operations.ts';
@@ -36,16 +37,20 @@ function createSession({ title, tabs }: FirstPage) {
   // Otherwise GraphiQL opens an empty tab when the page is reloaded before any change.
   if (storage.getItem(tabsKey) === null) storage.setItem('graphiql:query', tabs[0] ?? '');
   const view = { tabId: '', variablesText: () => '' };
+  let introspectionJson: string | undefined;
   const store = new ResponseFactsStore();
   const fetcher = createFetcher(location.pathname, {
     variablesText: () => view.variablesText(),
     onResponse: (facts) => store.set(view.tabId, facts),
+    onIntrospection: (json) => {
+      introspectionJson = json;
+    },
   });
-  return { storage, view, store, fetcher };
+  return { storage, view, store, fetcher, introspection: () => introspectionJson };
 }
 
 export function App({ firstPage, linked }: AppProps) {
-  const [{ storage, view, store, fetcher }] = useState(() => createSession(firstPage));
+  const [{ storage, view, store, fetcher, introspection }] = useState(() => createSession(firstPage));
   const { title, headers, tabs } = firstPage;
   const defaultTabs = [...(linked ? [linked] : []), ...tabs.map((query) => ({ query, variables: undefined }))];
   return (
@@ -85,6 +90,7 @@ export function App({ firstPage, linked }: AppProps) {
               <ResponseLine store={store} />
             </GraphiQL.Footer>
           </GraphiQLInterface>
+          <EditorSchema introspection={introspection} />
           <RunShortcut />
           <ViewReader view={view} />
           {linked?.operationName && <SelectOperation name={linked.operationName} />}

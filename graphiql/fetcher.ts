@@ -12,6 +12,8 @@ interface FetcherOptions {
   readonly variablesText: () => string;
   /** Called with each response and each event of a stream, except those of the introspection. */
   readonly onResponse: (facts: ResponseFacts | undefined) => void;
+  /** Called with the JSON of the whole introspection result; GraphiQL gets it without the fields for larger graphs. */
+  readonly onIntrospection: (json: string) => void;
 }
 
 interface Observer {
@@ -20,7 +22,7 @@ interface Observer {
 }
 
 /** Sends the text as it was typed, so that the gateway's errors point into it. Never rejects: each failure is a result. */
-export function createFetcher(url: string, { variablesText, onResponse }: FetcherOptions): Fetcher {
+export function createFetcher(url: string, { variablesText, onResponse, onIntrospection }: FetcherOptions): Fetcher {
   return ({ query, variables, operationName }, options) => {
     const isIntrospection = operationName === 'IntrospectionQuery';
     const typed = isIntrospection ? '' : variablesText();
@@ -45,6 +47,7 @@ export function createFetcher(url: string, { variablesText, onResponse }: Fetche
         const show = (result: ExecutionResult, facts?: ResponseFacts) => {
           if (controller.signal.aborted) return;
           if (!isIntrospection) onResponse(facts);
+          else if (result.data) onIntrospection(JSON.stringify(result.data));
           next?.(isIntrospection ? withoutGatewayFields(result) : result);
         };
         void send(url, { ...request, signal: controller.signal }, show).then(() => {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { closestMatch } from 'leven';
 import type { CallerRules } from './auth/credentials.ts';
 import { isLoopback } from './http/loopback.ts';
 import { proxyFor } from './network/proxies.ts';
@@ -210,11 +211,19 @@ export interface Config extends Omit<Values<typeof variables>, 'callers' | 'linq
   readonly callers: CallerRules | undefined;
   /** Those in use, which still work. */
   readonly formerNames: readonly RenamedVariable[];
+  readonly unknown: readonly UnknownVariable[];
 }
 
 interface RenamedVariable {
   readonly variable: string;
   readonly newName: string;
+}
+
+/** One that is set, has no effect, and is probably misspelled. */
+interface UnknownVariable {
+  readonly variable: string;
+  /** The known variable with the most similar name. */
+  readonly nearest: string;
 }
 
 /** Never holds the value of a secret. */
@@ -281,9 +290,22 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   return {
     ...rest,
     formerNames,
+    unknown: unknownVariables(env),
     linq: { ...rest.linq, proxy: proxyFor(rest.linq.origin, proxies) },
     callers: apiKeys.length > 0 || jwt ? { apiKeys, jwt } : undefined,
   };
+}
+
+/** Of those that begin like ours. Kubernetes sets variables for each service, such as one that is named after the gateway. */
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): UnknownVariable[] {
+  const known = ['GATEWAY_CREDENTIAL']; // of the doctor
+  readTable(variables, ({ name, formerName }) => known.push(name, ...(formerName === undefined ? [] : [formerName])));
+  return Object.keys(env).flatMap((variable) => {
+    if (!/^(?:LINQ|GATEWAY)_\w{1,100}$/.test(variable) || known.includes(variable)) return [];
+    const service = /^(.+?)_(?:SERVICE|PORT)(?:_|$)/.exec(variable)?.[1];
+    if (service !== undefined && env[`${service}_SERVICE_HOST`] !== undefined) return [];
+    return [{ variable, nearest: closestMatch(variable, known) ?? '' }];
+  });
 }
 
 /** Whether anyone who reaches the gateway may use its own token, so that it must be hard to reach. */

@@ -8,7 +8,6 @@ import { createLoaders, type Loaders, type Source } from './datasources/loaders.
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
 import type { Reader } from './datasources/reads/reads.ts';
 import { Token } from './datasources/token.ts';
-import { UpstreamError } from './datasources/upstream-error.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
 import { ChatEvents } from './streams/chat-events.ts';
 
@@ -67,6 +66,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       const max = 10 * maxReads; // a response contains a value as often as it is listed
       if (sum > max) throw tooCostly(sum, 'entries of lists', max, 'ten times MAX_READS_PER_OPERATION');
     },
+    readPlaces(sum: number): void {
+      const max = 20 * maxReads;
+      if (sum > max) throw tooCostly(sum, 'fields that are read', max, '20 times MAX_READS_PER_OPERATION');
+    },
   };
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
     const callersToken = tokenOf(header('x-linq-integration-token'));
@@ -97,22 +100,17 @@ export function createContextFactory(options: ContextOptions): CreateContext {
     const chatEvents = new ChatEvents({
       tail,
       caller: caller ?? callersToken?.digest ?? 'anonymous',
+      access: `${reader.token?.digest} ${chats === undefined ? 'all' : [...chats].toSorted()}`,
       lastEventId: header('last-event-id') || undefined,
       loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
-      loadersAfter: ({ position, chatId, messageId }, onRefused) =>
+      loadersAfter: ({ position, chatId, messageId }) =>
         loadersOver((route, key) => {
           const isNew = 'id' in key && key.id === messageId && key.chatId === chatId;
-          const value = reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
-          value.catch((error: unknown) => isRefusal(error) && onRefused());
-          return value;
+          return reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
         }),
     });
     return { loaders, explainedReads, events: chatEvents };
   };
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof UpstreamError && (error.fault === 'unauthorized' || error.fault === 'forbidden');
 }
 
 const notReadable = Promise.resolve(null);

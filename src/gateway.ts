@@ -20,7 +20,7 @@ import { RedisEventLog } from './datasources/redis/event-log.ts';
 import { Replicas } from './datasources/redis/replicas.ts';
 import { type ErrorCode, errorCodes } from './errors/codes.ts';
 import { type FailureLog, framesOf } from './errors/failure-log.ts';
-import { publicError, refusesAll } from './errors/public-error.ts';
+import { publicErrors, refusesAll } from './errors/public-error.ts';
 import { createGraphiQL } from './graphiql/graphiql.ts';
 import { type FirstPage, linqPage } from './graphiql/graphiql-page.ts';
 import { createEndpoint, createSdlHandle } from './graphql/endpoint.ts';
@@ -134,7 +134,7 @@ export function createGateway(
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
   const turns = new Turns();
-  const streams = new Streams(config);
+  const streams = new Streams(config, metrics.streamOverLimit);
   const yoga = createYogaServer({
     schema,
     contextOf,
@@ -167,9 +167,7 @@ export function createGateway(
     },
     afterSend: endRequest,
     publicErrors: (errors, record) =>
-      errors.some(refusesAll)
-        ? undefined
-        : errors.map((error) => publicError(error, record, log, { suggestions: introspection })),
+      errors.some(refusesAll) ? undefined : publicErrors(errors, record, log, { suggestions: introspection }),
   });
   const authenticate = createAuthenticate(config.callers, log);
   const headers = { ...(config.callers && { authorization: 'Bearer ' }), ...firstPage.headers };

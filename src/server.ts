@@ -58,7 +58,10 @@ export async function runServer({ isSandbox, stop }: ServerOptions): Promise<voi
   });
   const documents = await documentsOrExit(config.trustedDocuments);
   const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
-  for (const renamed of cluster.isWorker ? [] : config.formerNames) log.warn(renamed, 'a variable was renamed');
+  if (cluster.isPrimary) {
+    for (const renamed of config.formerNames) log.warn(renamed, 'a variable was renamed');
+    for (const unknown of config.unknown) log.warn(unknown, 'a variable is not known');
+  }
   process.on('uncaughtException', (error: unknown) => {
     const { name, stack } = error instanceof Error ? error : new Error();
     log.fatal({ error: name, frames: framesOf({ stack }) }, 'crashed'); // not the message: it may quote private data

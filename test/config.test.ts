@@ -53,6 +53,7 @@ it('needs no variable at all', () => {
     workers: 1,
     logLevel: 'info',
     formerNames: [],
+    unknown: [],
   });
 });
 
@@ -60,6 +61,27 @@ it('accepts a former name of a variable, and reports it', () => {
   const { limits, formerNames } = readConfig({ MAX_MESSAGES_PER_OPERATION: '7' });
   expect(limits.maxReads).toBe(7);
   expect(formerNames).toEqual([{ variable: 'MAX_MESSAGES_PER_OPERATION', newName: 'MAX_READS_PER_OPERATION' }]);
+});
+
+it('reports variables that begin like ours and are not known, with the nearest known one', () => {
+  const env = { LINQ_TIMEOUT: '5', GATEWAY_API_KEY: 'k', linq_timeout_ms: '5', GATEWAY_CREDENTIAL: 'k', PATH: '/' };
+  expect(readConfig(env).unknown).toEqual([
+    { variable: 'LINQ_TIMEOUT', nearest: 'LINQ_TIMEOUT_MS' },
+    { variable: 'GATEWAY_API_KEY', nearest: 'GATEWAY_API_KEYS' },
+  ]);
+});
+
+it('does not report the variables that Kubernetes sets for a service whose name begins like ours', () => {
+  const service = {
+    LINQ_GRAPHQL_GATEWAY_SERVICE_HOST: '10.0.0.1',
+    LINQ_GRAPHQL_GATEWAY_SERVICE_PORT: '4000',
+    LINQ_GRAPHQL_GATEWAY_SERVICE_PORT_HTTP: '4000',
+    LINQ_GRAPHQL_GATEWAY_PORT: 'tcp://10.0.0.1:4000',
+    LINQ_GRAPHQL_GATEWAY_PORT_4000_TCP: 'tcp://10.0.0.1:4000',
+    LINQ_GRAPHQL_GATEWAY_PORT_4000_TCP_ADDR: '10.0.0.1',
+  };
+  expect(readConfig(service).unknown).toEqual([]);
+  expect(readConfig({ LINQ_PORT: '4000' }).unknown).toMatchObject([{ variable: 'LINQ_PORT' }]);
 });
 
 it('refuses a variable together with its former name', () => {

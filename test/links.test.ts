@@ -7,7 +7,7 @@ const pages = globSync([
   '{docs,.github}/**/*.md',
   'bench/*.md',
   'examples/*.md',
-  'examples/web/*.md',
+  'examples/{react,web}/*.md',
   'deploy/*.md',
 ]);
 

@@ -34,9 +34,16 @@ export async function startRecorder(target: string, port = 0): Promise<Recorder>
       const value = request.headers[name];
       if (typeof value === 'string') headers.set(name, value);
     }
-    const answer = await fetch(target, { method: 'POST', headers, body });
-    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
-    response.end(await answer.text());
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    try {
+      const answer = await fetch(target, { method: 'POST', headers, body, signal: gone.signal });
+      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
+      for await (const chunk of answer.body ?? []) response.write(chunk);
+      response.end();
+    } catch {
+      response.destroy(); // one of the two is gone
+    }
   }, port);
   return { ...server, url: `${server.origin}/graphql`, requests };
 }

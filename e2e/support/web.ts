@@ -6,23 +6,30 @@ import { promisify } from 'node:util';
 import { startBrowser, type Visit, type VisitOptions, visit } from './browser.ts';
 import { freePort, root, startGateway, startProgram } from './programs.ts';
 
-const vite = 'examples/web/node_modules/vite/bin/vite.js';
-
 export interface Web extends AsyncDisposable {
   readonly url: string;
-  /** The example page at this address, in a browser that was never here. The one that was open before is closed. */
+  /** The example page at this address, relative to its own, in a browser that was never here. The one that was open before is closed. */
   open(search: string, options?: VisitOptions): Promise<Visit>;
 }
 
-/** The example page in front of the sandbox: as `npm run build` leaves it, or on the development server. */
-export async function startWeb(mode: 'built' | 'development', gatewayUrl?: string): Promise<Web> {
+/** An example page in front of the sandbox: as `npm run build` leaves it, or on the development server. */
+export async function startWeb(
+  mode: 'built' | 'development',
+  gatewayUrl?: string,
+  example: 'web' | 'react' = 'web',
+): Promise<Web> {
+  const source = `examples/${example}`;
+  const vite = `${source}/node_modules/vite/bin/vite.js`;
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
   const gateway = gatewayUrl === undefined ? await startGateway({}, 'sandbox') : undefined;
   const env = { GATEWAY_URL: new URL(gatewayUrl ?? gateway?.url ?? '').origin };
   const out = ['--outDir', folder];
   if (mode === 'built')
-    await promisify(execFile)(process.execPath, [vite, 'build', 'examples/web', ...out], { cwd: root });
-  const command = mode === 'built' ? ['preview', 'examples/web', ...out] : ['examples/web'];
+    await promisify(execFile)(process.execPath, [vite, 'build', source, ...out], {
+      cwd: root,
+      env: { ...process.env, NODE_ENV: 'production' }, // not that of the tests
+    });
+  const command = mode === 'built' ? ['preview', source, ...out] : [source];
   const port = String(await freePort());
   const server = await startProgram({
     args: [vite, ...command, '--host', '127.0.0.1', '--strictPort', '--port', port],
@@ -35,7 +42,7 @@ export async function startWeb(mode: 'built' | 'development', gatewayUrl?: strin
     url: server.url,
     async open(search, options) {
       await current?.[Symbol.asyncDispose]();
-      current = await visit(browser, `${server.url}${search}`, options);
+      current = await visit(browser, new URL(search, server.url).href, options);
       return current;
     },
     async [Symbol.asyncDispose]() {

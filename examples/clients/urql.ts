@@ -24,6 +24,7 @@ export function createUrqlClient({ url, headers = () => ({}), byId = false, sche
       ChatMessageConnection: () => null, // these three have no id: they are kept with their chat
       ChatMessageEdge: () => null,
       PageInfo: () => null,
+      ChatMessageEvent: () => null, // kept with the subscription
     },
   });
   /**
@@ -66,6 +67,7 @@ export function createUrqlClient({ url, headers = () => ({}), byId = false, sche
   const client = new Client({
     url,
     fetchOptions: () => ({ headers: headers() }),
+    fetchSubscriptions: true, // as Server-Sent Events
     preferGetMethod: false, // GET is the default, and writes ids into the log of every proxy on the way
     exchanges: [errors, cache, retries, ...(byId ? [ids] : []), fetchExchange],
   });

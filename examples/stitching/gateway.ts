@@ -1,37 +1,31 @@
 import { createServer } from 'node:http';
-import { makeExecutableSchema } from '@graphql-tools/schema';
+import { buildHTTPExecutor } from '@graphql-tools/executor-http';
 import { stitchSchemas } from '@graphql-tools/stitch';
+import { schemaFromExecutor } from '@graphql-tools/wrap';
 import { createYoga } from 'graphql-yoga';
-import { strayTickets, tickets } from '../tickets/data.ts';
 import { messages } from './messages.ts';
 
-const ticketSchema = makeExecutableSchema({
-  typeDefs: `
-    type Query {
-      tickets: [Ticket!]!
-      strayTickets: [Ticket!]!
-    }
+const readTickets = buildHTTPExecutor({ endpoint: process.env['TICKETS_URL'] ?? 'http://127.0.0.1:4001/' });
 
-    type Ticket {
-      id: ID!
-      title: String!
-      message: ChatMessage
-      chat: Chat
-    }
-
-    type ChatMessage {
-      chatId: ID!
-      id: ID!
-    }
-
-    type Chat {
-      id: ID!
-    }
-  `,
-  resolvers: { Query: { tickets: () => tickets, strayTickets: () => strayTickets } },
+const schema = stitchSchemas({
+  subschemas: [
+    messages,
+    {
+      schema: await schemaFromExecutor(readTickets),
+      executor: readTickets,
+      batch: true,
+      merge: {
+        // The tickets are a subgraph of Federation: `_entities` returns what they add to messages, in one request for all.
+        ChatMessage: {
+          selectionSet: '{ chatId id }',
+          fieldName: '_entities',
+          key: ({ chatId, id }) => ({ __typename: 'ChatMessage', chatId, id }),
+          argsFromKeys: (representations) => ({ representations }),
+        },
+      },
+    },
+  ],
 });
-
-const schema = stitchSchemas({ subschemas: [{ schema: ticketSchema }, messages] });
 
 const server = createServer(createYoga({ schema }));
 server.listen(Number(process.env['PORT'] ?? 4002), '127.0.0.1', () => {

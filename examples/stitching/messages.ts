@@ -5,6 +5,7 @@ import { buildSchema, parse } from 'graphql';
 /** The caller's credential for the Linq gateway, and its Linq token, go along with every request; nothing else does. */
 const readMessages = buildHTTPExecutor({
   endpoint: process.env['MESSAGES_URL'] ?? 'http://127.0.0.1:4000/graphql',
+  method: 'POST', // subscriptions too: GET is their default, and writes ids into the log of every proxy on the way
   headers(operation) {
     const sent: Headers | undefined = operation?.context?.request.headers;
     const names = ['authorization', 'x-linq-integration-token'];

@@ -21,3 +21,7 @@ export const strayTickets: readonly Ticket[] = ['2', '404', '500'].map((chatId) 
   message: { chatId, id: '1' },
   chat: { id: chatId },
 }));
+
+export function ticketsAbout({ chatId, id }: Ticket['message']): Ticket[] {
+  return tickets.filter(({ message }) => message.chatId === chatId && message.id === id);
+}

@@ -2,9 +2,9 @@ import { ApolloServer } from '@apollo/server';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
-import { strayTickets, tickets } from './data.ts';
+import { strayTickets, tickets, ticketsAbout } from './data.ts';
 
-// A subgraph of Federation 2 that points at messages and chats, and knows nothing of them but their keys.
+// A subgraph of Federation 2 that points at messages and chats, knows nothing of them but their keys, and adds tickets to messages.
 const typeDefs = parse(`
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
 
@@ -20,9 +20,10 @@ const typeDefs = parse(`
     chat: Chat
   }
 
-  type ChatMessage @key(fields: "chatId id", resolvable: false) {
+  type ChatMessage @key(fields: "chatId id") {
     chatId: ID!
     id: ID!
+    tickets: [Ticket!]
   }
 
   type Chat @key(fields: "id", resolvable: false) {
@@ -31,6 +32,7 @@ const typeDefs = parse(`
 `);
 
 const resolvers = {
+  ChatMessage: { tickets: ticketsAbout },
   Query: { tickets: () => tickets, strayTickets: () => strayTickets },
   Ticket: {
     __resolveReference: ({ id }: { id: string }) =>

@@ -16,6 +16,7 @@ export const client = new Client({
   // No cache: delivery and reactions change, and the document cache keeps failures too, whose data is not empty but holds
   // a null. If you cache: a ChatMessage is identified by chatId and id together, never by id alone.
   exchanges: [fetchExchange],
+  fetchSubscriptions: true, // as Server-Sent Events; live.ts passes a fetch without this time limit
 });
 
 const messageFields = gql`
@@ -59,6 +60,19 @@ export const conversationQuery = gql<{ chat: Chat | null }, { chatId: string; be
   ${messageFields}
 `;
 
+/** Events of the messages of a chat, from now on or after a cursor. */
+export const liveQuery = gql<{ chatMessageEvents: ChatMessageEvent }, { chatId: string; after: string | undefined }>`
+  subscription Live($chatId: ID!, $after: String) {
+    chatMessageEvents(chatIds: [$chatId], after: $after) {
+      cursor
+      kind
+      messageId
+      message { ...MessageFields sender { address } }
+    }
+  }
+  ${messageFields}
+`;
+
 /** Text, not numbers: ids may be beyond what a JavaScript number holds. */
 export interface MessageKey {
   readonly chatId: string;
@@ -95,6 +109,17 @@ export interface Chat {
 
 export interface ListedMessage extends ChatMessage {
   readonly sender: { readonly address: string | null } | null;
+}
+
+export interface ChatMessageEvent {
+  /** For `after`, to resume after this event. */
+  readonly cursor: string;
+  /** `GAP`, or what happened. */
+  readonly kind: string;
+  /** Null for a gap. */
+  readonly messageId: string | null;
+  /** Null with an error when it could not be read, and without one when Linq no longer knows it. */
+  readonly message: ListedMessage | null;
 }
 
 export interface Attachment {

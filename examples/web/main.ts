@@ -1,8 +1,11 @@
-import { chatMessageQuery, client, conversationQuery, type MessageKey } from './client.ts';
-import { type Page, renderConversation } from './conversation.ts';
+import { type ChatMessageEvent, chatMessageQuery, client, conversationQuery, type MessageKey } from './client.ts';
+import { type Conversation, type Page, renderConversation } from './conversation.ts';
 import { element } from './element.ts';
 import { renderFailure } from './failure.ts';
+import { follow } from './live.ts';
 import { renderMessage } from './message.ts';
+import { createNews } from './news.ts';
+import { liveWords, missedWords } from './stream.ts';
 
 const form = the('form', HTMLFormElement);
 const status = the('[role=status]', HTMLElement);
@@ -10,7 +13,7 @@ const result = the('#result', HTMLElement);
 const title = document.title;
 const fields = { chatId: the('#chatId', HTMLInputElement), id: the('#id', HTMLInputElement) };
 
-/** Ends the read that is under way: a later one must not be overtaken by its answer. */
+/** Ends what is under way: a later read must not be overtaken by the answer of an earlier one. */
 let stop = () => {};
 
 /** Shows what the address asks for, so that every state can be linked to: a message, or without its id the conversation. */
@@ -47,22 +50,78 @@ function load(key: MessageKey): void {
 function loadConversation(chatId: string): void {
   const name = `Chat ${chatId}`;
   begin(name);
+  let conversation: Conversation | undefined;
+  let liveText = '';
+  /** Events that arrive while the newest page is being read, which may be older than they are. Undefined at other times. */
+  let waiting: ChatMessageEvent[] | undefined;
+  const news = createNews((text) => {
+    status.textContent = `${name}: ${text}`;
+  });
+  /** Cancels each read in flight, by cursor. */
+  const reads = new Map<string | null, () => void>();
   const read = (before: string | null, show: (page: Page) => void) => {
-    stop();
+    reads.get(before)?.(); // its result may be older than the latest events
     const query = client.query(conversationQuery, { chatId, before }).subscribe((page) => {
       show(page);
       const shown = result.querySelectorAll('.messages ol > li').length;
       status.textContent = shown > 0 ? `${name}: ${shown} messages shown` : name;
     });
-    stop = query.unsubscribe;
+    reads.set(before, query.unsubscribe);
   };
-  read(null, (page) => {
-    if (page.data?.chat) put(renderConversation(page.data.chat, page, read));
-    else if (page.error) put(renderFailure(page.error, () => loadConversation(chatId)));
-    else put(element('p', { class: 'missing' }, 'There is no such chat.'));
-    const messages = result.querySelector('.messages');
-    messages?.scrollTo(0, messages.scrollHeight); // the newest
+  const setLive = (text: string) => {
+    liveText = text;
+    conversation?.setLive(text);
+  };
+
+  function readNewest(): void {
+    waiting = [];
+    const missed = conversation !== undefined;
+    read(null, (page) => {
+      const events = waiting ?? [];
+      waiting = undefined;
+      if (page.data?.chat && (!missed || page.data.chat.messages)) {
+        conversation = renderConversation(page.data.chat, page, read);
+        put(conversation.element);
+        for (const event of events) conversation.apply(event);
+        conversation.setLive(liveText);
+        if (missed) conversation.notify(element('p', { role: 'alert' }, missedWords));
+        const messages = result.querySelector('.messages');
+        messages?.scrollTo(0, messages.scrollHeight); // the newest
+      } else if (page.error) {
+        if (conversation) conversation.notify(renderFailure(page.error, readNewest));
+        else put(renderFailure(page.error, () => loadConversation(chatId)));
+      } else {
+        conversation = undefined;
+        put(element('p', { class: 'missing' }, 'There is no such chat.'));
+      }
+    });
+  }
+  const readAtFirst = () => {
+    if (!conversation && !waiting) readNewest();
+  };
+
+  const unfollow = follow(chatId, {
+    onOpen: () => setLive(liveWords.open),
+    onStart: readNewest,
+    onEvent(event) {
+      if (waiting) waiting.push(event);
+      else if (conversation?.apply(event)) news.add();
+    },
+    onMissed: readNewest,
+    onLost() {
+      setLive(liveWords.lost);
+      readAtFirst();
+    },
+    onRefused() {
+      setLive(liveWords.refused);
+      if (!waiting) readNewest(); // its error says why
+    },
   });
+  stop = () => {
+    unfollow();
+    news.stop();
+    for (const end of reads.values()) end();
+  };
 }
 
 function begin(name: string): void {

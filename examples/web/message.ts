@@ -1,7 +1,9 @@
 import type { Attachment, ChatMessage, Reaction } from './client.ts';
 import { element } from './element.ts';
+import { formatSize, formatTime, webUrl } from './format.ts';
+import { reactionDrawings } from './reaction-drawings.ts';
 
-/** Both sets are open: a word that is not here is shown as Linq wrote it. */
+/** Linq may add others: a word that is not here is shown as Linq wrote it. */
 const deliveryWords = new Map([
   ['pending', 'Pending'],
   ['delivered', 'Delivered'],
@@ -9,8 +11,6 @@ const deliveryWords = new Map([
   ['service_unavailable', 'Held up: service unavailable'],
   ['rate_limit_exceeded', 'Held up: too many messages'],
 ]);
-/** Drawn in index.html, so that they look the same where no emoji font is installed. */
-const drawnReactions = new Set(['love', 'like', 'dislike', 'laugh', 'emphasize', 'question']);
 
 export function renderMessage(message: ChatMessage): HTMLElement {
   const { sentFrom, sentAt } = message;
@@ -51,9 +51,8 @@ function renderFacts({ editedAt, deliveryStatus, deliveredAt, isRead }: ChatMess
 
 function renderAttachment({ url, filename, mimeType, fileSize }: Attachment): HTMLElement {
   const name = filename ?? 'Unnamed file';
-  // Others wrote it: a link to anything but the web, such as javascript:, is none.
-  const href = url !== null && /^https?:$/.test(URL.parse(url)?.protocol ?? '') ? url : null;
-  const facts = [mimeType, fileSize !== null && size(fileSize), href === null && 'cannot be opened'];
+  const href = webUrl(url);
+  const facts = [mimeType, fileSize !== null && formatSize(fileSize), href === null && 'cannot be opened'];
   return element(
     'li',
     {},
@@ -63,18 +62,20 @@ function renderAttachment({ url, filename, mimeType, fileSize }: Attachment): HT
 }
 
 function renderReaction({ reaction, isFromMe, fromPhone }: Reaction): HTMLElement {
-  const what = drawnReactions.has(reaction ?? '') ? drawing(reaction ?? '') : element('b', {}, reaction ?? 'reaction');
+  const path = reactionDrawings.get(reaction);
+  const what = path ? drawing(reaction ?? '', path) : element('b', {}, reaction ?? 'reaction');
   const who = isFromMe ? 'You' : (fromPhone ?? 'Somebody');
   return element('li', { class: isFromMe === true && 'mine' }, what, element('span', { dir: 'auto' }, who));
 }
 
-function drawing(reaction: string): SVGElement {
+function drawing(reaction: string, path: string): SVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  const drawn = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', reaction);
-  use.setAttribute('href', `#reaction-${reaction}`);
-  svg.append(use);
+  svg.setAttribute('viewBox', '0 0 24 24');
+  drawn.setAttribute('d', path);
+  svg.append(drawn);
   return svg;
 }
 
@@ -83,20 +84,6 @@ export function list(label: string, items: HTMLElement[]): HTMLElement {
   return element('ul', { role: 'list', 'aria-label': label, class: label.toLowerCase() }, ...items);
 }
 
-/** In the reader's own language and time zone. */
 export function time(dateTime: string): HTMLElement {
-  const instant = new Date(dateTime);
-  const leapSecond = Number.isNaN(instant.valueOf()); // RFC 3339 has them, JavaScript does not
-  const shown = leapSecond
-    ? dateTime
-    : new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(instant);
-  return element('time', { datetime: dateTime }, shown);
-}
-
-function size(bytes: number): string {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
-  const step = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
-  const unit = units[step] ?? 'byte';
-  const style = { style: 'unit', unit, unitDisplay: step === 0 ? 'long' : 'short', maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(undefined, style).format(bytes / 1000 ** step);
+  return element('time', { datetime: dateTime }, formatTime(dateTime));
 }

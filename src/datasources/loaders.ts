@@ -3,7 +3,7 @@ import { callsOf, readMessagePage } from './linq/message-page.ts';
 import { chatRoute } from './linq/routes/chat.ts';
 import { chatMessageRoute } from './linq/routes/chat-message.ts';
 import { chatMessagesRoute } from './linq/routes/chat-messages.ts';
-import type { ChatKey, Keys, MessagePageKey, Resources, Target } from './model.ts';
+import type { ChatKey, Cost, Keys, MessagePageKey, Resources, Target } from './model.ts';
 import type { Route } from './reads/route.ts';
 import type { DriftKind } from './upstream-metrics.ts';
 
@@ -28,10 +28,10 @@ type Load = {
 /** The reads that resolvers can request. New for each request, so that nothing one caller loaded can reach another. */
 export interface Loaders extends Load {
   /**
-   * Declares what will be read, before the first of it is, and the lengths of lists; rejects when over the cost limit. What is
-   * declared is not counted again when it is loaded.
+   * Declares what will be read, before the first of it is; rejects when over the cost limit. What is declared is not counted
+   * again when it is loaded.
    */
-  declare(targets: readonly Target[], listEntries: number): Promise<void>;
+  declare(cost: Cost): Promise<void>;
   /** Whether so many distinct reads, or list entries, are over the cost limit by themselves. */
   isTooCostly(reads: number, listEntries: number): boolean;
   /** Sends the pending batch now. Only for loaders with `batching: 'manual'`. */
@@ -41,8 +41,8 @@ export interface Loaders extends Load {
 /** Limits on the cost of an operation. Each gets the sum so far and throws when it is too high; then nothing is read. */
 interface CostLimits {
   distinctReads(sum: number): void;
-  /** Entries of lists, including duplicates. */
   listEntries(sum: number): void;
+  readPlaces(sum: number): void;
 }
 
 interface LoaderOptions {
@@ -56,9 +56,8 @@ interface LoaderOptions {
 /** A member of a batch: a read, or a declaration, so that reads and what follows from them are admitted or refused together. */
 type Request = Loadable | Declaration;
 
-interface Declaration {
+interface Declaration extends Pick<Cost, 'listEntries' | 'readPlaces'> {
   readonly loadables: readonly Loadable[];
-  readonly entries: number;
 }
 
 interface Loadable {
@@ -76,6 +75,7 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
   // Of admitted batches: after a refused batch, an operation may still load a smaller one.
   let distinct = 0;
   let entries = 0;
+  let places = 0;
   /** Paths that were declared and may not be loaded yet. */
   const declared = new Set<string>();
   /** Paths that were loaded, are being loaded, or need no read. */
@@ -89,10 +89,12 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       let calls = 0;
       let undeclared = 0;
       let listed = 0;
+      let placed = 0;
       const later = new Map<string, number>();
       for (const request of batch) {
-        if ('entries' in request) {
-          listed += request.entries;
+        if ('loadables' in request) {
+          listed += request.listEntries;
+          placed += request.readPlaces;
           for (const { path, calls } of request.loadables) {
             if (!loaded.has(path) && !declared.has(path)) later.set(path, calls);
           }
@@ -103,22 +105,24 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       }
       for (const calls of later.values()) undeclared += calls;
       limits.listEntries(entries + listed);
+      limits.readPlaces(places + placed);
       try {
         limits.distinctReads(distinct + undeclared);
       } catch (error) {
         // The list itself is not too long: each of its entries fails.
         for (const request of batch) loader.clear(request);
-        return batch.map((request) => ('entries' in request ? nothing : (error as Error)));
+        return batch.map((request) => ('loadables' in request ? nothing : (error as Error)));
       }
       distinct += undeclared;
       entries += listed;
+      places += placed;
       for (const path of later.keys()) declared.add(path);
       if (calls > 0) onBatch(calls);
-      return batch.map((request) => ('entries' in request ? nothing : request.start()));
+      return batch.map((request) => ('loadables' in request ? nothing : request.start()));
     },
     {
       cacheMap: loaded,
-      cacheKeyFn: (request) => ('entries' in request ? request : request.path),
+      cacheKeyFn: (request) => ('loadables' in request ? request : request.path),
       ...(batching === 'manual' && {
         batchScheduleFn: (send: () => void) => {
           dispatch = send;
@@ -161,7 +165,8 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
     message: load('message'),
     chat: load('chat'),
     messages: load('messages'),
-    declare: async (targets, entries) => void (await loader.load({ loadables: targets.map(loadableOf), entries })),
+    declare: async ({ targets, listEntries, readPlaces }) =>
+      void (await loader.load({ loadables: targets.map(loadableOf), listEntries, readPlaces })),
     isTooCostly: (reads, entries) => {
       try {
         limits.distinctReads(reads);

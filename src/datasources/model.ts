@@ -160,3 +160,12 @@ export const knownDeliveryStatuses = ['pending', 'delivered', 'service_unavailab
 
 /** The values that Linq documents for V2. Other values are passed through unchanged. */
 export const knownReactions = ['love', 'like', 'dislike', 'laugh', 'emphasize', 'question'];
+
+/** What fields cost, before any of them is read. */
+export interface Cost {
+  readonly targets: readonly Target[];
+  /** Of all lists, duplicates included, by their requested sizes. */
+  readonly listEntries: number;
+  /** Fields below others that need a read, at each of their places in the response, because each may fail there. */
+  readonly readPlaces: number;
+}

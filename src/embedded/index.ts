@@ -103,10 +103,20 @@ type Field<Source> = GraphQLFieldConfig<unknown, Source>;
 
 /** Undefined for a field that is a property. */
 function withPublicErrors(field: Field<Partial<LinqContext> | undefined>): typeof field | undefined {
-  const { resolve } = field as Field<unknown>;
+  const { resolve, subscribe } = field as Field<unknown>;
   if (resolve === undefined) return undefined;
   return {
     ...field,
+    ...(subscribe && {
+      async subscribe(parent, args, contextValue, info) {
+        const { context, toPublic } = contextValue?.[linq] ?? nothing;
+        try {
+          return await subscribe(parent, args, context, info);
+        } catch (error) {
+          throw toPublic(error as Error);
+        }
+      },
+    }),
     async resolve(parent, args, contextValue, info) {
       const { context, toPublic } = contextValue?.[linq] ?? nothing;
       try {

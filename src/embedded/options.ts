@@ -74,6 +74,11 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
    * `jwt`: set it only where your program rejects unauthorized callers itself.
    */
   readonly allowAnonymous?: boolean | undefined;
+  /**
+   * Switches on `POST /webhooks/linq` and the subscription `chatMessageEvents`: `LINQ_WEBHOOK_SECRETS`, `MAX_STREAMS` and
+   * `MAX_STREAMS_PER_CALLER`.
+   */
+  readonly webhooks?: WebhooksOption | undefined;
   /** Reads per second, for each caller: `CALLER_READS_PER_SECOND`. */
   readonly callerReadsPerSecond?: number | undefined;
   /** Origins whose pages may read responses: `CORS_ORIGINS`. */
@@ -102,6 +107,12 @@ export interface GatewayOptions extends Omit<ContextFactoryOptions, 'maxMessages
   readonly maxDirectives?: number | undefined;
   /** Distinct reads of one operation: `MAX_READS_PER_OPERATION`. */
   readonly maxMessages?: number | undefined;
+}
+
+interface WebhooksOption {
+  readonly secrets: readonly string[];
+  readonly maxStreams?: number | undefined;
+  readonly maxStreamsPerCaller?: number | undefined;
 }
 
 const logFunctions = ['debug', 'warn', 'error'] as const;
@@ -143,6 +154,7 @@ const gatewayRules = {
   apiKeys: arrayOf(callers.apiKeys, 'an array of keys of visible ASCII characters, without commas'),
   jwt: jwtSetting(),
   allowAnonymous: booleanOf(variables.allowAnonymous),
+  webhooks: webhooksSetting(),
   callerReadsPerSecond: variables.callerReadsPerSecond,
   corsOrigins: arrayOf(variables.corsOrigins, "an array of origins, such as ['https://app.example.com']"),
   graphiql: booleanOf(variables.graphiql),
@@ -192,7 +204,7 @@ export function checkContextOptions(given: ContextOptions): void {
 
 /** Throws a `TypeError` that names every wrong option. The `log` that it returns never throws; undefined is silent. */
 export function readGatewayOptions(given: GatewayOptions): { config: Config; log: FailureLog | undefined } {
-  const { apiKeys, jwt, ...options } = readOptions(given, gatewayRules);
+  const { apiKeys, jwt, webhooks, ...options } = readOptions(given, gatewayRules);
   const { token, allowAnonymous, graphiql, introspection, compression } = options;
   const { callerReadsPerSecond, corsOrigins, redisUrl, trustedDocuments, maxBodyBytes, maxRequestsInFlight } = options;
   const isClosed = apiKeys.length > 0 || jwt !== undefined;
@@ -221,6 +233,7 @@ export function readGatewayOptions(given: GatewayOptions): { config: Config; log
     callers: isClosed ? { apiKeys, jwt: jwt && { ...jwt, proxy: proxyOf(jwt.jwksUrl, options.proxy) } } : undefined,
     ...{ redisUrl, allowAnonymous, corsOrigins, graphiql, introspection, compression, trustedDocuments, maxBodyBytes },
     ...{ callerReadsPerSecond, maxRequestsInFlight },
+    ...webhooks,
   };
   return { config, log: given.log && harmless(logFunctions, given.log, () => {}) };
 }
@@ -276,6 +289,31 @@ function jwtSetting(): Setting<JwtRules | undefined> {
     return jwksUrl && issuer && audience ? { jwksUrl, issuer, audience } : undefined;
   };
   const wanted = 'an object with jwksUrl, an https URL without credentials, and the texts issuer and audience';
+  return { wanted, fallback: undefined, check, conceal: () => 'something else' };
+}
+
+interface Webhooks {
+  readonly webhookSecrets: readonly string[];
+  readonly maxStreams: number;
+  readonly maxStreamsPerCaller: number;
+}
+
+function webhooksSetting(): Setting<Webhooks | undefined> {
+  const secrets = arrayOf(variables.webhookSecrets, '');
+  const names = ['secrets', 'maxStreams', 'maxStreamsPerCaller'];
+  const read = (rule: Setting<number>, value: unknown) => (value === undefined ? rule.fallback : rule.check(value));
+  const check = (value: unknown) => {
+    const given: Record<string, unknown> = Object(value);
+    if (Object.keys(given).some((name) => !names.includes(name))) return undefined;
+    const webhookSecrets = secrets.check(given['secrets']);
+    const maxStreams = read(variables.maxStreams, given['maxStreams']);
+    const maxStreamsPerCaller = read(variables.maxStreamsPerCaller, given['maxStreamsPerCaller']);
+    if (!webhookSecrets?.length || maxStreams === undefined || maxStreamsPerCaller === undefined) return undefined;
+    return { webhookSecrets, maxStreams, maxStreamsPerCaller };
+  };
+  const wanted =
+    'an object with secrets, an array of texts of visible ASCII characters, without commas, and, if given, the whole numbers ' +
+    'maxStreams and maxStreamsPerCaller from 0 to 1000000';
   return { wanted, fallback: undefined, check, conceal: () => 'something else' };
 }
 

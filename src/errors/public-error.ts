@@ -2,6 +2,7 @@ import { GraphQLError } from 'graphql';
 import { UpstreamError, type UpstreamFault } from '../datasources/upstream-error.ts';
 import { type ErrorCode, errorCodes, isErrorCode } from './codes.ts';
 import { type FailureLog, framesOf, type RequestIds, reasonOf } from './failure-log.ts';
+import { locationsOf } from './locations.ts';
 
 /** The code of each fault, and the message for what was to be read, such as "the message". */
 const publicFaults: Record<UpstreamFault, readonly [ErrorCode, (subject: string) => string]> = {
@@ -63,7 +64,8 @@ export function refusesAll({ path, extensions }: GraphQLError): boolean {
 /** Sorts errors by their place in the data, not by completion, so that identical responses are byte-identical. */
 export function inOrder(errors: readonly GraphQLError[], data: unknown): readonly GraphQLError[] {
   if (errors.length < 2) return errors;
-  const positions = new Map(errors.map((error) => [error, positionOf(error, data)]));
+  const fields = new Map<object, ReadonlyMap<string, number>>();
+  const positions = new Map(errors.map((error) => [error, positionOf(error, data, fields)]));
   return errors.toSorted((a, b) => {
     const [first, second] = [positions.get(a) ?? [], positions.get(b) ?? []];
     const level = first.findIndex((index, level) => index !== second[level]);
@@ -72,30 +74,70 @@ export function inOrder(errors: readonly GraphQLError[], data: unknown): readonl
 }
 
 /** At each level of the path, the index of the field in its object, or of the entry in its list. */
-function positionOf({ path = [] }: GraphQLError, data: unknown): number[] {
+function positionOf(
+  { path = [] }: GraphQLError,
+  data: unknown,
+  fields: Map<object, ReadonlyMap<string, number>>,
+): number[] {
   let value = data;
   return path.map((step) => {
     if (typeof value !== 'object' || value === null) return 0;
-    const index = typeof step === 'number' ? step : Object.keys(value).indexOf(step);
+    const index = typeof step === 'number' ? step : (indexesOf(value, fields).get(step) ?? -1);
     value = (value as Readonly<Record<string | number, unknown>>)[step];
     return index;
   });
 }
 
+function indexesOf(value: object, known: Map<object, ReadonlyMap<string, number>>): ReadonlyMap<string, number> {
+  const indexes = known.get(value) ?? new Map(Object.keys(value).map((name, index) => [name, index]));
+  known.set(value, indexes);
+  return indexes;
+}
+
 /**
- * The error that a client sees: a message of ours, a code of the table, `retryable` and `requestId`; where known
- * `retryAfterMs` and `upstream.status`. Anything not meant for a client is logged and becomes INTERNAL_SERVER_ERROR.
+ * The errors that a client sees, each with a message of ours, a code of the table, `retryable` and `requestId`; where known
+ * `retryAfterMs` and `upstream.status`. Anything not meant for a client is logged and becomes INTERNAL_SERVER_ERROR. A failure
+ * is logged once, in however many places it shows.
  */
+export function publicErrors(
+  errors: readonly GraphQLError[],
+  ids: RequestIds,
+  log: FailureLog,
+  options: PublicErrorOptions,
+): PublicError[] {
+  const known = new Map<Error, Description>();
+  return errors.map((error) => {
+    const cause = rootCause(error);
+    // The error of a whole request is described by itself: it may set the status.
+    const before = error.path === undefined ? undefined : known.get(cause);
+    const { message, extensions } = before ?? describe(error, cause, ids, log, options);
+    if (error.path !== undefined) known.set(cause, { message, extensions });
+    const locations = error.locations ?? locationsOf(error.nodes);
+    return { message, ...(locations && { locations }), ...(error.path && { path: error.path }), extensions };
+  });
+}
+
+/** One of `publicErrors`. */
 export function publicError(
   error: GraphQLError,
+  ids: RequestIds,
+  log: FailureLog,
+  options: PublicErrorOptions,
+): PublicError {
+  return publicErrors([error], ids, log, options)[0] as PublicError;
+}
+
+type Description = Pick<PublicError, 'message' | 'extensions'>;
+
+function describe(
+  error: GraphQLError,
+  cause: Error,
   { requestId, traceId }: RequestIds,
   log: FailureLog,
   { suggestions }: PublicErrorOptions,
-): PublicError {
-  const describe = (code: ErrorCode, message: string, more: object, http?: object): PublicError => ({
+): Description {
+  const described = (code: ErrorCode, message: string, more: object, http?: object): Description => ({
     message: message.length > 1_000 ? `${message.slice(0, 1_000)}…` : message,
-    ...(error.locations && { locations: error.locations }),
-    ...(error.path && { path: error.path }),
     extensions: {
       code,
       retryable: errorCodes[code].retryable,
@@ -106,7 +148,6 @@ export function publicError(
       ...(http && error.path === undefined && { http }),
     },
   });
-  const cause = rootCause(error);
   if (cause instanceof UpstreamError) {
     const { fault, status, retryAfterMs, route } = cause;
     const [code, messageFor] = publicFaults[fault];
@@ -115,7 +156,7 @@ export function publicError(
       { requestId, traceId, route: route?.template, fault, status, reason: reasonOf(cause) },
       'a read of Linq failed',
     );
-    return describe(code, messageFor(route?.subject ?? 'the data'), {
+    return described(code, messageFor(route?.subject ?? 'the data'), {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(status !== undefined && { upstream: { status } }),
     });
@@ -123,17 +164,17 @@ export function publicError(
   if (cause instanceof RangeError && error.path === undefined && cause.message.includes('call stack')) {
     // The stack of the parser, or of a validation rule, overflowed because of the document.
     const message = 'The document is nested too deeply: request fewer levels.';
-    return describe('GRAPHQL_PARSE_FAILED', message, {}, { status: 400, spec: true });
+    return described('GRAPHQL_PARSE_FAILED', message, {}, { status: 400, spec: true });
   }
   const code = cause instanceof GraphQLError ? codeOf(error) : undefined;
   if (code !== undefined) {
     const message = suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, '');
     const http = { status: 400, ...(error.extensions['http'] ?? {}), spec: code !== 'BAD_REQUEST' };
-    return describe(code, message, {}, http);
+    return described(code, message, {}, http);
   }
   // Without the message: it may quote private data.
   log.error({ requestId, traceId, error: cause.name, frames: framesOf(cause) }, 'internal error');
-  return describe('INTERNAL_SERVER_ERROR', internalError, {}, { status: 500 });
+  return described('INTERNAL_SERVER_ERROR', internalError, {}, { status: 500 });
 }
 
 function rootCause(error: GraphQLError): Error {

@@ -11,6 +11,7 @@ import {
   isListType,
 } from 'graphql';
 import { responseTooLarge } from '../errors/client-errors.ts';
+import { errorAt } from '../errors/error-at.ts';
 import { executeOperation } from './execute-operation.ts';
 import type { Turns } from './turns.ts';
 
@@ -34,11 +35,11 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
     const shared: SharedList[] = [];
     executions.set(args.contextValue as object, { shared, turns });
     const finish = (result: ExecutionResult): ExecutionResult => {
-      if (budget.isExceeded) return { errors: [budget.error] };
+      if (budget.isExceeded) return budget.exceeded();
       let whole = result;
       for (const list of shared.toReversed()) {
         whole = expand(whole, list, budget);
-        if (budget.isExceeded) return { errors: [budget.error] };
+        if (budget.isExceeded) return budget.exceeded();
       }
       return whole;
     };
@@ -49,13 +50,17 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
 
 /** Counts the least length of a result while it grows. */
 class Budget {
-  readonly error: GraphQLError;
+  readonly #maxBytes: number;
   #left: number;
 
   constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
     this.#left = maxBytes;
-    const { message, code } = responseTooLarge(maxBytes);
-    this.error = new GraphQLError(message, { extensions: { code } });
+  }
+
+  exceeded(): ExecutionResult {
+    const { message, code } = responseTooLarge(this.#maxBytes);
+    return { errors: [new GraphQLError(message, { extensions: { code } })] };
   }
 
   get isExceeded(): boolean {
@@ -140,12 +145,9 @@ function expand(result: ExecutionResult, { path, indexes }: SharedList, budget: 
   const moved = errors.flatMap((error) => {
     const place = error.path?.[path.length];
     if (place === undefined || path.some((key, level) => error.path?.[level] !== key)) return [error];
-    const { message, nodes, source, positions, extensions, originalError } = error;
-    return indexes.flatMap((index, entry) => {
-      if (index !== place || !budget.takeError(error)) return [];
-      const to = error.path?.with(path.length, entry);
-      return [new GraphQLError(message, { nodes, source, positions, path: to, extensions, originalError })];
-    });
+    return indexes.flatMap((index, entry) =>
+      index === place && budget.takeError(error) ? [errorAt(error, error.path?.with(path.length, entry))] : [],
+    );
   });
   return { ...result, errors: moved };
 }

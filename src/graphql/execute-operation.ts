@@ -1,4 +1,5 @@
 import {
+  type ASTNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
@@ -32,7 +33,7 @@ export function withCodes(result: ExecutionResult, args: ExecutionArgs): Executi
   const extensions: { code: ErrorCode } = { code: 'BAD_USER_INPUT' };
   const errors = result.errors.map((error) => {
     const { message, nodes, source, positions, path } = error;
-    if (!hasNoCode(error) || !known.has(placed(message, positions?.[0]))) return error;
+    if (!hasNoCode(error) || !known.get(nodes?.[0])?.has(message)) return error;
     return new GraphQLError(message, { nodes, source, positions, path, extensions });
   });
   return { ...result, errors };
@@ -42,9 +43,9 @@ function hasNoCode({ path, extensions }: GraphQLError): boolean {
   return path !== undefined && extensions['code'] === undefined;
 }
 
-/** Of the arguments of all fields and directives, by message and place. */
-function coercionErrors(args: ExecutionArgs): ReadonlySet<string> {
-  const errors = new Set<string>();
+/** The messages of errors in the arguments of all fields and directives, by node. */
+function coercionErrors(args: ExecutionArgs): ReadonlyMap<ASTNode | undefined, ReadonlySet<string>> {
+  const errors = new Map<ASTNode | undefined, Set<string>>();
   const validated = validateExecutionArgs(args);
   if (!('variableValues' in validated)) return errors;
   const { schema, variableValues, hideSuggestions } = validated;
@@ -56,7 +57,9 @@ function coercionErrors(args: ExecutionArgs): ReadonlySet<string> {
     try {
       if (definition) getArgumentValues(definition, node, variableValues, undefined, hideSuggestions);
     } catch (error) {
-      if (error instanceof GraphQLError) errors.add(placed(error.message, error.positions?.[0] ?? node.loc?.start));
+      if (!(error instanceof GraphQLError)) return;
+      const place = error.nodes?.[0] ?? node;
+      errors.set(place, (errors.get(place) ?? new Set()).add(error.message));
     }
   };
   visit(
@@ -67,8 +70,4 @@ function coercionErrors(args: ExecutionArgs): ReadonlySet<string> {
     }),
   );
   return errors;
-}
-
-function placed(message: string, position: number | undefined): string {
-  return `${position} ${message}`;
 }

@@ -13,6 +13,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { tooCostly } from '../errors/client-errors.ts';
+import { detachLocations } from '../errors/locations.ts';
 
 /** Limits on one operation, counted as it is executed: fragments count as often as they are spread. */
 export interface OperationLimits {
@@ -35,7 +36,9 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
     onParse({ parseFn, setParseFn }) {
       setParseFn((source: string | Source, options?: object) => {
         try {
-          return parseFn(source, { ...options, maxTokens: limits.maxTokens });
+          const document: DocumentNode = parseFn(source, { ...options, maxTokens: limits.maxTokens });
+          detachLocations(document);
+          return document;
         } catch (error) {
           const found = countTokens(source, limits.maxTokens);
           throw found > limits.maxTokens ? tooCostly(found, 'tokens', limits.maxTokens, 'MAX_TOKENS') : error;

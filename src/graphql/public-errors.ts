@@ -1,7 +1,13 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { FailureLog, RequestIds } from '../errors/failure-log.ts';
-import { inOrder, type PublicErrorOptions, publicError, refusesAll } from '../errors/public-error.ts';
+import {
+  inOrder,
+  type PublicError,
+  type PublicErrorOptions,
+  publicErrors,
+  refusesAll,
+} from '../errors/public-error.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -12,20 +18,31 @@ export function publicResult(
   log: FailureLog,
   options: PublicErrorOptions,
 ): ExecutionResult {
-  const toPublic = (error: GraphQLError) => {
-    const { message, extensions } = publicError(error, ids, log, options);
-    const { nodes, source, positions, path } = error;
-    return new GraphQLError(message, { nodes, source, positions, path, extensions });
-  };
+  const toPublic = (errors: readonly GraphQLError[]) => publicErrors(errors, ids, log, options).map(toGraphQLError);
   const { errors = [], data } = result;
   if (errors.length === 0) return result;
   const refusing = errors.find(refusesAll);
   if (refusing !== undefined)
-    return { errors: [toPublic(new GraphQLError(refusing.message, { extensions: refusing.extensions }))] };
-  return { ...result, errors: inOrder(errors, data).map(toPublic) };
+    return { errors: toPublic([new GraphQLError(refusing.message, { extensions: refusing.extensions })]) };
+  return { ...result, errors: toPublic(inOrder(errors, data)) };
 }
 
-/** Puts every error of every result through `publicError`, each result of a stream included. */
+/** The result without what sets the status of its response. */
+export function withoutHttp(result: ExecutionResult): ExecutionResult {
+  if (!result.errors?.some(({ extensions }) => 'http' in extensions)) return result;
+  const errors = result.errors.map((error) => {
+    const { http: _http, ...extensions } = error.extensions;
+    return toGraphQLError({ ...error, message: error.message, extensions });
+  });
+  return { ...result, errors };
+}
+
+/** Not by its constructor, which finds locations and takes a stack: a response may have thousands of errors. */
+function toGraphQLError({ message, locations, path, extensions }: PublicError): GraphQLError {
+  return Object.assign(Object.create(GraphQLError.prototype), { message, locations, path, extensions });
+}
+
+/** Puts every error of every result through `publicErrors`, each result of a stream included. */
 export function usePublicErrors(log: FailureLog, options: PublicErrorOptions): Plugin<object, ServerContext> {
   const noted = (result: ExecutionResult, record: RequestRecord): ExecutionResult => {
     const shown = publicResult(result, record, log, options);

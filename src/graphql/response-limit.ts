@@ -3,9 +3,10 @@ import type { Plugin } from 'graphql-yoga';
 import { responseTooLarge } from '../errors/client-errors.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import { type PublicErrorOptions, publicError } from '../errors/public-error.ts';
+import { withoutHttp } from './public-errors.ts';
 import type { ServerContext } from './server-context.ts';
 
-/** Writes the data of each result, and refuses a response with more bytes before they are joined. For results with public errors. */
+/** Writes each result, and refuses a response with more bytes before they are joined. For results with public errors. */
 export function useResponseLimit(
   maxBytes: number,
   log: FailureLog,
@@ -13,11 +14,16 @@ export function useResponseLimit(
 ): Plugin<object, ServerContext> {
   return {
     onResultProcess({ result, setResult, serverContext: { record } }) {
-      if (Array.isArray(result) || Symbol.asyncIterator in result || !result.data) return;
-      const data = textOf(result.data, maxBytes);
-      const text = data === undefined ? undefined : textWith(result, data);
+      if (Array.isArray(result) || Symbol.asyncIterator in result) return;
+      const data = result.data ? textOf(result.data, maxBytes) : JSON.stringify(result.data);
+      const text = data === undefined && result.data ? undefined : textWith(withoutHttp(result), data);
       if (text !== undefined && Buffer.byteLength(text) <= maxBytes) {
-        setResult({ ...result, stringify: (shown: ExecutionResult) => textWith(shown, data ?? '') });
+        // Yoga looks at errors for the status alone, which none with a path sets.
+        setResult({
+          ...result,
+          errors: (result.errors ?? []).filter(({ path }) => path === undefined),
+          stringify: () => text,
+        });
         return;
       }
       const { message, code } = responseTooLarge(maxBytes);
@@ -58,7 +64,7 @@ function textOf(data: object, maxLength: number): string | undefined {
   return pieces.length === 0 ? '{}' : `${pieces.join('')}}`;
 }
 
-function textWith(result: ExecutionResult, data: string): string {
+function textWith(result: ExecutionResult, data: string | undefined): string {
   const parts = Object.entries(result).flatMap(([name, value]) => {
     const text = name === 'data' ? data : JSON.stringify(value);
     return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`]; // of a function, or of undefined

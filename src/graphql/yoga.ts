@@ -17,6 +17,7 @@ import { usePublicErrors } from './public-errors.ts';
 import { useResponseLimit } from './response-limit.ts';
 import type { ServerContext } from './server-context.ts';
 import { useOperationSpans } from './spans.ts';
+import { SharedResults } from './streams/shared-results.ts';
 import type { Streams } from './streams/streams.ts';
 import { useStreams } from './streams/subscribe.ts';
 import type { Turns } from './turns.ts';
@@ -64,6 +65,7 @@ export function createYogaServer(options: YogaOptions) {
         schema,
         execute,
         streams,
+        results: new SharedResults(),
         beginRecord: options.beginStream,
         unread,
         maxResponseBytes,

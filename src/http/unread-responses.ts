@@ -27,12 +27,18 @@ export class UnreadResponses {
   readonly #onCut: () => void;
   /** In the order of `since`. */
   readonly #connections = new Map<Duplex, Connection>();
+  readonly #cut = new WeakSet<Duplex>();
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: UnreadLimits, onCut: () => void) {
     this.#limits = limits;
     this.#onCut = onCut;
+  }
+
+  /** Whether the connection of a response was cut here. */
+  hasCut(res: ServerResponse): boolean {
+    return this.#cut.has(res.req.socket);
   }
 
   /** Ends a response, whose headers are complete, with this body. */
@@ -43,16 +49,22 @@ export class UnreadResponses {
       return;
     }
     const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body;
-    this.hold(res, bytes.length);
-    this.#write(res, bytes, 0);
+    this.#holdUntilClosed(res, bytes.length);
+    void this.#writePieces(res, bytes).then(() => res.destroyed || res.end());
   }
 
   /** To be called when a response may have ended; costs nothing where the client has read all of it. */
   watch(res: ServerResponse): void {
-    if (res.writableEnded && res.writableLength > 0) this.hold(res, res.writableLength);
+    if (res.writableEnded && res.writableLength > 0) this.#holdUntilClosed(res, res.writableLength);
   }
 
-  /** Counts the bytes of a response until it is closed, or until the function is called that it returns. */
+  /** Writes a part of a response. Returns undefined if it can be followed by more at once, or a promise of when it can. */
+  write(res: ServerResponse, text: string): Promise<void> | undefined {
+    if (text.length > pieceBytes) return this.#writePieces(res, Buffer.from(text)).then(() => drained(res));
+    return res.write(text) ? undefined : drained(res);
+  }
+
+  /** Counts the bytes of a response until its connection is closed, or until the function is called that it returns. */
   hold(res: ServerResponse, bytes: number): () => void {
     const { socket } = res.req;
     if (res.closed || socket.destroyed) return () => {};
@@ -63,30 +75,27 @@ export class UnreadResponses {
     const release = () => {
       if (!isHeld || this.#connections.get(socket) !== connection) return;
       isHeld = false;
-      res.off('close', release);
       connection.bytes -= bytes;
       this.#bytes -= bytes;
       if (connection.bytes === 0) this.#remove(socket, connection);
       else this.#progress(socket);
     };
-    res.once('close', release);
     while (this.#bytes > this.#limits.maxBytes) this.#cutFirst();
     return release;
   }
 
-  #write(res: ServerResponse, body: Buffer, from: number): void {
-    for (let at = from; at < body.length && !res.destroyed; ) {
-      const end = at + pieceBytes;
-      const isTaken = res.write(body.subarray(at, end));
-      at = end;
-      if (isTaken || at >= body.length) continue;
-      res.once('drain', () => {
+  #holdUntilClosed(res: ServerResponse, bytes: number): void {
+    res.once('close', this.hold(res, bytes));
+  }
+
+  async #writePieces(res: ServerResponse, body: Buffer): Promise<void> {
+    for (let at = 0; at < body.length && !res.destroyed; at += pieceBytes) {
+      if (res.writableNeedDrain) {
+        await drained(res);
         this.#progress(res.req.socket);
-        this.#write(res, body, at);
-      });
-      return;
+      }
+      res.write(body.subarray(at, at + pieceBytes));
     }
-    if (!res.destroyed) res.end();
   }
 
   #add(socket: Duplex): Connection {
@@ -127,9 +136,22 @@ export class UnreadResponses {
   #cutFirst(): void {
     for (const [socket, connection] of this.#connections) {
       this.#remove(socket, connection);
+      this.#cut.add(socket);
       socket.destroy();
       this.#onCut();
       return;
     }
   }
+}
+
+/** Resolves when the client has read enough for more, or has disconnected. */
+function drained(res: ServerResponse): Promise<void> | undefined {
+  if (!res.writableNeedDrain || res.closed) return undefined;
+  return new Promise((resolve) => {
+    const proceed = () => {
+      res.off('drain', proceed).off('close', proceed);
+      resolve();
+    };
+    res.once('drain', proceed).once('close', proceed);
+  });
 }

@@ -84,7 +84,9 @@ builder.subscriptionType({
       },
       subscribe: async (_root, { chatIds, kinds, after }, { events }) => {
         if (events === undefined)
-          throw badRequest('There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS.');
+          throw badRequest(
+            'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS, or the option webhooks of createGateway.',
+          );
         if (chatIds.length === 0) throw badUserInput('chatIds must not be empty.');
         if (kinds?.length === 0) throw badUserInput('kinds must not be empty: leave it out for all kinds.');
         const keys = new Set(chatIds.map((id, index) => chatKey(id, `chatIds[${index}]`).chatId));

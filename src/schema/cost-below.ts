@@ -11,15 +11,8 @@ import {
   valueFromASTUntyped,
 } from 'graphql';
 import type { Context } from '../context.ts';
-import type { Keys, Resources, Target } from '../datasources/model.ts';
+import type { Cost, Keys, Resources, Target } from '../datasources/model.ts';
 import type { FieldRead } from './field-read.ts';
-
-/** What the fields below a read will read. */
-interface Cost {
-  readonly targets: readonly Target[];
-  /** The entries of all lists, by their requested sizes. */
-  readonly listEntries: number;
-}
 
 /** A value that is not read yet, as far as its key says what it is. */
 interface Outline {
@@ -80,6 +73,7 @@ export function costBelow<Name extends keyof Resources>(
 class CostCounter implements Cost {
   readonly targets: Target[] = [];
   listEntries = 0;
+  readPlaces = 0;
   readonly #info: GraphQLResolveInfo;
   readonly #variables: Readonly<Record<string, unknown>>;
 
@@ -129,6 +123,7 @@ class CostCounter implements Cost {
   }
 
   #visitRead(read: AnyRead, nodes: readonly FieldNode[], outline: Outline, times: number): void {
+    this.readPlaces += times;
     let target: Target;
     try {
       target = read.target(outline, this.#argumentsOf(nodes[0]), 0);

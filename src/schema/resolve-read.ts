@@ -1,10 +1,12 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from '../context.ts';
-import type { Keys, Resources, Target } from '../datasources/model.ts';
+import type { Cost, Keys, Resources, Target } from '../datasources/model.ts';
 import { costBelow } from './cost-below.ts';
 import type { FieldRead } from './field-read.ts';
 
 type Name = keyof Resources;
+
+const nothing: Cost = { targets: [], listEntries: 0, readPlaces: 0 };
 
 /** The extensions and the resolver of a field that is one read. Null when there is no such resource. */
 export function readOne<Parent, Args, Of extends Name, Picked = Resources[Of]>(
@@ -24,7 +26,7 @@ export function readEach<Args, Of extends Name>(
 ) {
   const resolve = async (parent: unknown, args: Args, { loaders }: Context, info?: GraphQLResolveInfo) => {
     const length = read.length(args);
-    if (loaders.isTooCostly(0, length)) await loaders.declare([], length); // rejects
+    if (loaders.isTooCostly(0, length)) await loaders.declare({ ...nothing, listEntries: length }); // rejects
     const targets: Target<Of>[] = [];
     const loadOne = async (index: number) => {
       try {
@@ -36,8 +38,9 @@ export function readEach<Args, Of extends Name>(
       }
     };
     const values = Promise.all(Array.from({ length }, (_, index) => loadOne(index)));
-    const cost = isRoot(info) ? costBelow(info, targets, length, loaders) : undefined;
-    return after(loaders.declare(cost?.targets ?? [], length + (cost?.listEntries ?? 0)), values);
+    const below = isRoot(info) ? costBelow(info, targets, length, loaders) : undefined;
+    const { listEntries, ...cost } = below ?? nothing;
+    return after(loaders.declare({ ...cost, listEntries: length + listEntries }), values);
   };
   return { extensions: { read }, resolve };
 }
@@ -50,7 +53,7 @@ export function declareBelow<Of extends Name, Value>(
   loaders: Context['loaders'],
 ): Promise<Value> {
   const cost = costBelow(info, [target], 0, loaders);
-  return cost === undefined ? value : after(loaders.declare(cost.targets, cost.listEntries), value);
+  return cost === undefined ? value : after(loaders.declare(cost), value);
 }
 
 /** What is read below a field of the root is declared there. `info` is absent where nothing is. */

@@ -20,12 +20,14 @@ interface ChatEventsOptions {
   readonly tail: EventTail;
   /** Identifies the caller whose streams are counted. */
   readonly caller: string;
+  /** The same for streams whose reads have the same values. */
+  readonly access: string;
   /** The header that EventSource sends when it connects again. */
   readonly lastEventId: string | undefined;
   /** Loaders that read from Linq now. */
   readonly loadersNow: () => Loaders;
-  /** Loaders whose reads begin after the event. `onRefused` is called when Linq refuses one of them. */
-  readonly loadersAfter: (event: ChatMessageEvent, onRefused: () => void) => Loaders;
+  /** Loaders whose reads begin after the event. */
+  readonly loadersAfter: (event: ChatMessageEvent) => Loaders;
 }
 
 export interface FollowRequest {
@@ -39,12 +41,14 @@ export interface FollowRequest {
 /** The events that one request follows. */
 export class ChatEvents {
   readonly caller: string;
+  readonly access: string;
   readonly #options: ChatEventsOptions;
   #followed: CheckedEvents | undefined;
 
   constructor(options: ChatEventsOptions) {
     this.#options = options;
     this.caller = options.caller;
+    this.access = options.access;
   }
 
   /**
@@ -74,8 +78,17 @@ export class ChatEvents {
 
   /** Loaders whose reads begin after the event. */
   loadersAfter(event: ChatMessageEvent): Loaders {
-    return this.#options.loadersAfter(event, () => this.#followed?.check());
+    return this.#options.loadersAfter(event);
   }
+
+  /** Checks now whether the caller may still read the chats, if Linq has refused a read. */
+  recheckAfter(errors: readonly unknown[]): void {
+    if (errors.some(isRefusal)) void this.#followed?.check();
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof UpstreamError && (error.fault === 'unauthorized' || error.fault === 'forbidden');
 }
 
 /** The position to begin after. What EventSource sends is newer than what its URL says; if malformed, events may be missing. */

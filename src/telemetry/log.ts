@@ -25,8 +25,9 @@ export const logFields: ReadonlySet<string> = new Set([
   'code', // exit code of a worker
   'restartInMs',
   'replicas', // how many share Redis
-  'variable', // of the environment, with a former name
+  'variable', // of the environment: with a former name, or not known
   'newName', // of that variable
+  'nearest', // the known one with the most similar name
   'url', // ours
   'linq', // the origin of Linq
   'proxy', // its host and port, without credentials

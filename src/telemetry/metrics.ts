@@ -50,6 +50,8 @@ export interface Metrics {
   /** A stream that began. */
   streamOpened(): void;
   streamEnded(outcome: StreamOutcome): void;
+  /** A stream that did not begin, because too many are open. */
+  streamOverLimit(): void;
   /** An event that was sent on a stream. */
   streamEvent(kind: StreamedKind): void;
   /** Requests to Linq in one batch of an operation, as far as they are known before it. */
@@ -97,7 +99,14 @@ const webhookOutcomes = words<WebhookOutcome>({
   failed: 0,
 });
 
-const streamOutcomes = words<StreamOutcome>({ expired: 0, drained: 0, canceled: 0, refused: 0 });
+const streamOutcomes = words<StreamOutcome | 'over-limit'>({
+  expired: 0,
+  drained: 0,
+  canceled: 0,
+  unread: 0,
+  refused: 0,
+  'over-limit': 0,
+});
 const streamedKinds = words<StreamedKind>({
   'message.sent': 0,
   'message.received': 0,
@@ -130,7 +139,7 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
   counter('linq_webhooks_total', 'Requests to the path of webhooks, by what became of them.', 'outcome', webhooks);
   const openStreams = new Gauge({ name: 'graphql_streams', help: 'Open streams of subscriptions.', registers });
   const streams = countsOf(streamOutcomes);
-  counter('graphql_streams_total', 'Streams of subscriptions that ended, by why.', 'outcome', streams);
+  counter('graphql_streams_total', 'Streams of subscriptions that ended or did not begin, by why.', 'outcome', streams);
   const streamEvents = countsOf(streamedKinds);
   counter('graphql_stream_events_total', 'Events sent on streams, by kind.', 'kind', streamEvents);
   const batches = histogram('graphql_loader_batch_size', 'Requests to Linq in one batch of an operation.', {}, sizes);
@@ -233,6 +242,9 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     streamEnded: (outcome) => {
       openStreams.dec();
       streams[outcome]++;
+    },
+    streamOverLimit: () => {
+      streams['over-limit']++;
     },
     streamEvent: (kind) => {
       streamEvents[kind]++;

@@ -3,10 +3,10 @@ import type { RequestRecord } from './request-record.ts';
 import type { StreamTrace } from './tracing.ts';
 
 /**
- * How a stream ended: its life was over; the gateway shut down; its client disconnected or read nothing; or it was refused,
- * because its credential or its right to read a chat was lost.
+ * How a stream ended: its life was over; the gateway shut down; its client disconnected; its client read nothing; or it was
+ * refused, because its credential or its right to read a chat was lost.
  */
-export type StreamOutcome = 'expired' | 'drained' | 'canceled' | 'refused';
+export type StreamOutcome = 'expired' | 'drained' | 'canceled' | 'unread' | 'refused';
 
 /** The kinds of events, and `gap`. */
 export type StreamedKind =

@@ -11,7 +11,7 @@ const message = (wanted: MessageKey): ChatMessage =>
 /** Loaders without cost limits that read messages with this function. */
 function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | null>): Loaders {
   const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as Source['read'];
-  const limits = { distinctReads: () => {}, listEntries: () => {} };
+  const limits = { distinctReads: () => {}, listEntries: () => {}, readPlaces: () => {} };
   return createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
 }
 
@@ -31,7 +31,7 @@ it('reads no message that a page of the operation has shown', async () => {
     paths.push(route.path(wanted));
     return route.decode(body, wanted, () => {});
   };
-  const limits = { distinctReads: () => {}, listEntries: () => {} };
+  const limits = { distinctReads: () => {}, listEntries: () => {}, readPlaces: () => {} };
   const loaders = createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
   const bounds = { after: undefined, before: undefined, sentSince: undefined, sentBefore: undefined };
   const { chatId } = key('5');

@@ -129,12 +129,10 @@ it('every promise that metrics can show is watched by an alert', () => {
     'A Redis outage fails no read',
     'A cached message never reaches another token, and is never older than `LINQ_CACHE_TTL_MS` plus one read',
     'After a webhook, no cached value is returned whose read began before it',
-    'No event is lost without a gap, and none is delivered twice',
     'A page of messages skips and repeats none while messages arrive or are deleted',
     'A list that ignores its parameters is a failure, never a wrong page', // watched with other bad responses
     'An operation that would read too much reads nothing', // watched with other costly operations
     'A connection has 32 requests in flight at most',
-    'A stream cannot take much', // the dashboard shows streams and gaps
     'An event is read once for each Linq token, however many streams send it',
   ]);
 });

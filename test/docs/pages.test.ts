@@ -94,6 +94,23 @@ it('draws exactly the imports between modules in docs/architecture.md', () => {
   expect(drawn.toSorted()).toEqual([...new Set(between)].toSorted());
 });
 
+it('names every outcome of a webhook with its status in docs/architecture.md and docs/webhooks.md', () => {
+  const source = read('src/webhooks/endpoint.ts').matchAll(/^ {2}'?([a-z-]+)'?: (\d{3}),$/gm);
+  const outcomes = [...source].map(([, outcome, status]) => `${status} ${outcome}`).toSorted();
+  expect(outcomes).toContain('200 admitted');
+
+  const [, diagram = ''] = /## The path of a webhook\n([\s\S]*?)\n## /.exec(read('docs/architecture.md')) ?? [];
+  const drawn = [...diagram.matchAll(/\b[2-5]\d\d [a-z-]+(?=[",])/g), ...diagram.matchAll(/(500) \(`(failed)`\)/g)];
+  expect([...new Set(drawn.map(([text]) => text.replaceAll(/[()`]/g, '')))].toSorted()).toEqual(outcomes);
+
+  const rows = read('docs/webhooks.md').matchAll(/^\| ([\d, ]+) \| ([`a-z, -]+) \|/gm);
+  const listed = [...rows].flatMap(([, statuses = '', names = '']) => {
+    const codes = statuses.split(', ');
+    return names.split(', ').map((name, index) => `${codes[index]} ${name.replaceAll('`', '')}`);
+  });
+  expect(listed.toSorted()).toEqual(outcomes);
+});
+
 describe('deploy/compose.yaml', () => {
   interface Service {
     readonly build?: string;

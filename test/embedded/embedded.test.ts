@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { stitchSchemas } from '@graphql-tools/stitch';
 import { stitchingDirectives } from '@graphql-tools/stitching-directives';
-import { buildSchema, type ExecutionResult, execute, graphql } from 'graphql';
+import { buildSchema, type ExecutionResult, execute, graphql, parse, subscribe } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import {
   type ContextFactory,
@@ -122,6 +122,24 @@ describe('the schema in an importing process', () => {
     });
     const { data } = await graphql({ schema, source: '{ _sdl }' });
     expect(buildSchema(String(data?.['_sdl'])).getType('ChatMessage')).toBeDefined();
+  });
+
+  it('has a subscription that says where there is one', async () => {
+    await using inProcess = await startInProcess();
+    const document = parse('subscription { chatMessageEvents(chatIds: [1]) { kind } }');
+    const result = await subscribe({
+      schema,
+      document,
+      contextValue: inProcess.createContext({ requestId: 'r-1' }),
+    });
+    expect(result).toMatchObject({
+      errors: [
+        {
+          message: expect.stringMatching(/the option webhooks of createGateway\.$/),
+          extensions: { code: 'BAD_REQUEST', retryable: false, requestId: 'r-1' },
+        },
+      ],
+    });
   });
 
   it('is stitched by its own directives, with a context that is spread into a larger one', async () => {

@@ -15,6 +15,7 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { startForwardProxy } from '../support/forward-proxy.ts';
 import { close, listen } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { secret, signatureOf, webhook } from '../support/webhooks.ts';
 
 const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 const hello = { data: { chatMessage: { text: 'Hello, how are you?' } } };
@@ -170,6 +171,35 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
+  it('takes webhooks and streams their events where webhooks are configured', async () => {
+    const document = 'subscription { chatMessageEvents(chatIds: [1]) { kind messageId message { text } } }';
+    const open = post({ query: document }, { headers: { accept: 'text/event-stream' } });
+    const deliver = () => {
+      const body = JSON.stringify(webhook({}, { id: '224' }));
+      const headers = { 'content-type': 'application/json', 'x-webhook-signature': signatureOf(body) };
+      return new Request('https://graph.example.com/webhooks/linq', { method: 'POST', headers, body });
+    };
+    await using embedded = await startEmbedded({ webhooks: { secrets: ['older', secret], maxStreamsPerCaller: 1 } });
+    await use(embedded.gateway, async (ask) => {
+      const stream = await ask(open.clone());
+      const text = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+      expect((await text?.read())?.value).toMatch(/^retry: /);
+      expect((await ask(open.clone())).status).toBe(503);
+      expect((await ask(deliver())).status).toBe(200);
+      expect((await text?.read())?.value).toContain(
+        '"kind":"MESSAGE_RECEIVED","messageId":"224","message":{"text":"Hello, how are you?"}',
+      );
+      await text?.cancel();
+    });
+    await using without = await startEmbedded();
+    await use(without.gateway, async (ask) => {
+      expect((await ask(deliver())).status).toBe(404);
+      const refused = await (await ask(open.clone())).text();
+      expect(refused).toContain('"code":"BAD_REQUEST"');
+      expect(refused).toContain('the option webhooks of createGateway');
+    });
+  });
+
   it('fails every request with OVERLOADED once it is closed', async () => {
     await using embedded = await startEmbedded();
     await use(embedded.gateway, async (ask) => {
@@ -291,6 +321,11 @@ describe('the options of a gateway', () => {
       /^proxy must be the URL of an HTTP proxy, such as .*, got something else$/,
     ],
     [{ connectionMaxAgeMs: 0 }, /^connectionMaxAgeMs must be a whole number from 1 to /],
+    [{ webhooks: {} }, /^webhooks must be an object with secrets, .*, got something else$/],
+    [{ webhooks: { secrets: [] } }, /^webhooks must be /],
+    [{ webhooks: { secrets: ['a,b'] } }, /^webhooks must be /],
+    [{ webhooks: { secrets: ['a'], maxStreams: -1 } }, /^webhooks must be /],
+    [{ webhooks: { secrets: ['a'], secret: 'a' } }, /^webhooks must be /],
     [{ port: 4000 }, /^port is not an option; the options are origin, token, /],
     [null, /^options must be an object, got null$/],
   ])('rejects %o', (options, message) => {
@@ -299,12 +334,15 @@ describe('the options of a gateway', () => {
     );
   });
 
-  it.each([{}, { apiKeys: [], corsOrigins: [] }, { token: 'mine', apiKeys: ['a'] }, { token: '' }])(
-    'accepts %o',
-    async (options) => {
-      await createGateway(options).close();
-    },
-  );
+  it.each([
+    {},
+    { apiKeys: [], corsOrigins: [] },
+    { token: 'mine', apiKeys: ['a'] },
+    { token: '' },
+    { webhooks: { secrets: ['a'], maxStreams: 0 } },
+  ])('accepts %o', async (options) => {
+    await createGateway(options).close();
+  });
 
   it('include the documents that alone are executed', async () => {
     expect(() => createGateway({ trustedDocuments: 'missing.json' })).toThrow('ENOENT');

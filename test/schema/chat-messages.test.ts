@@ -318,6 +318,11 @@ describe('the cost of an operation is known before its first call', () => {
     ['reads of chats and their pages', 102, `{ chatsByIds(ids: ${ids(51)}) { ${onePage} } }`],
     ['reads of long pages', 150, `{ ${fifty} { messages(last: 99) { pageInfo { endCursor } } } }`],
     ['reads of entities', 102, `{ _entities(representations: [${representations}]) { ... on Chat { ${onePage} } } }`],
+    [
+      'fields that are read',
+      2_050,
+      `{ ${fifty} { messages(last: 10) { nodes { ${Array.from({ length: 4 }, (_, index) => `a${index}: chat { id }`).join(' ')} } } } }`,
+    ],
     ['entries', 2_550, `{ ${fifty} { messages(last: 50) { nodes { id } } } }`],
     [
       'entries by a variable',
@@ -332,7 +337,9 @@ describe('the cost of an operation is known before its first call', () => {
   ])('and refuses too many %s', async (what, found, query) => {
     const over = what.startsWith('reads')
       ? 'distinct reads; the limit is 100 (MAX_READS_PER_OPERATION)'
-      : 'entries of lists; the limit is 1000 (ten times MAX_READS_PER_OPERATION)';
+      : what.startsWith('fields')
+        ? 'fields that are read; the limit is 2000 (20 times MAX_READS_PER_OPERATION)'
+        : 'entries of lists; the limit is 1000 (ten times MAX_READS_PER_OPERATION)';
     for (let turn = 0; turn < 3; turn++) {
       const { data, errors } = await gateway.query(query);
       expect(data).toBeUndefined();

@@ -1,5 +1,4 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
-import type { TestGateway } from './gateway.ts';
 
 interface StreamPart {
   /** Of Server-Sent Events, by name. */
@@ -123,7 +122,7 @@ function multipartPart(text: string): StreamPart | undefined {
 }
 
 export async function openStream(
-  { url }: Pick<TestGateway, 'url'>,
+  { url }: { readonly url: string },
   { query = subscription, variables = { chatIds: ['1'] }, headers = {}, method = 'POST' }: StreamOptions = {},
 ): Promise<TestStream> {
   const params = new URLSearchParams({ query, variables: JSON.stringify(variables) });

@@ -44,9 +44,12 @@ export function positionOf(ms: number, sequence: number): Position {
   return `${digits(ms, 15)}-${digits(sequence, 10)}`;
 }
 
-/** The `index`th of the positions between this one and the next that `positionOf` could return. */
-export function positionBetween(position: Position, index: number): Position {
-  return `${position}.${digits(index, 10)}`;
+/**
+ * The `index`th of the positions between this one and the next that `positionOf` could return. `process` is a number of up to eight
+ * digits, by which another process knows that the position is not one of its own.
+ */
+export function positionBetween(position: Position, index: number, process: number): Position {
+  return `${position}.${digits(index, 10)}${digits(process, 8)}`;
 }
 
 /** Before all positions of `positionOf`, and after those that an earlier process began with. */

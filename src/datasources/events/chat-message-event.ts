@@ -20,7 +20,7 @@ export function toChatMessageEvent(event: LogEvent): ChatMessageEvent {
   return { position, cursor, kind, chatId, messageId, occurredAt };
 }
 
-const form = /^1:(\.?\d{15}-\d{10}(?:\.\d{10})?)$/;
+const form = /^1:(\.?\d{15}-\d{10}(?:\.\d{18})?)$/;
 
 /** Undefined if it is no cursor of an event. */
 export function positionOfCursor(cursor: string): Position | undefined {

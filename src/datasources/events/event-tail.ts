@@ -33,14 +33,15 @@ export class EventTail {
   }
 
   /**
-   * The events after this one; undefined if some of them may be missing. For a stream: subscribe first, then read, then leave out
+   * The events after this one; undefined if some of them may be missing, as where only another process knows it. For a stream: subscribe first, then read, then leave out
    * what came in both ways.
    */
   async read(after: Position): Promise<readonly LogEvent[] | undefined> {
     if (after > this.#position) await this.#reach(after);
     this.#trim();
-    if (after < this.#start || after > this.#position) return undefined;
-    return this.#events.map(({ event }) => event).filter(({ position }) => position > after);
+    const index = this.#events.findIndex(({ event }) => event.position === after);
+    if (index === -1 && after !== this.#start) return undefined;
+    return this.#events.slice(index + 1).map(({ event }) => event);
   }
 
   /** Its position must be greater than that of all others. */

@@ -19,8 +19,22 @@ export interface QueuedCall<Slot> extends QueueNode {
   announceDelay(waitMs: number, error: UpstreamError): void;
 }
 
+/** Why a queue with calls waits. */
+type Place =
+  /** Until fewer calls of its lane are in flight. */
+  | 'parked'
+  /** For the rate of its token, or the end of its pause. */
+  | 'held'
+  /** For its turn and a slot. */
+  | 'ready';
+
 /** The queued calls of one lane with one token. */
-export class CallQueue<Slot = unknown> {
+export class CallQueue<Slot = unknown> implements QueueNode {
+  // Links of the queue of its place.
+  previous?: this | undefined;
+  next?: this | undefined;
+  /** Undefined without calls. */
+  place: Place | undefined;
   readonly lane: Lane<Slot>;
   readonly token: TokenState<CallQueue<Slot>>;
   readonly calls = new LinkedQueue<QueuedCall<Slot>>();
@@ -50,7 +64,10 @@ export class CallQueue<Slot = unknown> {
 const keptQueues = 4;
 
 /** The turns of one caller: the calls queued, with each of its tokens, and the number of those in flight. */
-export class Lane<Slot = unknown> {
+export class Lane<Slot = unknown> implements QueueNode {
+  // Links of the lanes that wait for their turn.
+  previous?: this | undefined;
+  next?: this | undefined;
   /** Undefined without a limit. */
   readonly rate: CallerRate | undefined;
   inFlight = 0;
@@ -60,10 +77,9 @@ export class Lane<Slot = unknown> {
   queuedCalls = 0;
   /** Queues with calls. */
   readonly queued = new Set<CallQueue<Slot>>();
-  /** Queues that wait only for their turn and a slot, in the order of their turns within the lane. */
-  readonly ready = new Set<CallQueue<Slot>>();
-  /** Queues that wait until fewer calls of this lane are in flight. */
-  readonly parked = new Set<CallQueue<Slot>>();
+  /** In the order of their turns within the lane. */
+  readonly ready = new LinkedQueue<CallQueue<Slot>>();
+  readonly parked = new LinkedQueue<CallQueue<Slot>>();
   readonly #queues = new Map<TokenState<CallQueue<Slot>>, CallQueue<Slot>>();
   #recent: CallQueue<Slot> | undefined;
 

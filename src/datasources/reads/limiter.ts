@@ -4,6 +4,7 @@ import { UpstreamError } from '../upstream-error.ts';
 import type { CreateBucket } from './bucket.ts';
 import { CallerRate } from './caller-rate.ts';
 import { type CallQueue, Lane, type QueuedCall } from './lane.ts';
+import { LinkedQueue } from './linked-queue.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { TokenState } from './token-state.ts';
 
@@ -38,8 +39,7 @@ interface Slot<Connection> {
 /**
  * Decides which call is sent next. Each caller has its own lane, and lanes take turns, so that one caller cannot delay others:
  * not by queueing many calls, not by filling the queue, and not by holding every slot with calls that hang. Within a lane, its
- * tokens take turns. A queue with calls is in one of three places: `parked` while its lane may have no more calls in flight,
- * `held` while its token may start none, else `ready`.
+ * tokens take turns.
  */
 export class Limiter<Connection extends Carrier> {
   readonly #options: LimiterOptions<Connection>;
@@ -49,8 +49,8 @@ export class Limiter<Connection extends Carrier> {
   readonly #accepted = new LRUCache<TokenDigest, true>({ max: maxAccepted });
   /** Lanes with queued calls. */
   readonly #queued = new Set<Lane<Connection>>();
-  /** Lanes with queued calls that wait only for a slot, in the order of their turns. */
-  readonly #turns = new Set<Lane<Connection>>();
+  /** Lanes with queues that are ready, in the order of their turns. */
+  readonly #turns = new LinkedQueue<Lane<Connection>>();
   readonly #idle: Slot<Connection>[];
   #queueSize = 0;
   #isAdmitting = false;
@@ -98,10 +98,10 @@ export class Limiter<Connection extends Carrier> {
     token.queuedCalls--;
     if (calls.size === 0) {
       lane.queued.delete(queue);
-      lane.parked.delete(queue);
       token.queues.delete(queue);
-      token.held.delete(queue);
-      if (this.#unready(queue)) {
+      const wasReady = queue.place === 'ready';
+      this.#unplace(queue);
+      if (wasReady) {
         this.#unpark(lane);
         this.#wake(token);
       }
@@ -149,7 +149,7 @@ export class Limiter<Connection extends Carrier> {
       lane.queued.add(queue);
       token.queues.add(queue);
       this.#schedule(queue);
-    } else if (token.held.has(queue)) this.#wake(token);
+    } else if (queue.place === 'held') this.#wake(token);
     this.#admitQueued();
     if (this.#queueSize > this.#options.maxQueue) this.#refuseOne();
   }
@@ -189,70 +189,87 @@ export class Limiter<Connection extends Carrier> {
   #admitQueued(): void {
     if (this.#isAdmitting) return;
     this.#isAdmitting = true;
-    while (this.#idle.length > 0) {
-      const [lane] = this.#turns;
-      if (lane === undefined) break;
-      this.#turns.delete(lane);
-      const [queue] = lane.ready;
-      const call = queue?.calls.first;
-      if (queue === undefined || call === undefined) continue;
-      this.#unready(queue);
-      // Since it was ready its token may have been paused, or another caller may have become active.
-      const canStart = lane.inFlight < this.#maxForOne && queue.token.waitFor(1) === 0;
-      const slot = canStart ? this.#take(queue) : undefined; // takes a permit, before `leave` returns unused ones
-      if (canStart) this.leave(call, queue);
-      if (queue.calls.size > 0) this.#schedule(queue);
-      if (!canStart) this.#unpark(lane);
-      if (lane.ready.size > 0) this.#turns.add(lane); // its next turn comes after those of the others
-      if (slot === undefined) continue;
+    try {
+      while (this.#idle.length > 0 && this.#admitNext());
+    } finally {
+      this.#isAdmitting = false;
+    }
+  }
+
+  /** False when no call waits for a slot alone. */
+  #admitNext(): boolean {
+    const lane = this.#turns.first;
+    const queue = lane?.ready.first;
+    const call = queue?.calls.first;
+    if (lane === undefined || queue === undefined || call === undefined) return false;
+    this.#unplace(queue);
+    // Since it was ready its token may have been paused, or another caller may have become active.
+    const canStart = lane.inFlight < this.#maxForOne && queue.token.waitFor(1) === 0;
+    const slot = canStart ? this.#take(queue) : undefined; // takes a permit, before `leave` returns unused ones
+    if (canStart) this.leave(call, queue);
+    if (queue.calls.size > 0) this.#schedule(queue);
+    if (!canStart) this.#unpark(lane);
+    if (lane.ready.size > 0 && this.#turns.size > 1) {
+      this.#turns.remove(lane);
+      this.#turns.add(lane); // its next turn comes after those of the others
+    }
+    if (slot !== undefined) {
       const now = performance.now();
       this.#admit(call, slot, now, now - call.queuedAt);
     }
-    this.#isAdmitting = false;
+    return true;
   }
 
   /** Puts a queue with calls where it belongs. */
   #schedule(queue: CallQueue<Connection>): void {
     const { lane, token } = queue;
-    if (lane.inFlight + lane.ready.size >= this.#maxForOne) lane.parked.add(queue);
+    if (lane.inFlight + lane.ready.size >= this.#maxForOne) this.#place(queue, 'parked');
     else if (token.held.size > 0 || token.waitFor(token.readyQueues + 1) > 0) {
-      token.held.add(queue);
+      this.#place(queue, 'held');
       this.#wake(token);
-    } else this.#ready(queue);
+    } else this.#place(queue, 'ready');
   }
 
-  #ready(queue: CallQueue<Connection>): void {
-    queue.token.readyQueues++;
-    queue.lane.ready.add(queue);
-    this.#turns.add(queue.lane);
-  }
-
-  /** Whether it was ready. */
-  #unready(queue: CallQueue<Connection>): boolean {
+  #place(queue: CallQueue<Connection>, place: NonNullable<CallQueue['place']>): void {
     const { lane, token } = queue;
-    if (!lane.ready.delete(queue)) return false;
-    token.readyQueues--;
-    if (lane.ready.size === 0) this.#turns.delete(lane);
-    return true;
+    queue.place = place;
+    if (place === 'parked') lane.parked.add(queue);
+    else if (place === 'held') token.held.add(queue);
+    else {
+      token.readyQueues++;
+      if (lane.ready.size === 0) this.#turns.add(lane);
+      lane.ready.add(queue);
+    }
+  }
+
+  #unplace(queue: CallQueue<Connection>): void {
+    const { lane, token, place } = queue;
+    queue.place = undefined;
+    if (place === 'parked') lane.parked.remove(queue);
+    else if (place === 'held') token.held.remove(queue);
+    else if (place === 'ready') {
+      token.readyQueues--;
+      lane.ready.remove(queue);
+      if (lane.ready.size === 0) this.#turns.remove(lane);
+    }
   }
 
   /** A call of the lane has ended: schedules parked queues until one is ready. */
   #unpark(lane: Lane<Connection>): void {
-    for (const queue of lane.parked) {
+    for (let queue = lane.parked.first; queue !== undefined; queue = lane.parked.first) {
       if (lane.inFlight + lane.ready.size >= this.#maxForOne) return;
-      lane.parked.delete(queue);
+      this.#unplace(queue);
       this.#schedule(queue);
     }
   }
 
   /** Makes as many queues of the token ready as it may start calls, otherwise waits until it may. */
   #wake(token: TokenState<CallQueue<Connection>>): void {
-    for (const queue of token.held) {
+    for (let queue = token.held.first; queue !== undefined; queue = token.held.first) {
       if (token.waitFor(token.readyQueues + 1) > 0) break;
-      token.held.delete(queue);
+      this.#unplace(queue);
       const { lane } = queue;
-      if (lane.inFlight + lane.ready.size >= this.#maxForOne) lane.parked.add(queue);
-      else this.#ready(queue);
+      this.#place(queue, lane.inFlight + lane.ready.size >= this.#maxForOne ? 'parked' : 'ready');
     }
     if (token.held.size === 0 || token.timer !== undefined) return;
     const { bucket } = token;

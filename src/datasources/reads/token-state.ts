@@ -1,5 +1,6 @@
 import type { TokenDigest } from '../token.ts';
 import type { Bucket } from './bucket.ts';
+import { LinkedQueue, type QueueNode } from './linked-queue.ts';
 import type { Waiter } from './waiter.ts';
 
 /** A read under way that others may join. */
@@ -12,7 +13,7 @@ interface Joinable<Queue> {
  * The state of one upstream token. Reads under way are found only through it, so that no read is ever shared across
  * tokens.
  */
-export class TokenState<Queue = unknown> {
+export class TokenState<Queue extends QueueNode = QueueNode> {
   readonly digest: TokenDigest;
   readonly bucket: Bucket | undefined;
   /** Whether the upstream has accepted it, as far as is known. */
@@ -30,12 +31,12 @@ export class TokenState<Queue = unknown> {
 
   // Of the limiter: its queued calls, in all lanes.
   queuedCalls = 0;
-  /** Queues that wait only for their turn and a slot. */
+  /** How many queues are ready, in all lanes. */
   readyQueues = 0;
   /** Queues with calls. */
   readonly queues = new Set<Queue>();
-  /** Queues that wait for the rate or the end of the pause, in the order of their turns. */
-  readonly held = new Set<Queue>();
+  /** In the order of their turns. */
+  readonly held = new LinkedQueue<Queue>();
   /** Runs until the next call may start. */
   timer: NodeJS.Timeout | undefined;
 

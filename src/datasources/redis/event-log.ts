@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import {
   type Admission,
   type ChatEvent,
@@ -31,7 +31,7 @@ redis.call('PEXPIRE', KEYS[1], ${rememberMs})
 return 1`;
 
 const appendGap = `
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${maxStream}, '*', 'kind', 'gap', 'from', ARGV[1])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${maxStream}, '*', 'kind', 'gap')
 redis.call('PEXPIRE', KEYS[1], ${rememberMs})
 return 1`;
 
@@ -60,17 +60,21 @@ interface Entry {
  */
 export class RedisEventLog implements EventLog {
   readonly tail = new EventTail(firstPosition());
-  readonly #id = randomUUID();
+  /** In the positions that this process alone has. */
+  readonly #process = randomInt(100_000_000);
   readonly #replicas: RedisEventLogOptions['replicas'];
   readonly #connection: RedisConnection;
-  readonly #takenAlone = new RecentDigests();
+  /** Of the events in `tail`: Redis may lose its own. */
+  readonly #delivered = new RecentDigests();
   /** The id of the last entry that was read; undefined until the stream was read for the first time. */
   #lastId: string | undefined;
   /** The last position of the stream, and how many this process has put after it. */
   #base = this.tail.position;
   #between = 0;
   #state: 'opening' | 'open' | 'closed' = 'opening';
-  /** Whether the other replicas must learn that they have missed events. */
+  /** How often the connection was opened. */
+  #openings = 0;
+  /** Whether the other replicas must learn that they have missed events, and streams that move to this one. */
   #owesGap = false;
 
   constructor({ url, replicas, onChange }: RedisEventLogOptions) {
@@ -86,7 +90,7 @@ export class RedisEventLog implements EventLog {
   }
 
   async append({ event, digests }: IncomingEvent): Promise<Admission> {
-    if (this.#takenAlone.has(digests)) return 'duplicate';
+    if (this.#delivered.has(digests)) return 'duplicate';
     const { kind, chatId, messageId, occurredAt } = event;
     const [digest, other] = digests;
     const reply = await this.#replicas.run(
@@ -97,7 +101,7 @@ export class RedisEventLog implements EventLog {
     if (reply === null) return 'duplicate';
     if (reply !== undefined) return 'admitted';
     if (this.#state === 'closed') return 'unavailable';
-    if (!this.#takenAlone.add(digests)) return 'duplicate';
+    if (!this.#delivered.add(digests)) return 'duplicate';
     this.#owesGap = true;
     this.tail.add({ ...event, position: this.#nextBetween() });
     return 'admitted';
@@ -118,7 +122,7 @@ export class RedisEventLog implements EventLog {
     const key = this.#replicas.key('events');
     if (this.#lastId === undefined) {
       const isFirst = this.#state === 'opening';
-      await client.eval(begin, { keys: [key], arguments: [''] });
+      await client.eval(begin, { keys: [key] });
       const newest = await client.xRevRange(key, '+', '-', { COUNT: isFirst ? maxReplay : 1 });
       const [oldest, ...others] = newest?.toReversed() ?? [];
       if (oldest === undefined) throw new Error('the stream was deleted');
@@ -131,19 +135,26 @@ export class RedisEventLog implements EventLog {
       return;
     }
     const known = await client.xRange(key, this.#lastId, this.#lastId);
-    if (!known?.length) this.#lastId = '0-0'; // Redis has lost its data, and may count from an earlier time
+    if (!known?.length) {
+      // Redis has lost its data or some of it, and may count from an earlier time. What it still has was read before.
+      const [newest] = (await client.xRevRange(key, '+', '-', { COUNT: 1 })) ?? [];
+      const newestId = newest === undefined ? '0-0' : String(newest.id);
+      if (positionOfId(newestId) < positionOfId(this.#lastId)) this.#lastId = newestId;
+    }
     this.tail.add({ kind: 'gap', position: this.#nextBetween() });
   }
 
   async #follow(): Promise<void> {
     const key = this.#replicas.key('events');
-    while (this.#connection.isUp) {
+    const opening = ++this.#openings;
+    for (;;) {
       await this.#payGap();
+      if (opening !== this.#openings) return; // lost and opened again meanwhile
       const reply = await this.#connection.run(
         (client) => client.xRead({ key, id: this.#lastId ?? '0-0' }, { BLOCK: blockMs, COUNT: maxReplay }),
         { waitMs: blockMs },
       );
-      if (reply === undefined) return; // lost: the next connection follows again
+      if (reply === undefined) return; // lost: the next opening follows again
       for (const { messages } of reply ?? []) for (const entry of messages) this.#take(entry);
     }
   }
@@ -151,7 +162,7 @@ export class RedisEventLog implements EventLog {
   async #payGap(): Promise<void> {
     if (!this.#owesGap) return;
     this.#owesGap = false;
-    const reply = await this.#replicas.run(appendGap, ['events'], [this.#id]);
+    const reply = await this.#replicas.run(appendGap, ['events'], []);
     if (reply === undefined) this.#owesGap = true;
   }
 
@@ -164,16 +175,16 @@ export class RedisEventLog implements EventLog {
     } else position = this.#nextBetween(); // Redis counts from an earlier time than before
     const field = (name: string) => String(message[name] ?? '');
     if (field('kind') === 'gap') {
-      if (field('from') !== this.#id) this.tail.add({ kind: 'gap', position });
+      this.tail.add({ kind: 'gap', position });
       return;
     }
     const event = eventOf(field);
-    if (event === undefined || this.#takenAlone.has([field('digest')])) return;
+    if (event === undefined || !this.#delivered.add([field('digest')])) return;
     this.tail.add({ ...event, position });
   }
 
   #nextBetween(): Position {
-    return positionBetween(this.#base, ++this.#between);
+    return positionBetween(this.#base, ++this.#between, this.#process);
   }
 }
 

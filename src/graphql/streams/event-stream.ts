@@ -32,6 +32,12 @@ export class EventStream {
   #record: StreamRecord | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #life: NodeJS.Timeout | undefined;
+  /** The part that is being written, a large one in pieces. */
+  #writing: Promise<void> | undefined;
+  /** Bytes of the parts that are ready and not written. */
+  #unwritten = 0;
+  /** While the client does not read: each ends counting some of `#unwritten`. */
+  #held: (() => void)[] | undefined;
   #isOver = false;
 
   constructor(options: EventStreamOptions) {
@@ -50,7 +56,7 @@ export class EventStream {
     const { contentType, start, heartbeat } = this.#format;
     this.#res = res;
     this.#record = this.#options.beginRecord();
-    res.once('close', () => this.#finish('canceled'));
+    res.once('close', () => this.#finish(this.#options.unread.hasCut(res) ? 'unread' : 'canceled'));
     res.shouldKeepAlive = false;
     res.writeHead(200, { 'content-type': contentType, ...streamHeaders });
     res.write(start(retryMs()));
@@ -61,7 +67,7 @@ export class EventStream {
 
   /** Ends without `complete`, which would tell the client not to connect again. */
   end(outcome: 'expired' | 'drained'): void {
-    this.#res?.end(this.#format.retry(retryMs()));
+    this.#end(this.#format.retry(retryMs()));
     this.#finish(outcome);
   }
 
@@ -69,8 +75,15 @@ export class EventStream {
   refuse(error: unknown): void {
     if (this.#isOver) return;
     const { next, complete } = this.#format;
-    this.#res?.end(next(this.#options.textOfError(error)) + complete);
+    this.#end(next(this.#options.textOfError(error)) + complete);
     this.#finish('refused');
+  }
+
+  /** Ends the response after the part that is being written, which the client could not read otherwise. */
+  #end(text: string): void {
+    const res = this.#res;
+    if (this.#writing === undefined) res?.end(text);
+    else void this.#writing.then(() => res?.end(text));
   }
 
   async #send(record: StreamRecord): Promise<void> {
@@ -79,9 +92,11 @@ export class EventStream {
     let written = Promise.resolve();
     try {
       for await (const event of source) {
-        const text = record.run(() => execute(event));
+        const part = record
+          .run(() => execute(event))
+          .then((json) => this.#ready(this.#format.next(json, event.cursor)));
         written = written.then(async () => {
-          await this.#write(this.#format.next(await text, event.cursor));
+          await this.#write(await part);
           if (!this.#isOver) record.event(event.kind);
         });
         running.push(written);
@@ -94,19 +109,28 @@ export class EventStream {
     }
   }
 
+  /** A part that is written when those before it are. */
+  #ready(text: string): { readonly text: string; readonly bytes: number } {
+    const bytes = Buffer.byteLength(text);
+    this.#unwritten += bytes;
+    if (this.#res !== undefined) this.#held?.push(this.#options.unread.hold(this.#res, bytes));
+    return { text, bytes };
+  }
+
   /** Resolves when the client has read enough for more. */
-  #write(text: string): Promise<void> | undefined {
+  async #write({ text, bytes }: { readonly text: string; readonly bytes: number }): Promise<void> {
+    const { unread } = this.#options;
     const res = this.#res;
-    if (this.#isOver || res === undefined || res.write(text)) return undefined;
-    const release = this.#options.unread.hold(res, Buffer.byteLength(text));
-    return new Promise((resolve) => {
-      const proceed = () => {
-        res.off('drain', proceed).off('close', proceed);
-        release();
-        resolve();
-      };
-      res.once('drain', proceed).once('close', proceed);
-    });
+    if (this.#isOver || res === undefined) return;
+    this.#writing = unread.write(res, text);
+    if (this.#writing !== undefined) {
+      this.#held = [unread.hold(res, this.#unwritten)];
+      await this.#writing;
+      for (const release of this.#held) release();
+      this.#held = undefined;
+      this.#writing = undefined;
+    }
+    this.#unwritten -= bytes;
   }
 
   #finish(outcome: StreamOutcome): void {

@@ -17,12 +17,20 @@ interface StreamFormat {
 const boundary = '--graphql';
 const part = (json: string) => `\r\ncontent-type: application/json\r\n\r\n${json}\r\n${boundary}`;
 
+/** JSON with the same meaning. */
+function toAscii(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 export const streamFormats: Readonly<Record<StreamType, StreamFormat>> = {
-  /** Server-Sent Events, in the distinct connections mode of graphql-sse. Some clients take all that follows `data:` for JSON. */
+  /**
+   * Server-Sent Events, in the distinct connections mode of graphql-sse. Some clients take all that follows `data:` for JSON. The
+   * executor of graphql-tools decodes each chunk by itself, which only ASCII survives.
+   */
   'text/event-stream': {
     contentType: 'text/event-stream; charset=utf-8',
     start: (retryMs) => (retryMs === undefined ? '' : `retry: ${retryMs}\n\n`),
-    next: (json, id) => `${id === undefined ? '' : `id: ${id}\n`}event: next\ndata: ${json}\n\n`,
+    next: (json, id) => `${id === undefined ? '' : `id: ${id}\n`}event: next\ndata: ${toAscii(json)}\n\n`,
     heartbeat: ':\n\n',
     complete: 'event: complete\ndata:\n\n',
     retry: (retryMs) => `retry: ${retryMs}\n\n`,

@@ -10,13 +10,16 @@ interface StreamLimits {
 /** The open streams of the process. */
 export class Streams {
   readonly #limits: StreamLimits;
+  readonly #onOverLimit: () => void;
   readonly #ofCaller = new Map<string, number>();
   readonly #open = new Set<EventStream>();
   #entered = 0;
   #isDraining = false;
 
-  constructor(limits: StreamLimits) {
+  /** `onOverLimit` is called for each stream that is one too many. */
+  constructor(limits: StreamLimits, onOverLimit: () => void) {
     this.#limits = limits;
+    this.#onOverLimit = onOverLimit;
   }
 
   /** Counts one more stream of the caller, and returns a function that ends that; throws `OVERLOADED` if it is one too many. */
@@ -24,11 +27,14 @@ export class Streams {
     const { maxStreams, maxStreamsPerCaller } = this.#limits;
     const count = this.#ofCaller.get(caller) ?? 0;
     if (this.#isDraining) throw overloaded('The gateway is shutting down. Retry.');
-    if (count >= maxStreamsPerCaller)
+    if (count >= maxStreamsPerCaller || this.#entered >= maxStreams) {
+      this.#onOverLimit();
       throw overloaded(
-        `You have ${count} open streams; the limit is ${maxStreamsPerCaller} (MAX_STREAMS_PER_CALLER). Close one.`,
+        count >= maxStreamsPerCaller
+          ? `You have ${count} open streams; the limit is ${maxStreamsPerCaller} (MAX_STREAMS_PER_CALLER). Close one.`
+          : 'Too many streams are open (MAX_STREAMS). Retry later.',
       );
-    if (this.#entered >= maxStreams) throw overloaded('Too many streams are open (MAX_STREAMS). Retry later.');
+    }
     this.#entered++;
     this.#ofCaller.set(caller, count + 1);
     let isIn = true;

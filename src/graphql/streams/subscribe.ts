@@ -16,9 +16,10 @@ import type { UnreadResponses } from '../../http/unread-responses.ts';
 import type { RequestRecord } from '../../telemetry/request-record.ts';
 import type { StreamRecord } from '../../telemetry/stream-record.ts';
 import { withCodes } from '../execute-operation.ts';
-import { publicResult } from '../public-errors.ts';
+import { publicResult, withoutHttp } from '../public-errors.ts';
 import type { AcceptedStream, ServerContext } from '../server-context.ts';
 import { EventStream } from './event-stream.ts';
+import type { EventResult, SharedResults } from './shared-results.ts';
 import type { Streams } from './streams.ts';
 
 type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
@@ -27,6 +28,7 @@ interface SubscribeOptions {
   readonly schema: GraphQLSchema;
   readonly execute: Execute;
   readonly streams: Streams;
+  readonly results: SharedResults;
   readonly beginRecord: (request: RequestRecord) => StreamRecord;
   readonly unread: UnreadResponses;
   readonly maxResponseBytes: number;
@@ -49,7 +51,7 @@ export function useStreams(options: SubscribeOptions): Plugin<ServerContext & Co
 async function subscribe(
   args: ExecutionArgs,
   context: ServerContext & Context,
-  { schema, execute, streams, beginRecord, unread, maxResponseBytes, log, errorOptions }: SubscribeOptions,
+  { schema, execute, streams, results, beginRecord, unread, maxResponseBytes, log, errorOptions }: SubscribeOptions,
 ): Promise<ExecutionResult> {
   const { events, record, identity, accepts } = context;
   const { requestId, traceId } = record;
@@ -57,6 +59,7 @@ async function subscribe(
   let leave = () => {};
   let stopChecks = () => {};
   let streamRecord: StreamRecord | undefined;
+  const key = results.keyOf(args, events?.access ?? '');
   try {
     if (accepts === undefined) throw notAcceptable();
     if (events !== undefined) leave = streams.enter(events.caller);
@@ -68,7 +71,7 @@ async function subscribe(
     const stream: EventStream = new EventStream({
       type: accepts.type,
       source,
-      execute: (event) => textOf(executeEvent(event)),
+      execute: textOf,
       textOfError: (error) => JSON.stringify(toPublic({ errors: [toGraphQLError(error)] })),
       unread,
       beginRecord() {
@@ -91,14 +94,18 @@ async function subscribe(
   }
 
   /** With loaders of its own: those of another event hold older values. */
-  async function executeEvent(event: ChatMessageEvent): Promise<ExecutionResult> {
+  async function executeEvent(event: ChatMessageEvent): Promise<EventResult> {
     const loaders = events?.loadersAfter(event);
-    return execute({ ...args, rootValue: event, contextValue: { ...context, loaders } });
+    const result = await execute({ ...args, rootValue: event, contextValue: { ...context, loaders } });
+    return { result, text: result.errors === undefined ? JSON.stringify(toPublic(result)) : undefined };
   }
 
-  async function textOf(result: Promise<ExecutionResult>): Promise<string> {
-    const found = await result.catch((error: unknown) => ({ errors: [toGraphQLError(error)] }));
-    const text = JSON.stringify(toPublic(found));
+  async function textOf(event: ChatMessageEvent): Promise<string> {
+    const found = await results
+      .run(key, event, () => executeEvent(event))
+      .catch((error: unknown) => ({ result: { errors: [toGraphQLError(error)] }, text: undefined }));
+    events?.recheckAfter(found.result.errors?.map(({ originalError }) => originalError) ?? []);
+    const text = found.text ?? JSON.stringify(toPublic(found.result));
     if (Buffer.byteLength(text) <= maxResponseBytes) return text;
     const { message, code } = responseTooLarge(maxResponseBytes);
     return JSON.stringify(toPublic({ errors: [new GraphQLError(message, { extensions: { code } })] }));
@@ -153,14 +160,4 @@ function notAcceptable(): GraphQLError {
     'A subscription is sent as text/event-stream or multipart/mixed;subscriptionSpec=1.0: accept one of them.',
     406,
   );
-}
-
-/** The status of the response is sent before. */
-function withoutHttp(result: ExecutionResult): ExecutionResult {
-  const errors = result.errors?.map((error) => {
-    const { http: _http, ...extensions } = error.extensions;
-    const { message, nodes, source, positions, path } = error;
-    return new GraphQLError(message, { nodes, source, positions, path, extensions });
-  });
-  return errors === undefined ? result : { ...result, errors };
 }

@@ -54,6 +54,20 @@ it('does not know positions of an earlier process, nor any that is not reached w
   for (const after of ['', 'garbage', positionOf(3_000, 0)]) expect(await tail.read(after)).toBeUndefined();
 });
 
+it('does not know a position between its own that another process has', async () => {
+  const tail = new EventTail(positionOf(0, 0));
+  tail.add(gap(1));
+  tail.add({ kind: 'gap', position: positionBetween(positionOf(1, 0), 1, 7) });
+  tail.add(gap(2));
+  expect(await tail.read(positionBetween(positionOf(1, 0), 1, 7))).toEqual([gap(2)]);
+  for (const after of [
+    positionBetween(positionOf(1, 0), 1, 8),
+    positionBetween(positionOf(1, 0), 2, 7),
+    positionOf(1, 1),
+  ])
+    expect(await tail.read(after)).toBeUndefined();
+});
+
 it('waits for a position that another process knows already', async () => {
   const tail = new EventTail(positionOf(0, 0));
   const reading = tail.read(positionOf(2, 0));
@@ -67,8 +81,8 @@ it('sorts positions as text, those between two others too', () => {
     positionOf(999, 12),
     positionOf(1_000, 2),
     positionOf(1_000, 10),
-    positionBetween(positionOf(1_000, 10), 1),
-    positionBetween(positionOf(1_000, 10), 20),
+    positionBetween(positionOf(1_000, 10), 1, 99_999_999),
+    positionBetween(positionOf(1_000, 10), 20, 0),
     positionOf(1_000, 11),
     positionOf(1_764_000_000_000, 0),
   ];

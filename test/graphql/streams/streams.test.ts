@@ -66,6 +66,15 @@ describe('the ways to send a stream', () => {
     expect(part?.json).toEqual({ data: { chatMessageEvents: { messageId: '224' } } });
   });
 
+  it('sends them in ASCII, because the executor of graphql-tools decodes each chunk by itself', async () => {
+    await using linq = await startLinq((response, id) => sendData(response, { id, text: 'é 漢字 🙂\u2028' }));
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    await using stream = await openStream(gateway);
+    await deliver(gateway, message('224'));
+    expect((await stream.event()).message.text).toBe('é 漢字 🙂\u2028');
+    expect(stream.text).toMatch(/^[\x20-\x7e\n]+$/);
+  });
+
   it('sends Apollo Client a multipart response, in which each part ends with the next boundary at once', async () => {
     await using gateway = await start();
     await using stream = await openStream(gateway, { headers: multipart });
@@ -82,6 +91,7 @@ describe('the ways to send a stream', () => {
     for (const accept of ['application/json', '*/*', 'multipart/mixed, application/json']) {
       const response = await openStream(gateway, { headers: { accept } });
       await response.ended();
+      expect(response.status).toBe(406);
       expect(response.text).toMatch(/text\/event-stream or multipart\/mixed;subscriptionSpec=1\.0/);
       expect(JSON.parse(response.text).errors[0].extensions.code).toBe('BAD_REQUEST');
     }
@@ -139,7 +149,8 @@ describe('who may open a stream', () => {
   it('names the variable to set where there are no webhooks', async () => {
     await using gateway = await startTestGateway();
     expect(await refusal(gateway, { chatIds: ['1'] })).toMatchObject({
-      message: 'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS.',
+      message:
+        'There are no events without webhooks: the operator must set LINQ_WEBHOOK_SECRETS, or the option webhooks of createGateway.',
       extensions: { code: 'BAD_REQUEST' },
     });
   });
@@ -184,6 +195,7 @@ describe('who may open a stream', () => {
     const third = await openStream(gateway, token('c'));
     await third.ended();
     expect([third.status, third.text]).toEqual([503, expect.stringContaining('MAX_STREAMS')]);
+    await gateway.metric('graphql_streams_total{outcome="over-limit"}', 2);
     first.close();
     await gateway.metric('graphql_streams', 1);
     await using again = await openStream(gateway, token('a'));
@@ -481,5 +493,70 @@ describe('the end of a stream', () => {
     const lines = gateway.log.filter(({ msg }) => msg === 'stream');
     expect(lines).toMatchObject([{ outcome: 'canceled', codes: [], events: 1, durationMs: expect.any(Number) }]);
     expect(gateway.log.filter(({ msg }) => msg === 'request')).toEqual([]);
+  });
+});
+
+describe('an event of several streams', () => {
+  it('is executed once for those of one operation and token, and for each as its variables say', async () => {
+    const texts = new Map([
+      ['a', 0],
+      ['b', 0],
+    ]);
+    await using linq = await startUpstream((response, request, id) => {
+      const token = String(request.headers['x-linq-integration-token']);
+      if (request.url?.includes('/chat_messages/')) texts.set(token, (texts.get(token) ?? 0) + 1);
+      sendData(response, { id, text: `for ${token}` });
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    const query = `subscription ($chatIds: [ID!]!, $withText: Boolean!) {
+      chatMessageEvents(chatIds: $chatIds) { message { id ...Text @include(if: $withText) } }
+    }
+    fragment Text on ChatMessage { text }`;
+    const open = (token: string, withText: boolean, chatIds = ['1']) =>
+      openStream(gateway, {
+        query,
+        variables: { chatIds, withText },
+        headers: { 'x-linq-integration-token': token },
+      });
+    await using both = await open('a', true, ['1', '2']);
+    await using one = await open('a', true);
+    await using short = await open('a', false);
+    await using other = await open('b', true);
+    await deliver(gateway, message('5'));
+    const messages = await Promise.all([both, one, short, other].map(async (stream) => (await stream.event()).message));
+    expect(messages).toEqual([
+      { id: '5', text: 'for a' },
+      { id: '5', text: 'for a' },
+      { id: '5' },
+      { id: '5', text: 'for b' },
+    ]);
+    expect([...texts]).toEqual([
+      ['a', 1],
+      ['b', 1],
+    ]);
+  });
+
+  it('is checked for each of them when Linq refuses to read it, and fails with the id of its own request', async () => {
+    let isAllowed = true;
+    await using linq = await startUpstream((response, _request, id) => {
+      if (isAllowed) sendData(response, { id });
+      else sendStatus(response, 403);
+    });
+    await using gateway = await start({ LINQ_API_URL: linq.origin });
+    const streams = await Promise.all([openStream(gateway), openStream(gateway), openStream(gateway)]);
+    isAllowed = false;
+    await deliver(gateway, message('6'));
+    const ids = new Set();
+    for (const stream of streams) {
+      const failed = (await stream.part())?.json;
+      expect(failed.errors[0].extensions).toMatchObject({
+        code: 'FORBIDDEN',
+        requestId: stream.headers['x-request-id'],
+      });
+      ids.add(failed.errors[0].extensions.requestId);
+      await stream.ended();
+      expect(stream.text).toMatch(/event: complete/);
+    }
+    expect(ids.size).toBe(3);
   });
 });
