@@ -75,6 +75,15 @@ const floods: Record<string, Flood> = {
       return JSON.stringify({ query, variables: { keys: Array(1_000).fill({ chatId: 4, id: 1 }) } });
     },
   },
+  errors: {
+    name: '30 clients of one key with 1,000 errors in each response',
+    withKeys: true,
+    connections: 30,
+    body: () => {
+      const query = 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }';
+      return JSON.stringify({ query, variables: { keys: Array(1_000).fill({ chatId: 2, id: 0 }) } });
+    },
+  },
   inFlight: {
     name: '2,000 requests of one key in flight, for one message that Linq never returns',
     withKeys: true,

@@ -2,8 +2,15 @@
 import { GraphQLError } from 'graphql';
 import type { ErrorCode } from './codes.ts';
 
+/** Without a stack, which nobody reads and which takes longer than all else: a response may have thousands of errors. */
 function clientError(message: string, code: ErrorCode, extensions: object = {}): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, ...extensions } });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new GraphQLError(message, { extensions: { code, ...extensions } });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** One field's argument is invalid; its siblings are not affected. */

@@ -132,6 +132,7 @@ it('every promise that metrics can show is watched by an alert', () => {
     'A page of messages skips and repeats none while messages arrive or are deleted',
     'A list that ignores its parameters is a failure, never a wrong page', // watched with other bad responses
     'An operation that would read too much reads nothing', // watched with other costly operations
+    'The errors of a response cost no more than its data',
     'A connection has 32 requests in flight at most',
     'An event is read once for each Linq token, however many streams send it',
   ]);

@@ -218,6 +218,30 @@ it('logs why Linq could not be read, by the code of the error alone', async () =
   expect(gateway.log).toMatchObject([{ level: 40, requestId: 'abc', fault: 'unavailable', reason: 'ECONNREFUSED' }]);
 });
 
+describe('a failure that shows in many places', () => {
+  const list = (count: number, id: string) => Array.from({ length: count }, () => `{ chatId: 1, id: ${id} }`).join();
+
+  it('is logged once for each request, interpreted and on the fast path', async () => {
+    await using gateway = await startTestGateway({ LINQ_API_URL: 'http://127.0.0.1:1' });
+    const query = `{ a: chatMessagesByKeys(keys: [${list(9, '7')}]) { id } b: chatMessage(chatId: 1, id: 7) { id } }`;
+    for (let turn = 1; turn <= 3; turn++) {
+      expect((await gateway.query(query)).errors).toHaveLength(10);
+      expect(gateway.log).toHaveLength(turn);
+    }
+  });
+
+  it('has the line and column of each selection, of the first ten where there are more', async () => {
+    await using gateway = await startTestGateway();
+    const once = 'chatMessage(chatId: 403, id: 7) { id }';
+    const query = `{\r\n ${once}\r  ${once} # comment\n\n${`\n${once}`.repeat(10)}}`;
+    const first = [[2, 2], [3, 3], ...Array.from({ length: 8 }, (_, index) => [6 + index, 1])];
+    for (let turn = 0; turn < 3; turn++) {
+      const { errors } = await gateway.query(query);
+      expect(errors?.map(({ locations }) => locations)).toEqual([first.map(([line, column]) => ({ line, column }))]);
+    }
+  });
+});
+
 describe('requests that are refused as a whole', () => {
   let gateway: TestGateway;
   beforeAll(async () => {

@@ -13,6 +13,7 @@ interface GraphQLResponse {
   readonly data?: any;
   readonly errors?: readonly {
     readonly message: string;
+    readonly locations?: readonly object[];
     readonly path?: readonly (string | number)[];
     readonly extensions: Record<string, unknown>;
   }[];

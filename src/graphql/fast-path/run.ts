@@ -1,6 +1,6 @@
-import { type GraphQLError, locatedError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import type { Context } from '../../context.ts';
-import { errorAt } from '../../errors/error-at.ts';
+import { locatedAt } from '../../errors/error-at.ts';
 import type { Turns } from '../turns.ts';
 import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
@@ -237,7 +237,6 @@ const leastErrorLength = 100;
 /** Each error at every place where it nulls a field, in the order of the response. Stops when there are too many. */
 class Errors {
   readonly errors: GraphQLError[] = [];
-  readonly #known = new Map<Part, Map<Error, GraphQLError>>();
   #left: number;
 
   constructor(maxLength: number) {
@@ -264,15 +263,7 @@ class Errors {
     } else if (found instanceof Selected) this.addBelow(found, path);
     else if (found instanceof Error && part.kind === 'read') {
       this.#left -= leastErrorLength + found.message.length;
-      this.errors.push(errorAt(this.#errorOf(found, part), path));
+      this.errors.push(locatedAt(found, part.nodes, path));
     }
-  }
-
-  #errorOf(cause: Error, part: PartOf<'read'>): GraphQLError {
-    const ofPart = this.#known.get(part) ?? new Map<Error, GraphQLError>();
-    this.#known.set(part, ofPart);
-    const error = ofPart.get(cause) ?? locatedError(cause, part.nodes, []);
-    ofPart.set(cause, error);
-    return error;
   }
 }
