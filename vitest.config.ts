@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -7,7 +8,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Modules are loaded once for each worker, not for each file: half of the time. Tests keep no state in modules or globals.
     isolate: false,
-    maxWorkers: '100%', // the default leaves one core unused
+    maxWorkers: availableParallelism() + 1, // many tests wait for a process or a deadline
     maxConcurrency: 3, // of tests that start processes
     // A test that starts the process itself waits for a Node to boot on a machine that may be busy.
     testTimeout: 30_000,
