@@ -40,6 +40,7 @@ import { Readiness } from './http/readiness.ts';
 import { createRouter } from './http/router.ts';
 import { UnreadResponses } from './http/unread-responses.ts';
 import { schema } from './schema/index.ts';
+import { memoizeBySchema } from './schema/subgraph.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createEndRequest } from './telemetry/request-record.ts';
 import { StreamRecord } from './telemetry/stream-record.ts';
@@ -82,6 +83,8 @@ interface GatewayOptions {
 
 /** What clients have not read yet of their responses may be this many times MAX_RESPONSE_BYTES. */
 const unreadResponses = 16;
+
+const printSdl = memoizeBySchema((schema) => `${printSchema(schema)}\n`);
 
 /** Wires the parts. Opens no connection: the first read connects to Linq, and `connect` to Redis. */
 export function createGateway(
@@ -180,7 +183,7 @@ export function createGateway(
       maxInFlight: config.maxRequestsInFlight,
       unread,
     }),
-    sdl: introspection ? createSdlHandle(authenticate, `${printSchema(schema)}\n`) : undefined,
+    sdl: introspection ? createSdlHandle(authenticate, printSdl(schema)) : undefined,
     graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,
     webhooks: events && createWebhooks(config, log, metrics, readiness, events),
     metrics,

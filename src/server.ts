@@ -7,10 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { framesOf } from './errors/failure-log.ts';
-import { createGateway } from './gateway.ts';
-import { readTrustedDocuments, type TrustedDocuments } from './graphql/trusted-documents.ts';
-import { sandboxPage } from './sandbox/graphiql-tabs.ts';
-import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
+import type { TrustedDocuments } from './graphql/trusted-documents.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
 import { createLog, readableLines } from './telemetry/log.ts';
 import { isTraced } from './telemetry/tracing.ts';
 import { onDrainOrder, sendFailure, superviseWorkers } from './workers.ts';
@@ -46,7 +44,7 @@ interface Process {
 
 /** Runs the gateway, in as many processes as configured, until `stop` is aborted. */
 export async function runServer({ isSandbox, stop }: ServerOptions): Promise<void> {
-  const sandbox = isSandbox ? await startSandbox() : undefined;
+  const sandbox = isSandbox ? await (await import('./sandbox/sandbox.ts')).startSandbox() : undefined;
   const config = configOrExit({
     ...process.env,
     // The data is made up, so it needs no protection and no real token; the emulator runs in this one process.
@@ -58,7 +56,7 @@ export async function runServer({ isSandbox, stop }: ServerOptions): Promise<voi
       WORKERS: '1',
     }),
   });
-  const documents = documentsOrExit(config.trustedDocuments);
+  const documents = await documentsOrExit(config.trustedDocuments);
   const log = createLog(config.logLevel, process.stdout.isTTY ? await readableLines() : undefined);
   if (cluster.isPrimary) {
     for (const renamed of config.formerNames) log.warn(renamed, 'a variable was renamed');
@@ -114,7 +112,10 @@ async function serve(
   { config, documents, log, sandbox, stop }: Process,
   onListening?: (address: Address) => void,
 ): Promise<Shutdown | undefined> {
-  const gateway = createGateway(config, log, { documents, firstPage: sandbox && sandboxPage });
+  // Loaded here, so that a configuration fault is reported at once and the primary of workers stays small.
+  const { createGateway } = await import('./gateway.ts');
+  const firstPage = sandbox && (await import('./sandbox/graphiql-tabs.ts')).sandboxPage;
+  const gateway = createGateway(config, log, { documents, firstPage });
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.once('error', (error: NodeJS.ErrnoException) => {
@@ -209,9 +210,11 @@ function configOrExit(env: NodeJS.ProcessEnv): Config {
   }
 }
 
-function documentsOrExit(file: string | undefined): TrustedDocuments | undefined {
+async function documentsOrExit(file: string | undefined): Promise<TrustedDocuments | undefined> {
+  if (file === undefined) return undefined;
+  const { readTrustedDocuments } = await import('./graphql/trusted-documents.ts');
   try {
-    return file === undefined ? undefined : readTrustedDocuments(file);
+    return readTrustedDocuments(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return refuseToStart(

@@ -1,5 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -31,8 +31,10 @@ interface Stoppable extends AsyncDisposable {
 /** Starts the process in front of an upstream that responds when the test lets it. */
 async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
   const waiting: (() => void)[] = [];
+  const arrivals = new EventEmitter();
   const upstream = await startUpstream((response, _request, id) => {
     waiting.push(() => response.end(`{"data":{"id":${id},"text":"late"}}`));
+    arrivals.emit('call');
   });
   const server = start({ LINQ_API_URL: upstream.origin, LINQ_INTEGRATION_TOKEN: 'secret', ...env });
   const lines = linesOf(server);
@@ -51,7 +53,7 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
       return { status, headers, text, socket };
     },
     async received(count) {
-      while (waiting.length < count) await setImmediate();
+      while (waiting.length < count) await once(arrivals, 'call');
     },
     finish() {
       for (const respond of waiting) respond();
@@ -65,7 +67,7 @@ async function startStoppable(env: Record<string, string>): Promise<Stoppable> {
 
 const read = (id = 224) => `/graphql?query=${encodeURIComponent(`{ chatMessage(chatId: 1, id: ${id}) { text } }`)}`;
 
-describe('on a stop signal', { timeout: 120_000 }, () => {
+describe.concurrent('on a stop signal', { timeout: 120_000 }, () => {
   it.each([
     ['SIGTERM', '1'],
     ['SIGINT', '1'],

@@ -28,14 +28,12 @@ type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResul
  * execution whose result is too large stops and fails as a whole.
  */
 export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: number, turns: Turns): Execute {
-  const lists = new WeakMap<object, SharedList[]>();
-  const executable = mapSchema(schema, {
-    [MapperKind.OBJECT_FIELD]: (field) => withSharedEntries(field, lists, turns),
-  });
+  const executable = executables.get(schema) ?? mapSchema(schema, { [MapperKind.OBJECT_FIELD]: withSharedEntries });
+  executables.set(schema, executable);
   return (args) => {
     const budget = new Budget(maxResponseBytes);
     const shared: SharedList[] = [];
-    lists.set(args.contextValue as object, shared);
+    executions.set(args.contextValue as object, { shared, turns });
     const finish = (result: ExecutionResult): ExecutionResult => {
       if (budget.isExceeded) return budget.exceeded();
       let whole = result;
@@ -98,9 +96,20 @@ interface SharedList {
   readonly indexes: readonly number[];
 }
 
+interface Execution {
+  readonly shared: SharedList[];
+  readonly turns: Turns;
+}
+
+/** By schema: a copy of ours takes some 10 ms. */
+const executables = new WeakMap<GraphQLSchema, GraphQLSchema>();
+
+/** By the context of the request. */
+const executions = new WeakMap<object, Execution>();
+
 type Field = GraphQLFieldConfig<unknown, object>;
 
-function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, turns: Turns): Field {
+function withSharedEntries(field: Field): Field {
   const { resolve, extensions, type } = field;
   if (resolve === undefined || extensions?.['read'] === undefined || !isListType(getNullableType(type))) return field;
   return {
@@ -108,7 +117,9 @@ function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, t
     async resolve(source, args, context, info) {
       const entries: unknown = await resolve(source, args, context, info);
       if (!Array.isArray(entries)) return entries;
-      if (entries.length > shortList) await new Promise<void>((resolve) => turns.run(resolve, true));
+      const execution = executions.get(context);
+      if (execution !== undefined && entries.length > shortList)
+        await new Promise<void>((resolve) => execution.turns.run(resolve, true));
       const places = new Map<unknown, number>();
       const distinct: unknown[] = [];
       const indexes = entries.map((entry) => {
@@ -117,7 +128,7 @@ function withSharedEntries(field: Field, lists: WeakMap<object, SharedList[]>, t
         places.set(entry, distinct.length);
         return distinct.push(entry) - 1;
       });
-      if (distinct.length < entries.length) lists.get(context)?.push({ path: pathOf(info.path), indexes });
+      if (distinct.length < entries.length) execution?.shared.push({ path: pathOf(info.path), indexes });
       return distinct;
     },
   };

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** A parsed document takes some 200 times the bytes of its text, so the limit is on text: about 20 MB in all. */
+/** A parsed document takes some 50 times the bytes of its text, so the limit is on text: about 5 MB in all. */
 const mostCharacters = 100_000;
 const longestDocument = 10_000;
 

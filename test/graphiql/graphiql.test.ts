@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { pathToFileURL } from 'node:url';
 import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { createGraphiQL } from '../../src/graphiql/graphiql.ts';
@@ -233,19 +231,4 @@ describe("GraphiQL's files", () => {
       expect(first).toBeGreaterThan(1_000_000);
     },
   );
-
-  it('have the same names and bytes each time that they are built', { timeout: 120_000 }, async () => {
-    const folder = newFolder();
-    await promisify(execFile)(process.execPath, ['graphiql/build.ts', fileURLToPath(folder)]);
-    const [built, prepared] = [await openGraphiQLFiles(folder), await openGraphiQLFiles()];
-    expect(built?.manifest).toEqual(prepared?.manifest);
-    for (const name of built?.manifest.files ?? []) {
-      for (const coding of ['br', 'gzip', undefined] as const) {
-        expect((await built?.read(name, coding))?.equals((await prepared?.read(name, coding)) ?? Buffer.of())).toBe(
-          true,
-        );
-      }
-    }
-    rmSync(folder, { recursive: true });
-  });
 });

@@ -237,19 +237,15 @@ describe('what is kept', () => {
   it('is bounded through the whole gateway too, and the heap with it', async () => {
     await using gateway = await startTestGateway({ LOG_LEVEL: 'silent' });
     const register = async (from: number, to: number) => {
-      for (let index = from; index < to; index += 50) {
-        await Promise.all(
-          Array.from({ length: 50 }, (_, offset) => {
-            const text = `{ __typename } # ${index + offset}`.padEnd(1_000, 'é');
-            return post(gateway, { query: text, ...extensionFor(text) });
-          }),
-        );
+      for (let index = from; index < to; index++) {
+        const text = `{ __typename } # ${index}`.padEnd(40_000, 'é');
+        await post(gateway, { query: text, ...extensionFor(text) });
       }
     };
-    await register(0, 5_500);
+    await register(0, 200); // of which about 120 are kept
     const before = heap();
-    await register(5_500, 9_000);
+    await register(200, 1_000);
     expect(heap() - before).toBeLessThan(20_000_000);
-    expect((await counts(gateway, 'graphql_persisted_queries_total'))['registered']).toBe(9_000);
-  }, 120_000);
+    expect((await counts(gateway, 'graphql_persisted_queries_total'))['registered']).toBe(1_000);
+  });
 });

@@ -71,3 +71,46 @@ describe('content-encoding', () => {
     expect(JSON.parse(body)).toEqual(example);
   });
 });
+
+it.each(['\ufeff\ufeff', ' \ufeff', '\ufffe', '\u200b'])(
+  'a body that begins with %j, which is more than a byte order mark, is refused, never guessed at',
+  async (mark) => {
+    await using gateway = await startTestGateway();
+    const answer = await gateway.send({
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `${mark}${JSON.stringify({ query })}`,
+    });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).errors).toMatchObject([
+      {
+        message: 'The body is not JSON: send an object, such as {"query":"{ __typename }"}.',
+        extensions: { code: 'BAD_REQUEST' },
+      },
+    ]);
+    expect(gateway.calls).toEqual([]);
+  },
+);
+
+it.each([
+  ['a byte that is none', Buffer.from([0xff])],
+  ['a character that is cut off', Buffer.from([0xe2, 0x82])],
+  ['a character written too long', Buffer.from([0xc0, 0xaf])],
+  ['half a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
+])('a body that is not UTF-8, for %s, is refused without a request to Linq', async (_what, bytes) => {
+  await using gateway = await startTestGateway();
+  const [before = '', after = ''] = JSON.stringify({ query: `${query} # X` }).split('X');
+  const body = Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]);
+  for (let turn = 0; turn < 3; turn++) {
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body,
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [{ message: 'The body is not UTF-8: encode it as UTF-8.', extensions: { code: 'BAD_REQUEST' } }],
+    });
+  }
+  expect(gateway.calls).toEqual([]);
+});

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 
@@ -292,79 +290,4 @@ it.each([
     expect(JSON.parse(answer.body).errors).toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
   }
   expect(gateway.calls).toHaveLength(calls);
-});
-
-it.each(['\ufeff\ufeff', ' \ufeff', '\ufffe', '\u200b'])(
-  'a body that begins with %j, which is more than a byte order mark, is refused, never guessed at',
-  async (mark) => {
-    await using gateway = await startTestGateway();
-    const answer = await gateway.send({
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: `${mark}${JSON.stringify({ query })}`,
-    });
-    expect(answer.status).toBe(400);
-    expect(JSON.parse(answer.body).errors).toMatchObject([
-      {
-        message: 'The body is not JSON: send an object, such as {"query":"{ __typename }"}.',
-        extensions: { code: 'BAD_REQUEST' },
-      },
-    ]);
-    expect(gateway.calls).toEqual([]);
-  },
-);
-
-it.each([
-  ['a byte that is none', Buffer.from([0xff])],
-  ['a character that is cut off', Buffer.from([0xe2, 0x82])],
-  ['a character written too long', Buffer.from([0xc0, 0xaf])],
-  ['half a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
-])('a body that is not UTF-8, for %s, is refused without a request to Linq', async (_what, bytes) => {
-  await using gateway = await startTestGateway();
-  const [before = '', after = ''] = JSON.stringify({ query: `${query} # X` }).split('X');
-  const body = Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]);
-  for (let turn = 0; turn < 3; turn++) {
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body,
-    });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({
-      errors: [{ message: 'The body is not UTF-8: encode it as UTF-8.', extensions: { code: 'BAD_REQUEST' } }],
-    });
-  }
-  expect(gateway.calls).toEqual([]);
-});
-
-/** What the gateway answers to bytes that no client library would send. */
-async function raw(gateway: TestGateway, request: string): Promise<string> {
-  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
-  socket.write(request); // not end: a server takes that for hanging up
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  await once(socket, 'close');
-  return text;
-}
-
-describe('a request without a Host header, while the gateway trusts every user of this machine', () => {
-  const body = JSON.stringify({ query });
-  const withoutHost = (version: string) =>
-    `POST /graphql HTTP/${version}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`;
-
-  it('is refused after another was executed', async () => {
-    await using gateway = await startTestGateway();
-    await gateway.query('{ __typename }');
-    expect(await raw(gateway, withoutHost('1.0'))).toMatch(/^HTTP\/1.1 421 /);
-    expect(await raw(gateway, withoutHost('1.1'))).toMatch(/^HTTP\/1.1 4\d\d /);
-    expect(gateway.calls).toEqual([]);
-  });
-
-  it('is refused as the first of all', async () => {
-    await using gateway = await startTestGateway();
-    expect(await raw(gateway, withoutHost('1.0'))).toMatch(/^HTTP\/1.1 421 /);
-    expect(gateway.calls).toEqual([]);
-  });
 });

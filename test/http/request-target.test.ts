@@ -59,6 +59,15 @@ describe('a request with more or fewer than one Host header', () => {
     }
   });
 
+  it.each(['the first of all', 'one after another was executed'])(
+    'is refused with 421 if HTTP/1.0 has none and only loopback names are accepted: %s',
+    async (which) => {
+      await using gateway = await startTestGateway();
+      if (which !== 'the first of all') await gateway.query('{ __typename }');
+      expect(statusOf(await raw(gateway, 'POST /graphql HTTP/1.0'))).toBe(421);
+    },
+  );
+
   it('is executed if HTTP/1.0 has none and every host is accepted', async () => {
     await using gateway = await startTestGateway(anonymous);
     expect(jsonOf(await raw(gateway, 'POST /graphql HTTP/1.0'))).toEqual({ data: { __typename: 'Query' } });

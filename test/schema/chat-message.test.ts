@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { runs } from '../support/runs.ts';
 import { startUpstream, startUpstreamWith } from '../support/upstream.ts';
 
 const everyField = `chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
@@ -224,7 +225,7 @@ it('requests exactly the given id from Linq, or nothing', async () => {
         expect(upstream.paths).toEqual([]);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(60) },
   );
 });
 

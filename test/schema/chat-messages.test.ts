@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ListQuirks } from '../../src/sandbox/message-list.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { runs } from '../support/runs.ts';
 import { Random, TestChat } from '../support/test-chat.ts';
 import { startUpstream } from '../support/upstream.ts';
 
@@ -227,7 +228,7 @@ it('gives no page to another token', async () => {
       };
       await Promise.all(tokens.map(read));
     }),
-    { numRuns: 30 },
+    { numRuns: runs(10) },
   );
 });
 
@@ -256,7 +257,7 @@ it('walks back through random chats over real connections', async () => {
       expect(ids).toEqual(all.slice(-ids.length));
       if (ids.length < all.length) expect(ids).toHaveLength(10 * size);
     }),
-    { numRuns: 40 },
+    { numRuns: runs(10) },
   );
 }, 60_000);
 

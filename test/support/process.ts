@@ -1,11 +1,17 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../..', import.meta.url);
+
+/** Where Node keeps what it compiled, which saves a third of the time that a process needs to start. */
+const compileCache = fileURLToPath(new URL('node_modules/.cache/compiled', root));
 
 /** Starts the process like an operator, on a free port. `node` are arguments of Node itself. */
 export function start(env: Record<string, string>, args: string[] = [], node: string[] = []) {
   return spawn(process.execPath, [...node, 'src/cli.ts', ...args], {
-    cwd: new URL('../..', import.meta.url),
-    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    cwd: root,
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, PORT: '0', ...env },
   });
 }
 

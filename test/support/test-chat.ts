@@ -62,7 +62,7 @@ export class TestChat implements Timeline {
     this.#isFine = random.isTrue();
     this.#roundsUp = random.isTrue();
     this.#tiesFollowSort = random.isTrue();
-    const longest = random.of([1, 3, 30, maxBurst]);
+    const longest = Math.min(maxBurst, random.of([1, 3, 30, maxBurst]));
     while (this.#ascending.length < length) {
       this.#now += random.below(gap);
       const burst = random.below(10) === 0 ? 1 + random.below(Math.min(longest, length - this.#ascending.length)) : 1;

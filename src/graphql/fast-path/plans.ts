@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { costsOf } from '../operation-limits.ts';
 import { createPlan, type Plan } from './plan.ts';
 
-/** Bounds on what is kept, by the length of documents: a document with its plan takes some 200 times its text. */
+/** Bounds on what is kept, by the length of documents: a document with its plan takes some 50 times its text. */
 const maxCharacters = 50_000;
 const maxDocument = 10_000;
 const maxCandidates = 1_000;

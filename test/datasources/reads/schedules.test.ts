@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Call, StaleConnectionError } from '../../../src/datasources/reads/connection.ts';
 import { Token } from '../../../src/datasources/token.ts';
 import { UpstreamError } from '../../../src/datasources/upstream-error.ts';
+import { runs } from '../../support/runs.ts';
 import { createReads, read, silentMetrics, TestConnection } from './support.ts';
 
 // Only the clock and the sockets are simulated. Everything else is real and driven through random schedules.
@@ -109,7 +110,7 @@ it('keeps its promises under random schedules of arrivals, cancellations, respon
       await vi.advanceTimersByTimeAsync(10_000);
       for (const outcome of await Promise.all(after)) expect(outcome).not.toMatchObject({ fault: 'overloaded' });
     }),
-    { numRuns: 500 },
+    { numRuns: runs(150) },
   );
 });
 

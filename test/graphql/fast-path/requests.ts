@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** A document, and what its variables are called in it. */
-interface Document {
+export interface Document {
   readonly query: string;
   readonly operationName: string;
   readonly names: Readonly<Record<VariableKey, string>>;
@@ -154,7 +154,7 @@ const chatSelection = fc
   .map((fields) => `{ ${fields.join(' ')} }`);
 const rarely = fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
 
-const document: fc.Arbitrary<Document> = fc
+export const document: fc.Arbitrary<Document> = fc
   .record({
     fields: fc.array(
       fc.oneof(
@@ -328,7 +328,8 @@ const malformed = fc
   )
   .map((body) => () => body);
 
-function bodyFor(documents: readonly Document[]): fc.Arbitrary<Request['body']> {
+/** An operation of one of these documents, as a client sends it. */
+export function bodyFor(documents: readonly Document[]): fc.Arbitrary<Request['body']> {
   return fc
     .record({
       document: fc.constantFrom(...documents),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { chatMessageRoute } from '../../../../src/datasources/linq/routes/chat-message.ts';
 import type { MessageKey } from '../../../../src/datasources/model.ts';
 import { UpstreamError } from '../../../../src/datasources/upstream-error.ts';
+import { runs } from '../../../support/runs.ts';
 
 const key = { chatId: '1', id: '224' } as MessageKey;
 
@@ -265,7 +266,7 @@ it('throws only bad-response errors, for any body', () => {
         expect(error).toMatchObject({ name: 'UpstreamError', fault: 'bad-response' });
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -296,6 +297,6 @@ it('never loses a valid field, whatever else is invalid', () => {
         for (const { id, reaction } of elements.filter(isElement)) expect(kept).toContain(`${id} ${reaction}`);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: runs(200) },
   );
 });

@@ -1,14 +1,14 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../src/config.ts';
-import { errorCodes } from '../src/errors/codes.ts';
-import { sandboxPage } from '../src/sandbox/graphiql-tabs.ts';
-import { logFields } from '../src/telemetry/log.ts';
-import { readExposition } from './support/exposition.ts';
-import { startTestGateway } from './support/gateway.ts';
+import { readConfig } from '../../src/config.ts';
+import { errorCodes } from '../../src/errors/codes.ts';
+import { sandboxPage } from '../../src/sandbox/graphiql-tabs.ts';
+import { logFields } from '../../src/telemetry/log.ts';
+import { readExposition } from '../support/exposition.ts';
+import { startTestGateway } from '../support/gateway.ts';
 
-const root = new URL('..', import.meta.url);
+const root = new URL('../..', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
 const operations = read('docs/operations.md');
 const pages = [
