@@ -473,7 +473,7 @@ describe.each(engines)('through %s', (name, start) => {
 
     it('that cannot be read has an error, and the next one arrives', async () => {
       await using stream = await followNow();
-      await deliver(gateway.url, '2', '500');
+      await deliver(gateway.url, '2', '5000000');
       const { json } = (await stream.part()) ?? {};
       expect(json.data.chatMessageEvents).toMatchObject({ kind: 'MESSAGE_RECEIVED', message: null });
       expect(json.errors).toMatchObject([

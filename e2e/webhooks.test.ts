@@ -156,6 +156,10 @@ async function openLog(redis: RedisServer, beforeScript: (script: string) => Pro
     log,
     heard,
     idsOf,
+    /** Until then a replica takes an event alone, and the others a gap. */
+    async connected() {
+      while ((await replicas.run('return 1', [], [])) === undefined) await pause(5);
+    },
     append: (index: number): Promise<Admission> => log.append(incoming(index)),
     async [Symbol.asyncDispose]() {
       log.close();
@@ -232,6 +236,7 @@ describe('the log of events in Redis', () => {
       await redis.kill();
       await redis.start();
       for (const [at, { idsOf }] of [a, b].entries()) while (!idsOf().slice(gaps[at]).includes('gap')) await pause(5);
+      await Promise.all([a.connected(), b.connected()]);
     };
     for (let index = 0; index < 20; index++) await send(index);
     cli(redis, 'SAVE');

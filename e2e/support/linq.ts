@@ -17,7 +17,7 @@ const chat = documented('chat');
 
 /**
  * In the place of Linq: its documented message and chat under any id; that status in the chats 403, 404 and 500, and 500 for
- * message 500 of any; no answer in chat 504; in chat 429 the first call for a message is told to come back in a second, in chat 4290 each call in an hour. Lists
+ * message 5000000 of any; no answer in chat 504; in chat 429 the first call for a message is told to come back in a second, in chat 4290 each call in an hour. Lists
  * of messages are forbidden.
  */
 export async function startLinq(): Promise<Linq> {
@@ -31,7 +31,7 @@ export async function startLinq(): Promise<Linq> {
     const again = calls.some((call) => call.key === key);
     const token = request.headers['x-linq-integration-token']?.toString();
     calls.push({ key, token });
-    if (chatId === '500' || id === '500') return void response.writeHead(500).end('<h1>Oops</h1>');
+    if (chatId === '500' || id === '5000000') return void response.writeHead(500).end('<h1>Oops</h1>');
     if (chatId === '403' || chatId === '404') return void response.writeHead(Number(chatId)).end('{}');
     if (chatId === '504') return;
     if (chatId === '429' && !again) return void response.writeHead(429, { 'retry-after': '1' }).end('{}');
