@@ -14,6 +14,8 @@ import { ChatEvents } from './streams/chat-events.ts';
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
+  /** An opaque id of the caller, for its turns. */
+  readonly caller: string;
   /** Undefined where webhooks are not configured. */
   readonly events: ChatEvents | undefined;
   /** For the response; undefined unless the caller requests them. */
@@ -73,6 +75,7 @@ export function createContextFactory(options: ContextOptions): CreateContext {
   };
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
     const callersToken = tokenOf(header('x-linq-integration-token'));
+    const callerId = caller ?? callersToken?.digest ?? 'anonymous';
     const reader: Reader = {
       caller: caller ?? (callersToken === undefined ? 'anonymous' : undefined),
       token: callersToken ?? ownToken,
@@ -95,11 +98,11 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       return client.get(route, key, hurried, explainedReads?.add(route.template, key));
     };
     const loaders = loadersOver(read, batching);
-    if (events === undefined) return { loaders, explainedReads, events };
+    if (events === undefined) return { loaders, caller: callerId, explainedReads, events };
     const { tail, reads } = events;
     const chatEvents = new ChatEvents({
       tail,
-      caller: caller ?? callersToken?.digest ?? 'anonymous',
+      caller: callerId,
       access: `${reader.token?.digest} ${chats === undefined ? 'all' : [...chats].toSorted()}`,
       lastEventId: header('last-event-id') || undefined,
       loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
@@ -109,7 +112,7 @@ export function createContextFactory(options: ContextOptions): CreateContext {
           return reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
         }),
     });
-    return { loaders, explainedReads, events: chatEvents };
+    return { loaders, caller: callerId, explainedReads, events: chatEvents };
   };
 }
 

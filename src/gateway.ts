@@ -182,6 +182,7 @@ export function createGateway(
       maxBodyBytes,
       maxInFlight: config.maxRequestsInFlight,
       unread,
+      turns,
     }),
     sdl: introspection ? createSdlHandle(authenticate, printSdl(schema)) : undefined,
     graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,

@@ -10,6 +10,7 @@ import {
   getNullableType,
   isListType,
 } from 'graphql';
+import type { Context } from '../context.ts';
 import { responseTooLarge } from '../errors/client-errors.ts';
 import { errorAt } from '../errors/error-at.ts';
 import { executeOperation } from './execute-operation.ts';
@@ -33,7 +34,9 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
   return (args) => {
     const budget = new Budget(maxResponseBytes);
     const shared: SharedList[] = [];
-    executions.set(args.contextValue as object, { shared, turns });
+    const { caller } = args.contextValue as Context;
+    const takeTurn = () => new Promise<void>((resolve) => turns.run(() => caller, resolve, true));
+    executions.set(args.contextValue as object, { shared, takeTurn });
     const finish = (result: ExecutionResult): ExecutionResult => {
       if (budget.isExceeded) return budget.exceeded();
       let whole = result;
@@ -98,7 +101,7 @@ interface SharedList {
 
 interface Execution {
   readonly shared: SharedList[];
-  readonly turns: Turns;
+  readonly takeTurn: () => Promise<void>;
 }
 
 /** By schema: a copy of ours takes some 10 ms. */
@@ -118,8 +121,7 @@ function withSharedEntries(field: Field): Field {
       const entries: unknown = await resolve(source, args, context, info);
       if (!Array.isArray(entries)) return entries;
       const execution = executions.get(context);
-      if (execution !== undefined && entries.length > shortList)
-        await new Promise<void>((resolve) => execution.turns.run(resolve, true));
+      if (entries.length > shortList) await execution?.takeTurn();
       const places = new Map<unknown, number>();
       const distinct: unknown[] = [];
       const indexes = entries.map((entry) => {

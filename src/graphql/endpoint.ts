@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
@@ -13,6 +14,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import type { createFastPath } from './fast-path/fast-path.ts';
 import type { AcceptedStream, ServerContext } from './server-context.ts';
 import { streamFormats } from './streams/stream-format.ts';
+import type { Turns } from './turns.ts';
 import type { createYogaServer } from './yoga.ts';
 
 type Identity = ServerContext['identity'];
@@ -35,6 +37,7 @@ interface EndpointOptions {
   /** Operations that are executed at the same time. */
   readonly maxInFlight: number;
   readonly unread: UnreadResponses;
+  readonly turns: Turns;
 }
 
 const shuttingDown: Rejection = {
@@ -62,9 +65,15 @@ const encoded: Rejection = {
   headers: { 'accept-encoding': 'identity' },
 };
 
+/** As `Context.caller`. */
+function callerByToken(token: string | string[] | undefined): string {
+  return typeof token === 'string' && token !== '' ? hash('sha256', token, 'base64url') : 'anonymous';
+}
+
 /** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. Without a promise until a read is sent. */
 export function createEndpoint(options: EndpointOptions): Handle {
-  const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes, maxInFlight, unread } = options;
+  const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes, maxInFlight, unread, turns } =
+    options;
   let inFlight = 0;
 
   /** Counts what a request does before and after its body arrives, but not the waiting for it: slow bodies must not exclude others. */
@@ -89,7 +98,8 @@ export function createEndpoint(options: EndpointOptions): Handle {
   function execute(req: IncomingMessage, res: ServerResponse, record: RequestRecord, identity: Identity | Rejection) {
     if ('code' in identity) return identity;
     const context = { record, identity };
-    if (req.method !== 'POST') return limited(() => executeWithYoga(req, res, context));
+    const caller = () => identity.caller ?? callerByToken(req.headers['x-linq-integration-token']);
+    if (req.method !== 'POST') return limited(() => turns.start(caller, () => executeWithYoga(req, res, context)));
     if (!hasJsonBody(req)) return notJson;
     if (hasEncodedBody(req)) return encoded;
     return new Promise<Result>((resolve, reject) => {
@@ -98,10 +108,11 @@ export function createEndpoint(options: EndpointOptions): Handle {
         const finish = (handled: boolean | Rejection) =>
           handled === false ? executeWithYoga(req, res, { ...context, body }) : handled === true ? undefined : handled;
         try {
-          const result = limited(() => {
+          const begin = () => {
             const handled = answerFast(req, res, context, body);
             return handled === false ? finish(false) : handled.then(finish);
-          });
+          };
+          const result = limited(() => turns.start(caller, begin));
           if (result instanceof Promise) result.then(resolve, reject);
           else resolve(result);
         } catch (error) {

@@ -1,4 +1,4 @@
-/** How long results may be written in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
+/** How long requests may compute in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
 const turnMs = 10;
 
 interface Work {
@@ -6,44 +6,78 @@ interface Work {
   readonly isLong: boolean;
 }
 
-/** Writes results one after the other, and lets the event loop turn when they take long. */
+/**
+ * The turns of callers at the processor. What requests compute, when they begin and when their results are written, runs one after
+ * the other; where it takes long, the event loop turns in between, and callers take turns.
+ */
 export class Turns {
-  readonly #waiting: Work[] = [];
-  /** Of the current turn, as far as it is known: time that passes without results counts as the event loop's. */
+  /** By caller, in the order of their turns. None is empty. */
+  readonly #waiting = new Map<string, Work[]>();
+  /** Of the current turn, as far as it is known: time that passes without work counts as the event loop's. */
   #spentMs = 0;
   #endedAt = 0;
   #isScheduled = false;
 
-  /** Runs now, or soon in another turn. Long work, or work that goes on in promises, has a turn of its own. */
-  run(run: () => void, isLong = false): void {
+  /** Runs now, or soon in another turn. Long work, or work that goes on in promises, has a turn of its own. `caller` is an opaque id. */
+  run(caller: () => string, run: () => void, isLong = false): void {
+    if (!isLong && this.#mayRun()) this.#runNow(run);
+    else this.#enqueue(caller(), { run, isLong });
+  }
+
+  /** In the same way; returns what `start` returns, or a promise of it where it has to wait. */
+  start<Value>(caller: () => string, start: () => Value | Promise<Value>): Value | Promise<Value> {
+    if (this.#mayRun()) return this.#runNow(start);
+    return new Promise((resolve, reject) => {
+      const run = () => {
+        try {
+          resolve(start());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#enqueue(caller(), { run, isLong: false });
+    });
+  }
+
+  #mayRun(): boolean {
     this.#spentMs = Math.max(0, this.#spentMs - (performance.now() - this.#endedAt));
-    if (!isLong && this.#waiting.length === 0 && this.#spentMs < turnMs) {
-      this.#runNow(run);
-      return;
-    }
-    this.#waiting.push({ run, isLong });
+    return this.#waiting.size === 0 && this.#spentMs < turnMs;
+  }
+
+  #enqueue(caller: string, work: Work): void {
+    const works = this.#waiting.get(caller);
+    if (works === undefined) this.#waiting.set(caller, [work]);
+    else works.push(work);
     this.#schedule();
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#waiting.length === 0) return;
+    if (this.#isScheduled || this.#waiting.size === 0) return;
     this.#isScheduled = true;
     setImmediate(this.#turn);
   }
 
-  #runNow(run: () => void): void {
+  #runNow<Value>(run: () => Value): Value {
     const startedAt = performance.now();
-    run();
-    this.#endedAt = performance.now();
-    this.#spentMs += this.#endedAt - startedAt;
+    try {
+      return run();
+    } finally {
+      this.#endedAt = performance.now();
+      this.#spentMs += this.#endedAt - startedAt;
+    }
   }
 
   readonly #turn = (): void => {
     this.#isScheduled = false;
     this.#spentMs = 0;
-    for (let work = this.#waiting[0]; work !== undefined; work = this.#waiting[0]) {
+    for (;;) {
+      const [[caller, works] = []] = this.#waiting;
+      const work = works?.[0];
+      if (caller === undefined || works === undefined || work === undefined) break;
       if (this.#spentMs >= turnMs || (work.isLong && this.#spentMs > 0)) break;
-      this.#waiting.shift();
+      works.shift();
+      this.#waiting.delete(caller);
+      if (works.length > 0) this.#waiting.set(caller, works); // its next turn comes after those of the others
       this.#runNow(work.run);
       if (work.isLong) break;
     }

@@ -28,9 +28,10 @@ export function run<Outcome>(
 ): Promise<Outcome> | undefined {
   const coerced = plan.coerce(variables);
   if (coerced === undefined) return undefined;
+  const callerOf = () => context.caller;
   return new Promise((done, fail) => {
     const complete = (root: Selected) =>
-      turns.run(() => {
+      turns.run(callerOf, () => {
         try {
           done(finish(isWanted() ? resultOf(root, maxLength) : unwanted));
         } catch (error) {
