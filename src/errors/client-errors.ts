@@ -2,7 +2,7 @@
 import { GraphQLError } from 'graphql';
 import type { ErrorCode } from './codes.ts';
 
-/** Without a stack, which nobody reads and which takes longer than all else: a response may have thousands of errors. */
+/** Without a stack: it is never logged, takes most of the time, and a response may have thousands of errors. */
 function clientError(message: string, code: ErrorCode, extensions: object = {}): GraphQLError {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

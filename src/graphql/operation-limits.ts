@@ -29,7 +29,7 @@ export interface OperationLimits {
 const maxIntrospections = 10;
 const maxIntrospectionDepth = 20;
 
-/** Refuses documents beyond the limits before they are executed; a cached one was checked when it was first sent. */
+/** Refuses documents beyond the limits before they are executed, and bounds what their errors cost; a cached one was checked when it was first sent. */
 export function useOperationLimits(limits: OperationLimits): Plugin {
   const rule = limitsRule(limits);
   return {
