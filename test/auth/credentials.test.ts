@@ -113,7 +113,7 @@ beforeAll(async () => {
 describe('API keys', () => {
   const env = { GATEWAY_API_KEYS: 'first-key, second-key' };
 
-  it('are accepted, each of several, with the scheme in any case', async () => {
+  it('are all accepted where several are configured, with the scheme in any case', async () => {
     await using gateway = await startTestGateway(env);
     for (const authorization of ['Bearer first-key', 'Bearer second-key', 'bearer first-key', 'BEARER   second-key']) {
       expect(await gateway.query(query, {}, { authorization })).toEqual(example);
@@ -162,7 +162,7 @@ describe('API keys', () => {
     expect(gateway.log).toEqual([]);
   });
 
-  it("are needed beside a caller's own Linq token, which is no credential of the gateway", async () => {
+  it("are required in addition to a caller's own Linq token, which is no credential of the gateway", async () => {
     await using gateway = await startTestGateway(env);
     const own = { 'x-linq-integration-token': 'first-key' };
     expect((await post(gateway, query, own)).status).toBe(401);
@@ -171,18 +171,18 @@ describe('API keys', () => {
     expect(gateway.calls.map(({ headers }) => headers['x-linq-integration-token'])).toEqual(['first-key']);
   });
 
-  it('are not lifted by GATEWAY_ALLOW_ANONYMOUS', async () => {
+  it('are required with GATEWAY_ALLOW_ANONYMOUS as well', async () => {
     await using gateway = await startTestGateway({ ...env, GATEWAY_ALLOW_ANONYMOUS: 'true' });
     expect((await post(gateway, query)).status).toBe(401);
   });
 
-  it('do not matter where they are sent but in the header', async () => {
+  it('count only in the Authorization header', async () => {
     await using gateway = await startTestGateway(env);
     const path = `/graphql?query=${encodeURIComponent(query)}&access_token=first-key&authorization=Bearer%20first-key`;
     expect((await gateway.send({ path, headers: { cookie: 'authorization=Bearer first-key' } })).status).toBe(401);
   });
 
-  it("let GraphiQL's page load without one, but nothing that the page asks for", async () => {
+  it("are not required for GraphiQL's page, but for every request of the page", async () => {
     await using gateway = await startTestGateway(env);
     const path = `/graphql?query=${encodeURIComponent(query)}`;
     const page = await gateway.send({ path, headers: { accept: 'text/html' } });
@@ -215,7 +215,7 @@ describe('JWTs', () => {
     vi.restoreAllMocks();
   });
 
-  it('are taken when key, issuer, audience and times are right', async () => {
+  it('are accepted when key, issuer, audience and times are right', async () => {
     await using keys = await startIssuer(es, rs);
     await using gateway = await startTestGateway(keys.env);
     for (const token of [
@@ -286,7 +286,7 @@ describe('JWTs', () => {
     expect(await statusFor(gateway, 'first-ke')).toBe(401);
   });
 
-  it('are refused from the moment they expire, though they were right before', async () => {
+  it('are refused from the moment they expire, even if they were accepted before', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const token = await es.sign({ exp: inSeconds(10) });
@@ -298,7 +298,7 @@ describe('JWTs', () => {
     expect(await statusFor(gateway, token)).toBe(401);
   });
 
-  it('make the keys be fetched again for a key that is not known, at most twice a minute', async () => {
+  it('with an unknown key cause the keys to be fetched again, at most twice a minute', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const travel = stopClocks();
@@ -324,7 +324,7 @@ describe('JWTs', () => {
     expect(keys.fetches).toBe(3);
   });
 
-  it('stay trusted for half a minute once they were found right, and then no longer than their key', async () => {
+  it('stay trusted for half a minute once verified, and then no longer than their key', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const token = await es.sign();
@@ -354,39 +354,36 @@ describe('JWTs', () => {
     ['are an error', (response) => response.writeHead(500).end('{"keys":[]}'), 'JOSEError'],
     ['are elsewhere', (response) => response.writeHead(302, { location: '/x' }).end(), 'JOSEError'],
   ];
-  it.each(broken)(
-    'cannot be checked while the keys %s: 503, and one line in the log',
-    async (_what, respond, error) => {
-      await using keys = await startIssuer(es);
-      await using gateway = await startTestGateway({ ...keys.env, GATEWAY_API_KEYS: 'first-key' });
-      keys.answer(respond);
-      const token = await es.sign();
-      const answer = await post(gateway, query, bearer(token));
-      expect(answer.status).toBe(503);
-      expect(JSON.parse(answer.body)).toEqual({
-        errors: [
-          {
-            message: expect.any(String),
-            extensions: { code: 'UPSTREAM_UNAVAILABLE', retryable: true, requestId: 'abc' },
-          },
-        ],
-      });
-      expect(gateway.log).toMatchObject([
-        { level: 50, requestId: 'abc', error, msg: expect.stringContaining('GATEWAY_JWKS_URL') },
-      ]);
-      const written = JSON.stringify([answer, gateway.log]);
-      for (const secret of ['in-the-url', token, keys.env['GATEWAY_JWKS_URL'] ?? '']) {
-        expect(written).not.toContain(secret);
-      }
-      expect(await statusFor(gateway, 'first-key')).toBe(200); // the others go on
-      keys.publish(es);
-      expect(await statusFor(gateway, token)).toBe(200); // as soon as the keys are there
-      expect(gateway.log).toHaveLength(1);
-    },
-  );
+  it.each(broken)('are refused with 503 and logged once while the keys %s', async (_what, respond, error) => {
+    await using keys = await startIssuer(es);
+    await using gateway = await startTestGateway({ ...keys.env, GATEWAY_API_KEYS: 'first-key' });
+    keys.answer(respond);
+    const token = await es.sign();
+    const answer = await post(gateway, query, bearer(token));
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.body)).toEqual({
+      errors: [
+        {
+          message: expect.any(String),
+          extensions: { code: 'UPSTREAM_UNAVAILABLE', retryable: true, requestId: 'abc' },
+        },
+      ],
+    });
+    expect(gateway.log).toMatchObject([
+      { level: 50, requestId: 'abc', error, msg: expect.stringContaining('GATEWAY_JWKS_URL') },
+    ]);
+    const written = JSON.stringify([answer, gateway.log]);
+    for (const secret of ['in-the-url', token, keys.env['GATEWAY_JWKS_URL'] ?? '']) {
+      expect(written).not.toContain(secret);
+    }
+    expect(await statusFor(gateway, 'first-key')).toBe(200); // the others go on
+    keys.publish(es);
+    expect(await statusFor(gateway, token)).toBe(200); // as soon as the keys are there
+    expect(gateway.log).toHaveLength(1);
+  });
 
   it.each(['JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/jwt', 'application/at+jwt'])(
-    'are taken with typ %s',
+    'are accepted with typ %s',
     async (typ) => {
       await using keys = await startIssuer(es);
       await using gateway = await startTestGateway(keys.env);
@@ -407,7 +404,7 @@ describe('JWTs', () => {
   describe('while the issuer fails', () => {
     const fail = (response: ServerResponse) => response.writeHead(500).end();
 
-    it('are refused with 503, and however many arrive, the keys are fetched twice, and then every ten seconds', async () => {
+    it('are refused with 503, and the keys are fetched twice and then every ten seconds, however many JWTs arrive', async () => {
       await using keys = await startIssuer();
       await using gateway = await startTestGateway(keys.env);
       keys.answer(fail);
@@ -433,7 +430,7 @@ describe('JWTs', () => {
       expect(keys.fetches).toBe(0);
     });
 
-    it('are checked with its last good keys, until these are ten minutes old', async () => {
+    it('are checked with its last good keys until these are ten minutes old', async () => {
       await using keys = await startIssuer(es);
       await using gateway = await startTestGateway(keys.env);
       const travel = stopClocks();
@@ -457,7 +454,7 @@ describe('JWTs', () => {
       expect(gateway.log).toHaveLength(1); // for the whole outage
     });
 
-    it('are refused with 503 where its last good keys lack theirs, which may be new, and with 401 once it works', async () => {
+    it('are refused with 503 if their key is not among its last good keys, and with 401 once the issuer works again', async () => {
       await using keys = await startIssuer(es);
       await using gateway = await startTestGateway(keys.env);
       const travel = stopClocks();
@@ -470,7 +467,7 @@ describe('JWTs', () => {
       expect(await statusFor(gateway, await unpublished.sign())).toBe(401);
     });
 
-    it('wait for it once, and then for no more than its last good keys', async () => {
+    it('wait for it once, and are then checked with its last good keys at once', async () => {
       await using keys = await startIssuer(es);
       await using gateway = await startTestGateway(keys.env);
       const travel = stopClocks();
@@ -494,7 +491,7 @@ describe('JWTs', () => {
       deadlines[1]?.abort(); // so that the gateway can close
     });
 
-    it('of a key that it withdrew meanwhile are refused within a minute of its return', async () => {
+    it('are refused within a minute of its return if it has withdrawn their key meanwhile', async () => {
       await using keys = await startIssuer(es, rs);
       await using gateway = await startTestGateway(keys.env);
       const travel = stopClocks();
@@ -513,7 +510,7 @@ describe('JWTs', () => {
   });
 
   it.each([200, 500])(
-    'cannot be checked with keys of more than 1 MB, which are cut while they arrive, with status %i',
+    'are refused when the key set is larger than 1 MB, which is cut while it arrives, with status %i',
     async (status) => {
       await using keys = await startIssuer();
       await using gateway = await startTestGateway(keys.env);
@@ -533,7 +530,7 @@ describe('JWTs', () => {
     },
   );
 
-  it('are checked with keys of 1 MB', async () => {
+  it('are checked with a key set of 1 MB', async () => {
     await using keys = await startIssuer();
     await using gateway = await startTestGateway(keys.env);
     const body = JSON.stringify({ keys: [es.jwk] }).padEnd(1_048_576);
@@ -617,7 +614,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls.every(({ path }) => path.includes('/chats/2/'))).toBe(true);
   });
 
-  it('holds for chats, entities and pages of messages: others are null and cost no call', async () => {
+  it('applies to chats, entities and pages of messages: others are null without a call', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const text = `{
@@ -637,7 +634,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls.every(({ path }) => path.includes('/chats/2'))).toBe(true);
   });
 
-  it('restricts every Linq token, that of the caller too', async () => {
+  it('restricts every Linq token, also that of the caller', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const headers = { ...bearer(await es.sign({ linq_chats: ['2'] })), 'x-linq-integration-token': 'callers-own' };
@@ -645,7 +642,7 @@ describe('the claim linq_chats', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('lets its bearer read nothing when it is an empty list', async () => {
+  it('lets its bearer read no chat when it is an empty list', async () => {
     await using keys = await startIssuer(es);
     await using gateway = await startTestGateway(keys.env);
     const credential = bearer(await es.sign({ linq_chats: [] }));

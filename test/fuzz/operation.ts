@@ -108,8 +108,23 @@ export function randomBody(seed: number): fc.Arbitrary<string> {
 export const randomSubscription: fc.Arbitrary<string> = fc
   .record({
     chatIds: fc.constantFrom('[2]', '[2]', '2', '[1, "2", 3]', '[]', '[403]', '["x"]', '$c', `[${'2,'.repeat(51)}]`),
-    more: fc.constantFrom('', '', ', kinds: [MESSAGE_READ, GAP]', ', kinds: []', ', after: "x"', ', after: $c', ', x: 1'),
-    fields: fc.constantFrom('__typename', 'cursor kind', 'kind messageId', 'messageId message { id text chat { id } }', 'nope', '...A'),
+    more: fc.constantFrom(
+      '',
+      '',
+      ', kinds: [MESSAGE_READ, GAP]',
+      ', kinds: []',
+      ', after: "x"',
+      ', after: $c',
+      ', x: 1',
+    ),
+    fields: fc.constantFrom(
+      '__typename',
+      'cursor kind',
+      'kind messageId',
+      'messageId message { id text chat { id } }',
+      'nope',
+      '...A',
+    ),
   })
   .map(({ chatIds, more, fields }) => `subscription { chatMessageEvents(chatIds: ${chatIds}${more}) { ${fields} } }`)
   .chain((query) => ofDocument(fc.oneof(fc.constant(query), mutated(fc.constant(query)))));

@@ -98,7 +98,7 @@ describe('an id in the default of a variable is read digit for digit', () => {
     expect(keysRead(gateway)).toEqual(keys);
   });
 
-  it('and refused, not rounded, where it is no id', async () => {
+  it('and is refused, not rounded, where it is not an id', async () => {
     await using gateway = await startTestGateway();
     const { body } = await sendThrice(
       gateway,
@@ -326,7 +326,7 @@ it('the response key __proto__ keeps its place among others of one object', asyn
   expect(text).toMatch(/^\{"data":\{"chatMessage":\{"__proto__":"224","sentFrom":".+","constructor":"1"\}\}\}$/);
 });
 
-describe('errors that graphql-js raises without a code', () => {
+describe('errors that graphql-js reports without a code', () => {
   const schema = createSchema({
     typeDefs: `
       scalar Broken
@@ -382,7 +382,7 @@ describe('errors that graphql-js raises without a code', () => {
     expect(await codesOf(query, { x: null })).toEqual([[path, undefined]]);
   });
 
-  it('are told apart within one response', async () => {
+  it('are distinguished within one response', async () => {
     const query = 'query ($x: ID = 1) { item(id: $x) { id } broken thrown(id: $x) }';
     expect(await codesOf(query, { x: null })).toEqual([
       ['item', 'BAD_USER_INPUT'],

@@ -139,7 +139,7 @@ describe('a change', () => {
     },
   );
 
-  it('that only adds is not', async () => {
+  it('that only adds to the schema breaks nothing', async () => {
     expect(await unannounced(stitching, stitching.replace(/^type Query \{/m, '$&\n  chat(id: ID!): ID'), '')).toEqual(
       [],
     );

@@ -130,7 +130,7 @@ describe('single flight', () => {
   });
 });
 
-describe('the deadline', () => {
+describe('the deadline of a read', () => {
   it.each(['1', '50'])('is shortened by x-request-timeout-ms: %s', async (timeout) => {
     await using upstream = await startUpstream(() => {});
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
@@ -152,7 +152,7 @@ describe('the deadline', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('includes the wait for a slot; a read that times out in the queue is never sent', async () => {
+  it('includes the wait in the queue: a read that times out there is never sent', async () => {
     await using upstream = await startUpstream((_response) => {});
     await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin, LINQ_MAX_CONCURRENCY: '1' });
     // In one operation, so that all three have the same deadline: a later one would still be sent.
@@ -161,7 +161,7 @@ describe('the deadline', () => {
     expect(upstream.paths).toHaveLength(1);
   });
 
-  it('does not send a read whose deadline has passed when its turn comes, even if its timer has not run', async () => {
+  it('prevents a read that it has passed from being sent, even if its timer has not run', async () => {
     const responses: (() => void)[] = [];
     await using upstream = await startUpstream((response, _request, id) => {
       responses.push(() => response.end(message(id)));
@@ -348,7 +348,7 @@ describe('the breaker', () => {
     ['does not open', 'in a hurry', 4_999, []],
     ['opens', 'who gave Linq half of the time that a read may take', 5_000, ['open']],
     ['opens', 'who gave Linq all of the time that a read may take', 10_000, ['open']],
-  ])('%s for callers %s: timeouts after %i ms of 10 s', async (_does, _who, timeoutMs, states) => {
+  ])('%s for callers %s: after timeouts of %i ms of 10 s', async (_does, _who, timeoutMs, states) => {
     await using upstream = await startUpstream(() => {});
     await using client = clientTo(upstream);
     const reads: Promise<unknown>[] = [];
@@ -361,7 +361,7 @@ describe('the breaker', () => {
     expect(client.breaker).toEqual(states);
   });
 
-  it('opens the breaker after sustained failure, fails reads at once, and recovers with one probe', async () => {
+  it('fails reads at once after sustained failure, and closes after one successful probe', async () => {
     let broken = true;
     await using upstream = await startUpstream((response, _request, id) => {
       if (broken)
@@ -423,7 +423,7 @@ it('is not stalled by a thousand failing reads of mixed kinds over two connectio
   expect(response).toEqual({ data: { chatMessage: { text: 'Hello' } } });
 }, 120_000);
 
-describe('closing', () => {
+describe('a client that closes', () => {
   it('fails every read under way with OVERLOADED when the gateway closes, and ends its call', async () => {
     const dropped = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();

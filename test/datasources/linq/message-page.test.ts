@@ -122,7 +122,7 @@ it('skips and repeats no message on its walks, whatever Linq does not document a
   expect(calls / pages).toBeLessThan(2);
 }, 120_000);
 
-it('cuts pages out of a range of times and cursors, and knows whether there are more in the range', async () => {
+it('selects pages from a range of times and cursors, and reports whether there are more in the range', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new Random(seed);
@@ -250,7 +250,7 @@ describe('the calls for a page', () => {
   });
 });
 
-it('takes a list that a lowered per_page made short for a part, not for the end', async () => {
+it('does not treat a list that a lowered per_page made short as the end', async () => {
   const chat = new TestChat(new Random(3), 60);
   const { page } = await readPage(chat, { size: 40 }, { maxPerPage: 20 });
   expect(idsOf(page)).toEqual(

@@ -145,7 +145,7 @@ it('fails only the call that cannot be sent, and gives its slot to the next', as
   expect(await next).toBe('served');
 });
 
-it('goes on admitting calls after `onAdmit` has thrown', async () => {
+it('continues to admit calls after `onAdmit` has thrown', async () => {
   let isBroken = false;
   const limiter = createLimiter({
     onAdmit: () => {
