@@ -14,7 +14,7 @@ async function start(limits: { maxBytes: number; maxMs: number }, bytes = large)
   const body = Buffer.alloc(bytes, 'x');
   const server = createServer((_req, res) => {
     res.writeHead(200, { 'content-length': body.length });
-    unread.end(res, body);
+    unread.end(res, body, body.length);
   });
   const origin = await listen(server);
   return {
