@@ -3,7 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import { printSchema } from 'graphql';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
-import { createContextFactory } from './context.ts';
+import { createContextFactory, laneOf } from './context.ts';
 import { Invalidations } from './datasources/cache/invalidations.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
@@ -183,6 +183,7 @@ export function createGateway(
       maxInFlight: config.maxRequestsInFlight,
       unread,
       turns,
+      laneOf: (caller, token) => laneOf(client, caller, token),
     }),
     sdl: introspection ? createSdlHandle(authenticate, printSdl(schema)) : undefined,
     graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,

@@ -78,16 +78,17 @@ export function createFastPath(options: FastPathOptions): FastPath {
     const { errors: found } = result;
     const errors = found.length === 0 ? [] : publicErrors(found, record);
     if (errors === undefined) return false;
-    const text = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${result.text}}`;
-    const bytes = Buffer.byteLength(text);
+    const [first = '', ...texts] = result.texts;
+    texts.unshift(`{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${first}`);
+    texts.push(`${texts.pop()}}`);
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (bytes > maxResponseBytes) return refuse(contentType, res, record);
     record.note(true, errors);
     beforeSend(record, res);
     const own = ['x-request-id', record.requestId, 'Content-Type', contentType, 'content-length', `${bytes}`];
     res.writeHead(200, [...fixedHeaders, ...own]);
     const isConnected = !res.closed;
-    // ASCII text is sent in one piece with the headers, without being encoded.
-    unread.end(res, text, bytes === text.length ? 'latin1' : 'utf8');
+    unread.end(res, texts, bytes);
     afterSend(record, 200, isConnected);
     return true;
   }
