@@ -130,8 +130,8 @@ export function connections(seed: number) {
     { weight: 15, arbitrary: validRequest },
     { weight: 3, arbitrary: requestOf(refusedContent, wrongCredentials) },
     { weight: 2, arbitrary: requestOf(webhookContent, validHeaders) },
-    { weight: 3, arbitrary: randomRequestOf(randomContent(randomSubscription, ['Accept: text/event-stream'])) },
-    { weight: 82, arbitrary: randomRequestOf(randomContent(randomBody(seed))) },
+    { weight: 5, arbitrary: randomRequestOf(randomContent(randomSubscription, ['Accept: text/event-stream'])) },
+    { weight: 80, arbitrary: randomRequestOf(randomContent(randomBody(seed))) },
   );
   const requests = fc.oneof(fc.tuple(request), fc.array(request, { minLength: 2, maxLength: 6 }));
   return fc.tuple(requests, fc.boolean()).map(([all, isPipelined]) => {

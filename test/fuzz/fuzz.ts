@@ -20,8 +20,6 @@ import { startTarget } from './target.ts';
 
 const seconds = Number(process.argv[2] ?? 60);
 const seed = Number(process.argv[3] ?? 20_260_101);
-/** One-time allocations happen in this time, before the baseline is measured. */
-const warmUpSeconds = 10;
 const clients = 24;
 /** A well-formed request without a response after this time counts as unanswered. */
 const responseTimeoutMs = 15_000;
@@ -57,17 +55,12 @@ const target = await startTarget(
       judge.called(String(headers['x-linq-integration-token']), headers.authorization, path),
   },
 );
-const generated = connections(seed);
-let ready: { requests: readonly FuzzRequest[]; isPipelined: boolean }[] = [];
-let made = 0;
+const generated = generate();
 let sent = 0;
 let slowestMs = 0;
 let events = 0;
 
-await run(warmUpSeconds);
-const before = await target.resources();
-await run(seconds);
-const after = await target.resources();
+const { before, after } = await target.measure(run, seconds);
 const reached = ['OVERLOADED', 'RATE_LIMITED', 'events', 'streams', 'pipelined'];
 for (const each of reached) if (judge.counts[each] === undefined) judge.add(`no ${each}`);
 await target[Symbol.asyncDispose]();
@@ -94,16 +87,15 @@ async function run(forSeconds: number): Promise<void> {
   // Only callers that were active in the last minute have a share of the connections.
   await send(fc.sample(validRequest, { numRuns: 1, seed }));
   const random = () => {
-    const { requests, isPipelined } = next();
+    const { requests, isPipelined } = generated.next().value;
     return send(requests, isPipelined);
   };
   await Promise.all([overload(), whileTime(follow), ...Array.from({ length: clients }, () => whileTime(random))]);
 }
 
-function next() {
-  if (ready.length === 0) ready = fc.sample(generated, { numRuns: batch, seed: seed + made });
-  made++;
-  return ready.shift() as (typeof ready)[number];
+function* generate(): Generator<{ requests: readonly FuzzRequest[]; isPipelined: boolean }, never> {
+  const all = connections(seed);
+  for (let made = 0; ; made += batch) yield* fc.sample(all, { numRuns: batch, seed: seed + made });
 }
 
 async function send(requests: readonly FuzzRequest[], isPipelined = false): Promise<void> {

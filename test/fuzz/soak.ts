@@ -12,8 +12,6 @@ import { faultOf, Judge, print } from './judge.ts';
 import { startTarget } from './target.ts';
 
 const seconds = Number(process.argv[2] ?? 60);
-/** One-time allocations happen in this time, before the baseline is measured. */
-const warmUpSeconds = 10;
 const clients = 64;
 /** Longer than any read may take. */
 const patientMs = 15_000;
@@ -47,29 +45,22 @@ const target = await startTarget({ LINQ_TIMEOUT_MS: '1000', LOG_LEVEL: 'silent' 
   signature: (token) => ` for ${token}`,
 });
 
-await run(warmUpSeconds);
-const before = await target.resources();
-judge.counts = {};
-const medianMs = await run(seconds);
-const after = await target.resources();
+const { before, after } = await target.measure(run, seconds);
 await target[Symbol.asyncDispose]();
 
 const { heapMB, ...others } = after;
 const grown = Object.entries(others).filter(([name, value]) => value > before[name as keyof typeof others]);
 if (heapMB > before.heapMB * 1.2 + 5 || grown.length > 0) judge.add('something remains');
-print({ seconds, violations: judge.violations, ...judge.counts, medianMs, before, after });
+print({ seconds, violations: judge.violations, ...judge.counts, before, after });
 process.exitCode = judge.violations > 0 ? 1 : 0;
 
-/** Returns the median of the times of all operations. */
-async function run(forSeconds: number): Promise<number> {
-  const times: number[] = [];
+async function run(forSeconds: number): Promise<void> {
+  judge.counts = {};
   const until = performance.now() + forSeconds * 1_000;
   const client = async (): Promise<void> => {
     while (performance.now() < until) {
       for (const { token, ids, leaveMs } of fc.sample(operation, 1)) {
-        const startedAt = performance.now();
         const result = await read(token, ids, leaveMs);
-        times.push(performance.now() - startedAt);
         judge.count(result === undefined ? 'disconnected' : 'operations');
         for (const id of result === undefined ? [] : ids) judge.count(outcomeOf(result, token, `${id}`));
       }
@@ -85,7 +76,6 @@ async function run(forSeconds: number): Promise<number> {
   };
   const all = floods.flatMap((one) => Array.from({ length: one.clients }, () => flood(one)));
   await Promise.all([...all, ...Array.from({ length: clients }, client)]);
-  return Math.round(times.sort((a, b) => a - b)[times.length >> 1] ?? 0);
 }
 
 /** What became of one read: its error code, or `read`. */

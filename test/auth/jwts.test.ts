@@ -1,49 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
-import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { close, listen, startTestGateway, type TestGateway } from '../support/gateway.ts';
-import { startUpstream } from '../support/upstream.ts';
-
-const query = '{ chatMessage(chatId: 1, id: 224) { id text } }';
-const example = { data: { chatMessage: { id: '224', text: 'Hello, how are you?' } } };
-const introspection = '{ __schema { queryType { name } } }';
-const accepts = ['application/json', 'application/graphql-response+json'];
-
-const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
-
-const post = (gateway: TestGateway, text: string, headers: Record<string, string> = {}, variables?: object) =>
-  gateway.send({
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-request-id': 'abc', ...headers },
-    body: JSON.stringify({ query: text, variables }),
-  });
+import { startTestGateway, type TestGateway } from '../support/gateway.ts';
+import { audience, createKey, inSeconds, issuer, type Key, startIssuer } from './issuer.ts';
+import { bearer, example, post, query } from './requests.ts';
 
 async function statusFor(gateway: TestGateway, credential: string): Promise<number> {
   return (await post(gateway, query, bearer(credential))).status;
-}
-
-interface Key {
-  readonly sign: (claims?: Record<string, unknown>, header?: { kid?: string; typ?: string }) => Promise<string>;
-  readonly jwk: object;
-  readonly pem: string;
-}
-
-const issuer = 'https://issuer.example/';
-const audience = 'linq-gateway';
-const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
-
-async function createKey(alg: 'ES256' | 'RS256', kid: string): Promise<Key> {
-  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return {
-    // A claim of undefined is left out.
-    sign: (claims = {}, header = {}) =>
-      new SignJWT({ iss: issuer, aud: audience, exp: inSeconds(600), ...claims })
-        .setProtectedHeader({ alg, kid, ...header })
-        .sign(privateKey),
-    jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' },
-    pem: await exportSPKI(publicKey),
-  };
 }
 
 /** Stops both clocks, that of the calendar and that of durations; the answer moves them on. Timers run as ever. */
@@ -64,41 +27,6 @@ function rawJwt(header: object, payload: object, signature: (input: string) => s
   return `${input}.${signature(input)}`;
 }
 
-interface Issuer extends AsyncDisposable {
-  readonly env: Record<string, string>;
-  /** What it publishes; may be replaced at any time. */
-  publish(...keys: Key[]): void;
-  answer(respond: (response: ServerResponse) => void): void;
-  fetches: number;
-}
-
-/** Publishes keys as an issuer of JWTs does. */
-async function startIssuer(...keys: Key[]): Promise<Issuer> {
-  let respond: (response: ServerResponse) => void = () => {};
-  const server = createServer((_request, response) => {
-    issuing.fetches++;
-    respond(response);
-  });
-  const issuing: Issuer = {
-    env: {
-      GATEWAY_JWKS_URL: `${await listen(server)}/keys?secret=in-the-url`,
-      GATEWAY_JWT_ISSUER: issuer,
-      GATEWAY_JWT_AUDIENCE: audience,
-    },
-    fetches: 0,
-    publish(...published) {
-      const body = JSON.stringify({ keys: published.map(({ jwk }) => jwk) });
-      respond = (response) => response.writeHead(200, { 'content-type': 'application/json' }).end(body);
-    },
-    answer(how) {
-      respond = how;
-    },
-    [Symbol.asyncDispose]: () => close(server),
-  };
-  issuing.publish(...keys);
-  return issuing;
-}
-
 let es: Key;
 let rs: Key;
 let unpublished: Key;
@@ -108,105 +36,6 @@ beforeAll(async () => {
     createKey('RS256', 'rs-1'),
     createKey('ES256', 'es-9'),
   ]);
-});
-
-describe('API keys', () => {
-  const env = { GATEWAY_API_KEYS: 'first-key, second-key' };
-
-  it('are all accepted where several are configured, with the scheme in any case', async () => {
-    await using gateway = await startTestGateway(env);
-    for (const authorization of ['Bearer first-key', 'Bearer second-key', 'bearer first-key', 'BEARER   second-key']) {
-      expect(await gateway.query(query, {}, { authorization })).toEqual(example);
-    }
-  });
-
-  it.each([
-    ['none', undefined, 'Bearer'],
-    ['an empty one', '', 'Bearer error="invalid_token"'],
-    ['another one', 'Bearer third-keyy', 'Bearer error="invalid_token"'],
-    ['one in other letters', 'Bearer First-Key', 'Bearer error="invalid_token"'],
-    ['the beginning of one', 'Bearer first-ke', 'Bearer error="invalid_token"'],
-    ['one with more behind it', 'Bearer first-key2', 'Bearer error="invalid_token"'],
-    ['both at once', 'Bearer first-key, second-key', 'Bearer error="invalid_token"'],
-    ['the list as it is configured', 'Bearer first-key,second-key', 'Bearer error="invalid_token"'],
-    ['one of another scheme', 'Basic first-key', 'Bearer error="invalid_token"'],
-    ['one without a scheme', 'first-key', 'Bearer error="invalid_token"'],
-    ['a JWT where none are configured', 'Bearer eyJhbGciOiJub25lIn0.e30.', 'Bearer error="invalid_token"'],
-    ['a very long one', `Bearer ${'k'.repeat(9_000)}`, 'Bearer error="invalid_token"'],
-  ])('refuse %s with 401, for each method and operation', async (_what, authorization, challenge) => {
-    await using gateway = await startTestGateway(env);
-    const credential = authorization === undefined ? {} : { authorization };
-    for (const text of [query, introspection, '{ __typename }', '{']) {
-      for (const accept of accepts) {
-        const headers = { ...credential, accept, 'x-request-id': 'abc' };
-        for (const answer of [
-          await post(gateway, text, headers),
-          await gateway.send({ path: `/graphql?query=${encodeURIComponent(text)}`, headers }),
-        ]) {
-          expect(answer.status).toBe(401);
-          expect(answer.headers['www-authenticate']).toBe(challenge);
-          expect(answer.headers['content-type']).toBe(`${accept}; charset=utf-8`);
-          expect(answer.headers['x-request-id']).toBe('abc');
-          expect(JSON.parse(answer.body)).toEqual({
-            errors: [
-              {
-                message: expect.stringContaining('This gateway requires a credential'),
-                extensions: { code: 'UNAUTHENTICATED', retryable: false, requestId: 'abc' },
-              },
-            ],
-          });
-        }
-      }
-    }
-    expect(gateway.calls).toEqual([]);
-    expect(gateway.log).toEqual([]);
-  });
-
-  it("are required in addition to a caller's own Linq token, which is no credential of the gateway", async () => {
-    await using gateway = await startTestGateway(env);
-    const own = { 'x-linq-integration-token': 'first-key' };
-    expect((await post(gateway, query, own)).status).toBe(401);
-    expect(gateway.calls).toEqual([]);
-    expect(await gateway.query(query, {}, { ...own, ...bearer('first-key') })).toEqual(example);
-    expect(gateway.calls.map(({ headers }) => headers['x-linq-integration-token'])).toEqual(['first-key']);
-  });
-
-  it('are required with GATEWAY_ALLOW_ANONYMOUS as well', async () => {
-    await using gateway = await startTestGateway({ ...env, GATEWAY_ALLOW_ANONYMOUS: 'true' });
-    expect((await post(gateway, query)).status).toBe(401);
-  });
-
-  it('count only in the Authorization header', async () => {
-    await using gateway = await startTestGateway(env);
-    const path = `/graphql?query=${encodeURIComponent(query)}&access_token=first-key&authorization=Bearer%20first-key`;
-    expect((await gateway.send({ path, headers: { cookie: 'authorization=Bearer first-key' } })).status).toBe(401);
-  });
-
-  it("are not required for GraphiQL's page, but for every request of the page", async () => {
-    await using gateway = await startTestGateway(env);
-    const path = `/graphql?query=${encodeURIComponent(query)}`;
-    const page = await gateway.send({ path, headers: { accept: 'text/html' } });
-    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
-    expect((await gateway.send({ method: 'POST', path, headers: { accept: 'text/html, */*' } })).status).toBe(401);
-    expect((await post(gateway, query, { accept: 'text/html, */*' })).status).toBe(401);
-    expect(gateway.calls).toEqual([]);
-  });
-
-  it('are required before a body is read, and before a known operation is executed', async () => {
-    await using gateway = await startTestGateway(env);
-    for (let turn = 0; turn < 4; turn++) await gateway.query(query, {}, bearer('first-key'));
-    const calls = gateway.calls.length;
-    for (const headers of [{}, bearer('first-ke')] as Record<string, string>[]) {
-      expect((await post(gateway, query, headers)).status).toBe(401);
-      const large = await gateway.send({
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: 'x'.repeat(200_000),
-      });
-      expect(large.status).toBe(401);
-    }
-    expect(gateway.calls).toHaveLength(calls);
-  });
 });
 
 describe('JWTs', () => {
@@ -539,175 +368,6 @@ describe('JWTs', () => {
   });
 });
 
-describe('the claim linq_chats', () => {
-  const wanted = 'query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { chatId id text } }';
-
-  it.each([
-    ['strings', ['2', '9007199254740993']],
-    ['integers', [2, 7]],
-    ['both', ['2', 7]],
-  ])('lets its bearer read the chats that it lists as %s', async (_what, linq_chats) => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const credential = bearer(await es.sign({ linq_chats }));
-    for (let turn = 0; turn < 4; turn++) {
-      const { data } = await gateway.query(wanted, { chatId: '2', id: '5' }, credential);
-      expect(data.chatMessage).toMatchObject({ chatId: '2', id: '5' });
-    }
-    expect(gateway.calls).toHaveLength(4);
-  });
-
-  it('makes the responses for all other chats identical to those for missing ones, without a request to Linq', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const narrowed = bearer(await es.sign({ linq_chats: ['2'] }));
-    const wide = bearer(await es.sign());
-    const documents = [
-      wanted, // seen before from the second time on
-      `${wanted} # GET`,
-      'query ($chatId: ID!, $id: ID!) { chatMessagesByKeys(keys: [{ chatId: $chatId, id: $id }]) { chatId id text } }',
-      `query ($chatId: ID!, $id: ID!) {
-        _entities(representations: [{ __typename: "ChatMessage", chatId: $chatId, id: $id }]) { ... on ChatMessage { id } }
-      }`,
-      'query ($chatId: ID!, $id: ID!) { a: chatMessage(chatId: $chatId, id: $id) { ...F } } fragment F on ChatMessage { id }',
-    ];
-    for (const accept of accepts) {
-      for (const text of documents) {
-        for (let turn = 0; turn < 4; turn++) {
-          const calls = gateway.calls.length;
-          const forbidden = await post(gateway, text, { ...narrowed, accept }, { chatId: '1', id: '224' });
-          expect(gateway.calls).toHaveLength(calls);
-          const missing = await post(gateway, text, { ...wide, accept }, { chatId: '404', id: '224' });
-          expect(gateway.calls).toHaveLength(calls + 1);
-          expect(withoutDate(forbidden)).toEqual(withoutDate(missing));
-          expect(forbidden.body).not.toContain('224');
-        }
-      }
-    }
-    expect(gateway.log).toEqual([]);
-    expect((await gateway.send({ path: '/metrics' })).body).toMatch(/executor="compiled"} [1-9]/);
-  });
-
-  it('hides a message of another chat that the cache holds', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway({ ...keys.env, LINQ_CACHE_TTL_MS: '60000' });
-    const [narrowed, wide] = [bearer(await es.sign({ linq_chats: ['2'] })), bearer(await es.sign())];
-    const text = '{ chatMessage(chatId: 1, id: 224) { id } }';
-    for (let turn = 0; turn < 3; turn++) {
-      expect(await gateway.query(text, {}, wide)).toEqual({ data: { chatMessage: { id: '224' } } });
-      expect(await gateway.query(text, {}, narrowed)).toEqual({ data: { chatMessage: null } });
-    }
-    expect(gateway.calls).toHaveLength(1);
-  });
-
-  it('returns messages of listed chats and null for others in one operation, in the order of the keys', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const text = `{ chatMessagesByKeys(keys: [
-      { chatId: 1, id: 224 }, { chatId: 2, id: 5 }, { chatId: 22, id: 5 }, { chatId: 2, id: 6 }
-    ]) { chatId id } }`;
-    for (let turn = 0; turn < 4; turn++) {
-      expect(await gateway.query(text, {}, bearer(await es.sign({ linq_chats: [2] })))).toEqual({
-        data: { chatMessagesByKeys: [null, { chatId: '2', id: '5' }, null, { chatId: '2', id: '6' }] },
-      });
-    }
-    expect(gateway.calls.every(({ path }) => path.includes('/chats/2/'))).toBe(true);
-  });
-
-  it('applies to chats, entities and pages of messages: others are null without a call', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const text = `{
-      chat(id: 1) { id messages { nodes { id } } }
-      chatsByIds(ids: [1, 2]) { id messages(last: 1) { nodes { chat { id } } } }
-      _entities(representations: [{ __typename: "Chat", id: 1 }, { __typename: "Chat", id: 3 }]) { __typename }
-    }`;
-    for (let turn = 0; turn < 3; turn++) {
-      expect(await gateway.query(text, {}, bearer(await es.sign({ linq_chats: [2] })))).toEqual({
-        data: {
-          chat: null,
-          chatsByIds: [null, { id: '2', messages: { nodes: [{ chat: { id: '2' } }] } }],
-          _entities: [null, null],
-        },
-      });
-    }
-    expect(gateway.calls.every(({ path }) => path.includes('/chats/2'))).toBe(true);
-  });
-
-  it('restricts every Linq token, also that of the caller', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const headers = { ...bearer(await es.sign({ linq_chats: ['2'] })), 'x-linq-integration-token': 'callers-own' };
-    expect(await gateway.query(query, {}, headers)).toEqual({ data: { chatMessage: null } });
-    expect(gateway.calls).toEqual([]);
-  });
-
-  it('lets its bearer read no chat when it is an empty list', async () => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const credential = bearer(await es.sign({ linq_chats: [] }));
-    for (let turn = 0; turn < 3; turn++) {
-      expect(await gateway.query(query, {}, credential)).toEqual({ data: { chatMessage: null } });
-    }
-    expect(gateway.calls).toEqual([]);
-  });
-
-  it.each([
-    ['a word', 'all'],
-    ['a number', 1],
-    ['null', null],
-    ['a truth', true],
-    ['an object', { 1: true }],
-    ['a list with a wildcard in it', ['1', '*']],
-    ['a list with null in it', ['1', null]],
-    ['a list in a list', [['1']]],
-    ['an id with a sign', ['+1']],
-    ['an id with a leading zero', ['01']],
-    ['an id with a space', [' 1']],
-    ['an id of 0', [0]],
-    ['an id that is not whole', [1.5]],
-    ['an id that has lost digits', [9007199254740992]],
-    ['an id beyond 2^63-1', ['9223372036854775808']],
-    ['a path', ['1/../2']],
-  ])('refuses its bearer when it is %s', async (_what, linq_chats) => {
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway(keys.env);
-    const credential = await es.sign({ linq_chats });
-    for (let turn = 0; turn < 2; turn++) expect(await statusFor(gateway, credential)).toBe(401);
-    expect(gateway.calls).toEqual([]);
-  });
-
-  it('is never mixed up between callers that send the same operation at the same time', async () => {
-    const waiting: (() => void)[] = [];
-    await using upstream = await startUpstream((response, _request, id) => {
-      waiting.push(() => response.end(`{"data":{"id":${id},"text":"secret of chat 2"}}`));
-    });
-    await using keys = await startIssuer(es);
-    await using gateway = await startTestGateway({ ...keys.env, LINQ_API_URL: upstream.origin });
-    const tokens = await Promise.all([
-      es.sign({ linq_chats: ['2'] }),
-      es.sign({ linq_chats: ['1'] }),
-      es.sign(),
-      es.sign({ linq_chats: [] }),
-    ]);
-    for (let round = 0; round < 10; round++) {
-      const [listed, other, all, none] = tokens.map((token) =>
-        gateway.query(wanted, { chatId: '2', id: '5' }, bearer(token)),
-      );
-      const nothing = { data: { chatMessage: null } };
-      expect(await Promise.all([other, none])).toEqual([nothing, nothing]); // while the others still wait for Linq
-      await gateway.metric(
-        'linq_shared_flights_total{route="/api/partner/v2/chats/{chat_id}/chat_messages/{id}"}',
-        round + 1,
-      ); // one call, for the two that may
-      expect(waiting).toHaveLength(round + 1);
-      waiting[round]?.();
-      const found = { data: { chatMessage: { chatId: '2', id: '5', text: 'secret of chat 2' } } };
-      expect(await Promise.all([listed, all])).toEqual([found, found]);
-    }
-  });
-});
-
 function rightClaims(): object {
   return { iss: issuer, aud: audience, exp: inSeconds(600) };
 }
@@ -723,8 +383,4 @@ function signedWithPublicKey(key: Key, secret: string): string {
   return rawJwt({ alg: 'HS256', kid }, rightClaims(), (input) =>
     createHmac('sha256', secret).update(input).digest('base64url'),
   );
-}
-
-function withoutDate({ headers: { date: _date, ...headers }, ...answer }: Awaited<ReturnType<typeof post>>) {
-  return { ...answer, headers };
 }
