@@ -216,7 +216,7 @@ it('does not report the host when the only problem is a malformed API key', () =
   expect(faultsOf(env)).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS /)]);
 });
 
-describe('who may call', () => {
+describe('callers', () => {
   const jwt = {
     GATEWAY_JWKS_URL: 'https://issuer.example/keys?tenant=1',
     GATEWAY_JWT_ISSUER: 'https://issuer.example/',

@@ -44,7 +44,7 @@ const operationsOf = async (gateway: TestGateway, executor: string) => {
   return Number(new RegExp(`graphql_operations_total{executor="${executor}"} (\\d+)`).exec(body)?.[1]);
 };
 
-describe('an id in the default of a variable is read digit for digit', () => {
+describe('an id in the default of a variable keeps all its digits', () => {
   const big = '9007199254740995';
   it.each([
     ['an argument', `query ($id: ID! = ${big}) { chatMessage(chatId: 1, id: $id) { id } }`, [`1/${big}`]],
@@ -98,7 +98,7 @@ describe('an id in the default of a variable is read digit for digit', () => {
     expect(keysRead(gateway)).toEqual(keys);
   });
 
-  it('and is refused, not rounded, where it is not an id', async () => {
+  it('unless it is not a valid id: then it is refused, not rounded', async () => {
     await using gateway = await startTestGateway();
     const { body } = await sendThrice(
       gateway,

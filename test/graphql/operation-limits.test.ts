@@ -343,7 +343,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
   });
 
   // Nothing bounds how often one message is repeated: aliases times keys. 200 x 4000 hold the process up for half a minute.
-  it('and an operation that selects one message a hundred thousand times is refused', async () => {
+  it('although an operation that selects one message a hundred thousand times is refused', async () => {
     await using gateway = await startTestGateway();
     const query = `query ($keys: [ChatMessageKey!]!) {
       ${times(25, (index) => `a${index}: chatMessagesByKeys(keys: $keys) { id }`).join(' ')}

@@ -219,7 +219,7 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
     ['that is of Apollo and has an operation without a body', '{"operations": [{"id": "a"}]}'],
     ['that is of Apollo and has an operation without an id', '{"operations": [{"body": "{ __typename }"}]}'],
     ['that is of Apollo and has null for an operation', '{"operations": [null]}'],
-  ])('nor one %s', (_what, content) => {
+  ])('or one %s', (_what, content) => {
     expect(() => readTrustedDocuments(written(content))).toThrow();
   });
 

@@ -24,7 +24,7 @@ describe('/', () => {
     [{}, { accept: 'application/json' }],
     [{}, { accept: 'application/json, text/html;q=0.5' }],
     [{}, { accept: 'image/png' }],
-  ])('otherwise names the path of GraphQL: with %o, to %o', async (env, headers) => {
+  ])('returns the path of GraphQL otherwise: with %o, to %o', async (env, headers) => {
     await using gateway = await startTestGateway(env);
     const answer = await gateway.send({ path: '/', headers });
     expect(answer.status).toBe(404);

@@ -126,7 +126,7 @@ describe('a change', () => {
     ['takes a time by other rules', stitching, 'andimarek/date-time', 'other/date-time', 'DateTime.@specifiedBy.url'],
     ['is no entity any more', federation, ' @key(fields: "chatId id")', '', 'ChatMessage.@key'],
   ])(
-    'that %s is noticed, until the newest section of the changelog, not released, names it',
+    'that %s is reported until the unreleased section of the changelog names it',
     async (_what, released, from, to, path) => {
       const present = released.replace(from, to);
       const announced = `\`${path}\` and \`Query.chatMessagesByKeys.of\``;

@@ -94,7 +94,7 @@ describe.each([
     ]);
   });
 
-  it('numbers retried calls, and has the fault of each', async () => {
+  it('numbers retried calls, and records the fault of each', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '502', id: '7' }, headers);
     const [, operation, ...calls] = await spans(5);
@@ -109,7 +109,7 @@ describe.each([
     expect(new Set(calls.map(parentOf))).toEqual(new Set([idOf(operation)]));
   });
 
-  it('that fails for one field marks its operation as failed with the error code, but not itself', async () => {
+  it('marks its operation, but not itself, as failed with the error code when one field fails', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '403', id: '7' }, headers);
     const [request, operation, call] = await spans(3);
@@ -118,7 +118,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'forbidden' } });
   });
 
-  it('for a missing message marks no span as failed', async () => {
+  it('marks no span as failed when a message is missing', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
     const all = await spans(3);
@@ -126,7 +126,7 @@ describe.each([
     expect(all[2]?.attributes).toMatchObject({ 'http.response.status_code': 404 });
   });
 
-  it('that is invalid has no operation', async () => {
+  it('has no span for an operation when it is invalid', async () => {
     await using gateway = await startWarm();
     await gateway.query('{ nope }', {}, headers);
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
@@ -134,7 +134,7 @@ describe.each([
     expect(all.map(({ name }) => name)).toEqual(['POST /graphql', 'POST /graphql', 'query', `GET ${messageRoute}`]);
   });
 
-  it('that is cancelled by its caller is marked as such, and ends all its spans', async () => {
+  it('is marked as canceled and ends all its spans when its caller disconnects', async () => {
     await using gateway = await startWarm();
     const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
     const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -149,7 +149,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'cancelled' } });
   });
 
-  it('that shares the call of another has no span for it: the call is in the trace of the first', async () => {
+  it('has no span for a call that another request began: it is in the trace of that request', async () => {
     const asked = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((response, _request, id) => {
       if (id === '1') response.writeHead(404).end();
@@ -175,7 +175,7 @@ describe.each([
   });
 });
 
-it('has the status of a request that is refused before its operation, and marks only gateway errors as failed', async () => {
+it('a request that is refused before its operation has its status, and is marked as failed only for gateway errors', async () => {
   await using gateway = await startTestGateway({
     GATEWAY_API_KEYS: 'key',
     GATEWAY_JWKS_URL: 'http://127.0.0.1:1/',
@@ -198,14 +198,14 @@ it('has the status of a request that is refused before its operation, and marks 
   ]);
 });
 
-it('has no spans for probes, metrics and GraphiQL', async () => {
+it('probes, metrics and GraphiQL have no spans', async () => {
   await using gateway = await startTestGateway();
   for (const path of ['/livez', '/readyz', '/metrics', '/nowhere']) await gateway.send({ path });
   await gateway.send({ headers: { accept: 'text/html' } });
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
 
-it('sends no trace headers to Linq', async () => {
+it('no trace headers are sent to Linq', async () => {
   const seen: IncomingHttpHeaders[] = [];
   await using upstream = await startUpstream((response, { headers }, id) => {
     seen.push(headers);
@@ -223,7 +223,7 @@ it('sends no trace headers to Linq', async () => {
   ]);
 });
 
-it('uses the names of the semantic conventions', async () => {
+it('spans use the names of the semantic conventions', async () => {
   await using gateway = await startTestGateway();
   for (const chatId of ['1', '403', '502']) await gateway.query(read, { chatId, id: '7' });
   const words = new Set<unknown>(Object.values(conventions));

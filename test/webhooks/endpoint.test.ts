@@ -124,7 +124,7 @@ describe('a webhook is refused with 401 and an empty body', () => {
     expect(await deliver(gateway, spaced)).toMatchObject(emptyAnd(200));
   });
 
-  it('and warns of it once a minute', async () => {
+  it('with one warning a minute in the log', async () => {
     await using gateway = await start({ LOG_LEVEL: 'trace' });
     for (let turn = 0; turn < 10; turn++) await deliver(gateway, body, { 'x-webhook-signature': 'sha256=' });
     await counted(gateway, 'unsigned', 10);

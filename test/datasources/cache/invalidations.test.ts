@@ -116,7 +116,7 @@ describe('a webhook', () => {
     expect(await textOf(gateway)).toBe('text 1');
   });
 
-  it('that comes while the message is read outdates what that read returns', async () => {
+  it('that arrives while the message is read outdates the result of that read', async () => {
     let respond = () => {};
     const { promise: isReading, resolve: reading } = Promise.withResolvers<void>();
     await using upstream = await startUpstream((response, _request, id) => {

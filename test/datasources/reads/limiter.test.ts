@@ -248,7 +248,7 @@ it.each([
   [8, 7],
   [16, 14],
   [64, 56],
-])('of %i slots gives one token at most %i while another is in use', async (maxConcurrency, most) => {
+])('with %i slots gives one token at most %i while another is in use', async (maxConcurrency, most) => {
   const limiter = createLimiter({ maxConcurrency });
   await run(limiter, b, patient, nothing);
   expect(await startable(limiter, a, 100)).toBe(most);

@@ -113,7 +113,7 @@ it('refuses a list that is too long by itself, without counting what stands belo
   expect(errors?.[0]?.message).toContain('has 20000 entries of lists');
 });
 
-it('keeps a bounded number of compiled operations, however many different ones are sent again and again', async () => {
+it('keeps a bounded number of compiled operations, however many different ones are sent repeatedly', async () => {
   await using gateway = await startTestGateway();
   const send = async (from: number, to: number) => {
     for (let index = from; index < to; index++) {

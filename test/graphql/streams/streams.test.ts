@@ -137,7 +137,7 @@ describe('the ways to send a stream', () => {
   });
 });
 
-describe('who may open a stream', () => {
+describe('permission to open a stream', () => {
   const refusal = async (gateway: TestGateway, variables: object, headers: Record<string, string> = {}) => {
     const stream = await openStream(gateway, { variables, headers });
     const part = await stream.part();
@@ -212,7 +212,7 @@ describe('who may open a stream', () => {
     expect(again.status).toBe(200);
   });
 
-  it('counts a stream in MAX_STREAMS when Linq has accepted its token, so that invented tokens exclude nobody', async () => {
+  it('counts a stream in MAX_STREAMS when Linq has accepted its token, so that invented tokens exclude no caller', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await using linq = await startUpstream(async (response, request, id) => {
       const isPending = request.headers['x-linq-integration-token'] !== 'known';
