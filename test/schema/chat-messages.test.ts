@@ -259,7 +259,7 @@ it('walks back through random chats over real connections', async () => {
     }),
     { numRuns: runs(10) },
   );
-}, 60_000);
+}, runs(60_000));
 
 it('lists the messages of a sandbox chat as they are read one by one', async () => {
   await using gateway = await startTestGateway();

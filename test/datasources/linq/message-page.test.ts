@@ -120,7 +120,7 @@ it('skips and repeats no message on its walks, whatever Linq does not document a
   );
   expect(pages).toBeGreaterThan(3 * walks);
   expect(calls / pages).toBeLessThan(2);
-}, 120_000);
+}, runs(120_000));
 
 it('selects pages from a range of times and cursors, and reports whether there are more in the range', async () => {
   await fc.assert(
@@ -149,7 +149,7 @@ it('selects pages from a range of times and cursors, and reports whether there a
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, 60_000);
+}, runs(60_000));
 
 it('skips no message although messages disappear and arrive between the calls of one page', async () => {
   await fc.assert(
@@ -175,7 +175,7 @@ it('skips no message although messages disappear and arrive between the calls of
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, 60_000);
+}, runs(60_000));
 
 it.each(['sort', 'before', 'after', 'page'] as const)(
   'never returns a wrong page when Linq ignores %s, but fails and reports it',
