@@ -232,7 +232,7 @@ it('gives no page to another token', async () => {
   );
 });
 
-it('walks back through random chats over real connections', async () => {
+it('walks back through random chats over real connections', { timeout: runs(60_000) }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.constantFrom(2, 25, 100), async (seed, size) => {
       const random = new Random(seed);
@@ -259,7 +259,7 @@ it('walks back through random chats over real connections', async () => {
     }),
     { numRuns: runs(10) },
   );
-}, runs(60_000));
+});
 
 it('lists the messages of a sandbox chat as they are read one by one', async () => {
   await using gateway = await startTestGateway();

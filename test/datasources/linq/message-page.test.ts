@@ -107,7 +107,9 @@ async function walk(seed: number): Promise<{ pages: number; calls: number }> {
   return { pages, calls };
 }
 
-it('skips and repeats no message on its walks, whatever Linq does not document and whatever changes meanwhile', async () => {
+it('skips and repeats no message on its walks, whatever Linq does not document and whatever changes meanwhile', {
+  timeout: runs(120_000),
+}, async () => {
   const walks = runs(500);
   let [pages, calls] = [0, 0];
   await fc.assert(
@@ -120,9 +122,11 @@ it('skips and repeats no message on its walks, whatever Linq does not document a
   );
   expect(pages).toBeGreaterThan(3 * walks);
   expect(calls / pages).toBeLessThan(2);
-}, runs(120_000));
+});
 
-it('selects pages from a range of times and cursors, and reports whether there are more in the range', async () => {
+it('selects pages from a range of times and cursors, and reports whether there are more in the range', {
+  timeout: runs(60_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new Random(seed);
@@ -149,9 +153,11 @@ it('selects pages from a range of times and cursors, and reports whether there a
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, runs(60_000));
+});
 
-it('skips no message although messages disappear and arrive between the calls of one page', async () => {
+it('skips no message although messages disappear and arrive between the calls of one page', {
+  timeout: runs(60_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new Random(seed);
@@ -175,7 +181,7 @@ it('skips no message although messages disappear and arrive between the calls of
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, runs(60_000));
+});
 
 it.each(['sort', 'before', 'after', 'page'] as const)(
   'never returns a wrong page when Linq ignores %s, but fails and reports it',
