@@ -14,7 +14,7 @@ export const mostly = <T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>, times = 
 export const words = (text: string): string[] => text.split(' ');
 
 interface Values {
-  /** Undefined stands for no such header. */
+  /** Undefined stands for no such header, `%n` for any number. */
   readonly valid: readonly (string | undefined)[];
   readonly odd: readonly string[];
 }
@@ -60,7 +60,7 @@ const fields = {
     valid: [undefined, '60000', '3500', '999999999999999'],
     odd: words(`1 5 2000 0 -1 1.5 1e3 \xb2 ${'9'.repeat(400)}`),
   },
-  'X-Request-Id': { valid: [undefined, 'valid.1_x-'], odd: ['a b', 'x'.repeat(129), 'a,b', '<script>'] },
+  'X-Request-Id': { valid: [undefined, 'valid.%n_x-'], odd: ['a b', 'x'.repeat(129), 'a,b', '<script>'] },
 } satisfies Record<string, Values>;
 
 /** Of headers that valid requests do not have. */
@@ -96,7 +96,9 @@ export function oddHeader(name: string, { valid, odd }: Values): fc.Arbitrary<Li
 }
 
 function validHeader(name: string, { valid }: Values): fc.Arbitrary<Lines> {
-  return fc.constantFrom(...valid).map((value) => (value === undefined ? [] : [`${name}: ${value}`]));
+  return fc
+    .tuple(fc.constantFrom(...valid), fc.nat())
+    .map(([value, number]) => (value === undefined ? [] : [`${name}: ${value.replace('%n', `${number}`)}`]));
 }
 
 const headersOf = (choose: (name: string, values: Values) => fc.Arbitrary<Lines>) =>
