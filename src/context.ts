@@ -40,6 +40,8 @@ interface ContextOptions {
   readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
+  /** Resolves when a caller has its turn at the processor. */
+  readonly takeTurn?: ((lane: () => string) => Promise<void>) | undefined;
 }
 
 /** The caller of a request, independent of the transport. */
@@ -68,7 +70,7 @@ function readerOf(caller: Caller['caller'], token: Token | undefined) {
 }
 
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
+  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch, takeTurn } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -101,7 +103,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
         read: (route, key, elapsedMs) => (mayRead(chats, key) ? read(route, key, elapsedMs) : notReadable),
         reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
       };
-      return createLoaders(source, { limits, onBatch, batching });
+      return createLoaders(source, {
+        ...{ limits, onBatch, batching },
+        takeTurn: batching === 'tick' && takeTurn ? () => takeTurn(lane) : undefined,
+      });
     };
     const read: Source['read'] = (route, key, elapsedMs = 0) => {
       const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);

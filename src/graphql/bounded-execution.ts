@@ -35,7 +35,7 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
     const budget = new Budget(maxResponseBytes);
     const shared: SharedList[] = [];
     const { lane } = args.contextValue as Context;
-    const takeTurn = () => new Promise<void>((resolve) => turns.run(lane, resolve, true));
+    const takeTurn = () => turns.next(lane);
     executions.set(args.contextValue as object, { shared, takeTurn });
     const finish = (result: ExecutionResult): ExecutionResult => {
       if (budget.isExceeded) return budget.exceeded();

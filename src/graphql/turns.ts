@@ -18,7 +18,7 @@ export class Turns {
   #endedAt = 0;
   #isScheduled = false;
 
-  /** Runs now, or soon in another turn. Long work, or work that goes on in promises, has a turn of its own. `lane` is that of the caller. */
+  /** Runs now, or soon in another turn. Long work has a turn of its own. `lane` is that of the caller. */
   run(lane: () => string, run: () => void, isLong = false): void {
     if (!isLong && this.#mayRun()) this.#runNow(run);
     else this.#enqueue(lane(), { run, isLong });
@@ -37,6 +37,11 @@ export class Turns {
       };
       this.#enqueue(lane(), { run, isLong: false });
     });
+  }
+
+  /** Resolves in a turn of its own, for work that goes on in promises. */
+  next(lane: () => string): Promise<void> {
+    return new Promise((resolve) => this.run(lane, resolve, true));
   }
 
   #mayRun(): boolean {

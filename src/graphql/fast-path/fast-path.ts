@@ -75,13 +75,13 @@ export function createFastPath(options: FastPathOptions): FastPath {
     record: RequestRecord,
   ): boolean | Rejection {
     if (result === undefined) return refuse(contentType, res, record);
-    const { errors: found } = result;
+    const { texts, errors: found } = result;
     const errors = found.length === 0 ? [] : publicErrors(found, record);
     if (errors === undefined) return false;
-    const [first = '', ...texts] = result.texts;
-    texts.unshift(`{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${first}`);
-    texts.push(`${texts.pop()}}`);
-    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    texts[0] = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${texts[0]}`;
+    texts[texts.length - 1] += '}';
+    let bytes = 0;
+    for (const text of texts) bytes += Buffer.byteLength(text);
     if (bytes > maxResponseBytes) return refuse(contentType, res, record);
     record.note(true, errors);
     beforeSend(record, res);

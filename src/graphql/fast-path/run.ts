@@ -5,7 +5,7 @@ import type { Turns } from '../turns.ts';
 import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
 /** What an operation led to: the JSON of `data` in pieces, and the errors of its fields. Undefined where `data` is too long. */
-export type RunResult = { readonly texts: readonly string[]; readonly errors: readonly GraphQLError[] } | undefined;
+export type RunResult = { readonly texts: string[]; readonly errors: readonly GraphQLError[] } | undefined;
 
 interface RunOptions<Outcome> {
   readonly maxLength: number;
@@ -33,8 +33,8 @@ export function run<Outcome>(
       const result = new Result(root, maxLength);
       const write = () => {
         try {
-          if (!isWanted()) done(finish(unwanted));
-          else if (result.write()) done(finish(result.value));
+          if (!isWanted()) done(finish(unwanted()));
+          else if (result.write()) done(finish(result.end()));
           else turns.run(context.lane, write, true);
         } catch (error) {
           fail(error);
@@ -46,7 +46,7 @@ export function run<Outcome>(
   });
 }
 
-const unwanted: RunResult = { texts: ['null'], errors: [] };
+const unwanted = (): RunResult => ({ texts: ['null'], errors: [] });
 
 /** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
 class Selected {
@@ -191,11 +191,14 @@ class Result {
     return !this.#isInterrupted;
   }
 
-  get value(): RunResult {
+  /** To be called once, after all is written. */
+  end(): RunResult {
     if (this.#left < 0) return undefined;
     const found = new Errors(this.#left);
     if (this.#hasErrors) found.addBelow(this.#root, []);
-    return found.isTooLong ? undefined : { texts: [...this.#texts, this.#text], errors: found.errors };
+    if (found.isTooLong) return undefined;
+    this.#texts.push(this.#text);
+    return { texts: this.#texts, errors: found.errors };
   }
 
   get #goesOn(): boolean {
