@@ -252,3 +252,23 @@ it.each(['GET', 'POST'] as const)(
     for (const stream of streams) await stream[Symbol.asyncDispose]();
   },
 );
+
+it('keeps requests that wait for their turn in their own traces', async () => {
+  await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, MAX_STREAMS_PER_CALLER: '100' });
+  const fields = Array.from({ length: 60 }, (_, index) => `a${index}: messageId`).join(' ');
+  const traceIds = Array.from({ length: 30 }, (_, index) => String(index + 1).padStart(32, '0'));
+  const requests = traceIds.map((id, index) => {
+    const query = `subscription S${index} { chatMessageEvents(chatIds: [${index + 1}]) { ${fields} } }`;
+    return `GET /graphql?query=${encodeURIComponent(query)} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ntraceparent: 00-${id}-00f067aa0ba902b7-01\r\n\r\n`;
+  });
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write(requests.join(''));
+  const calls = () => exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+  while (calls().length < traceIds.length) await setImmediate();
+  expect(
+    calls()
+      .map((span) => span.spanContext().traceId)
+      .toSorted(),
+  ).toEqual(traceIds);
+  socket.destroy();
+});
