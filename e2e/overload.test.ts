@@ -260,6 +260,18 @@ describe('under attack the gateway keeps running, responds in time and uses litt
     });
   });
 
+  it('with twelve operations at once whose lists of 50 messages are interpreted and wait for the same reads', async () => {
+    const keys = times(50, (index) => ({ chatId: '2', id: `${index + 1}` }));
+    const list = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { ${aliases(39)} } }`;
+    const directive = list.replace('a0: text', 'a0: text @include(if: true)');
+    await expectAlive('interpreted lists', async (origin) => {
+      for (let round = 0; round < 3; round++) {
+        const responses = times(12, async () => (await (await post(origin, directive, { keys })).text()).length);
+        for (const length of await Promise.all(responses)) expect(length).toBeGreaterThan(7_800_000);
+      }
+    });
+  });
+
   it('with many responses just below the limit that their clients do not read', async () => {
     const body = JSON.stringify({
       query: `{ ${times(9, (index) => `m${index}: chatMessage(chatId: 2, id: ${index + 1}) { ${aliases(20)} }`)} }`,

@@ -7,7 +7,9 @@ import * as conventions from '@opentelemetry/semantic-conventions/incubating';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { registerTracing } from '../support/spans.ts';
+import { openStream } from '../support/streams.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { secret } from '../support/webhooks.ts';
 
 const exporter = registerTracing();
 beforeEach(() => exporter.reset());
@@ -230,4 +232,43 @@ it('spans use the names of the semantic conventions', async () => {
   const used = new Set((await spans(11)).flatMap(({ attributes }) => Object.keys(attributes)));
   expect([...used].filter((word) => !words.has(word))).toEqual([]);
   expect(used.size).toBe(11);
+});
+
+it.each(['GET', 'POST'] as const)(
+  'has the checks of the chats of a stream in the trace of its request, by %s',
+  async (method) => {
+    await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, MAX_STREAMS_PER_CALLER: '100' });
+    const query = (index: number) =>
+      `subscription S${index} { chatMessageEvents(chatIds: [${index + 1}]) { messageId } }`;
+    const count = 50; // some of them wait for their turn
+    const traceIds = Array.from({ length: count }, (_, index) => String(index + 1).padStart(32, '0'));
+    const streams = await Promise.all(
+      traceIds.map((id, index) =>
+        openStream(gateway, { method, query: query(index), headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } }),
+      ),
+    );
+    const calls = exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+    expect(calls.map((span) => span.spanContext().traceId).toSorted()).toEqual(traceIds);
+    for (const stream of streams) await stream[Symbol.asyncDispose]();
+  },
+);
+
+it('keeps requests that wait for their turn in their own traces', async () => {
+  await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, MAX_STREAMS_PER_CALLER: '100' });
+  const fields = Array.from({ length: 60 }, (_, index) => `a${index}: messageId`).join(' ');
+  const traceIds = Array.from({ length: 30 }, (_, index) => String(index + 1).padStart(32, '0'));
+  const requests = traceIds.map((id, index) => {
+    const query = `subscription S${index} { chatMessageEvents(chatIds: [${index + 1}]) { ${fields} } }`;
+    return `GET /graphql?query=${encodeURIComponent(query)} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ntraceparent: 00-${id}-00f067aa0ba902b7-01\r\n\r\n`;
+  });
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write(requests.join(''));
+  const calls = () => exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+  while (calls().length < traceIds.length) await setImmediate();
+  expect(
+    calls()
+      .map((span) => span.spanContext().traceId)
+      .toSorted(),
+  ).toEqual(traceIds);
+  socket.destroy();
 });
