@@ -4,7 +4,7 @@ import { UpstreamError } from '../upstream-error.ts';
 import { chatMessagesRoute, type MessageList, type MessageListKey, type MessageRow } from './routes/chat-messages.ts';
 
 const [minPerPage, maxPerPage] = [25, 100];
-/** Calls for one page. More are needed only where more than a thousand messages were sent in one millisecond. */
+/** Calls for one page. More are needed only where about a thousand messages were sent in one millisecond. */
 const maxCalls = 12;
 
 /** The calls that a page is counted as. It may need more where messages were sent in the same millisecond. */
@@ -24,7 +24,8 @@ function rowsFor(size: number): number {
  * millisecond, a millisecond early, because it is not documented whether bounds are exclusive and how fine stored times are.
  * How Linq orders messages of the same millisecond is not documented either: those of the last millisecond of a window count
  * only when a message beyond it was seen. If too few are left, the window moves to that millisecond. Only if it cannot move,
- * because all rows are of one millisecond, are larger and then further numbered pages of the window read.
+ * because all rows are of one millisecond, are larger and then further numbered pages of the window read. These overlap: one that
+ * begins after rows that were not seen, because others disappeared before them, is followed by the first one again.
  *
  * `reportIgnored` is called with the name of a parameter that Linq did not heed; the page then fails.
  */
@@ -45,14 +46,22 @@ export async function readMessagePage(
   const seen = new Map<string, MessageRow>();
   const shown = new Set<string>(); // in this window
   let perPage = Math.min(maxPerPage, Math.max(minPerPage, rowsFor(size)));
+  let overlaps = false; // not where Linq returns fewer rows than requested
   let page = 1;
   for (let calls = 1; ; calls++) {
     if (calls > maxCalls) throw ignored('per_page');
     const bound = edge === undefined ? undefined : edge - sign;
-    const list = await readList({ chatId, sort, bound, page, perPage });
+    const list = await readList({ chatId, sort, bound, page, perPage: overlaps ? perPage - page + 1 : perPage });
     if (list === null) return null;
     const { rows, count, isEnd } = list;
-    if (page > 1 && count > 0 && rows.every(({ position }) => shown.has(position.id))) throw ignored('page');
+    const repeated = rows.filter(({ position }) => shown.has(position.id)).length;
+    if (page === 1) overlaps = count === perPage;
+    else if (count > 0 && repeated === rows.length && (!overlaps || repeated >= page)) throw ignored('page');
+    else if (overlaps && count > 0 && repeated === 0) {
+      page = 1;
+      shown.clear();
+      continue;
+    }
     for (const row of rows) {
       seen.set(row.position.id, row);
       shown.add(row.position.id);

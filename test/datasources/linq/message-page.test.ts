@@ -179,7 +179,8 @@ it('skips no message although messages disappear and arrive between the calls of
       const shown = new Set(places.map(({ id }) => id));
       expect(spanned.filter(({ id }) => !shown.has(id))).toEqual([]);
     }),
-    { numRuns: runs(200), endOnFailure: true },
+    // The first one deletes messages before the second numbered page of a millisecond is read.
+    { numRuns: runs(200), endOnFailure: true, examples: [[-592_231_722]] },
   );
 });
 
