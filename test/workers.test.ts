@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from './support/process.ts';
 import { startUpstream } from './support/upstream.ts';
@@ -8,7 +8,7 @@ import { startUpstream } from './support/upstream.ts';
 const query = '{ chatMessage(chatId: 1, id: 224) { text } }';
 
 /** Short enough for many scrapes before the worker is replaced. */
-const scrapeIntervalMs = 20;
+const scrapeIntervalMs = 50;
 
 /** The value of a series of Prometheus' text format. */
 const sampleOf = (text: string, series: string) => Number(text.split(`\n${series} `)[1]?.split('\n', 1)[0]);
@@ -42,7 +42,11 @@ describe('with WORKERS', { timeout: 120_000 }, () => {
       expect(await readOnce(url)).toEqual({ data: { chatMessage: { text: 'read' } } });
     let text = await metrics();
     const valueAt = (name: string) => sampleOf(text, name);
-    while (!(valueAt('linq_breaker_state{state="closed"}') >= 2)) text = await metrics(); // until both have started
+    // Until both have started.
+    while (!(valueAt('linq_breaker_state{state="closed"}') >= 2)) {
+      await setTimeout(scrapeIntervalMs);
+      text = await metrics();
+    }
     expect(valueAt('graphql_operations_total{executor="interpreted"}')).toBe(6);
     expect(valueAt('graphql_request_duration_seconds_count{outcome="ok"}')).toBe(6);
     expect(valueAt('graphql_request_duration_seconds_bucket{le="+Inf",outcome="ok"}')).toBe(6);
@@ -58,7 +62,7 @@ describe('with WORKERS', { timeout: 120_000 }, () => {
     await lines('worker started', 3);
 
     const late = readOnce(url, '{ chatMessage(chatId: 1, id: 7) { text } }');
-    while (asked.length === 0) await setImmediate();
+    while (asked.length === 0) await setTimeout(1);
     server.kill('SIGTERM');
     await lines('stopping');
     asked[0]?.();
@@ -86,7 +90,7 @@ describe('with WORKERS', { timeout: 120_000 }, () => {
       };
       // Until both have started, and take turns with new connections.
       while (!(sampleOf((await scrape(new Agent())).text, 'linq_breaker_state{state="closed"}') >= 2))
-        await setImmediate();
+        await setTimeout(scrapeIntervalMs);
       const agents = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: true, maxSockets: 1 })];
       for (const agent of agents) await scrape(agent);
       for (let turn = 0; turn < 20; turn++) await readOnce(url);
