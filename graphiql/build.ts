@@ -13,8 +13,8 @@ async function buildGraphiQL(folder: URL): Promise<void> {
   await mkdir(folder, { recursive: true });
   await Promise.all(
     [...files].map(async ([name, content]) => {
-      // The best quality, 11, takes twenty times as long and saves another tenth.
-      const params = { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
+      // Everybody who installs the project waits for it: 9 takes four times as long and saves 1 %; the best, 11, a tenth.
+      const params = { [constants.BROTLI_PARAM_QUALITY]: 7, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
       await writeFile(new URL(`${name}.br`, folder), await promisify(brotliCompress)(content, { params }));
       await writeFile(new URL(`${name}.gz`, folder), await promisify(gzip)(content, { level: 9 }));
     }),

@@ -14,8 +14,8 @@ import { ChatEvents } from './streams/chat-events.ts';
 /** What a resolver gets: loaders, but not the token. New for each request. */
 export interface Context {
   readonly loaders: Loaders;
-  /** An opaque id of the caller, for its turns. */
-  readonly caller: string;
+  /** Names the lane in which the caller has its turns at the processor. */
+  readonly lane: () => string;
   /** Undefined where webhooks are not configured. */
   readonly events: ChatEvents | undefined;
   /** For the response; undefined unless the caller requests them. */
@@ -40,6 +40,8 @@ interface ContextOptions {
   readonly explain: boolean;
   /** Called with the number of reads in each batch. */
   readonly onBatch: (size: number) => void;
+  /** Resolves when a caller has its turn at the processor. */
+  readonly takeTurn?: ((lane: () => string) => Promise<void>) | undefined;
 }
 
 /** The caller of a request, independent of the transport. */
@@ -57,8 +59,18 @@ export interface Caller {
 /** `batching` is that of the loaders. Throws `BAD_REQUEST` for a malformed header. */
 export type CreateContext = (caller: Caller, batching?: 'tick' | 'manual') => Context;
 
+/** The lane of a caller before there is a context, by its digest or by its own token. */
+export function laneOf(client: LinqClient, caller: Caller['caller'], secret: string | null | undefined): string {
+  return client.laneOf(readerOf(caller, tokenOf(secret)));
+}
+
+/** Without a credential or a token of their own, all callers are one. */
+function readerOf(caller: Caller['caller'], token: Token | undefined) {
+  return { caller: caller ?? (token === undefined ? 'anonymous' : undefined), token };
+}
+
 export function createContextFactory(options: ContextOptions): CreateContext {
-  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch } = options;
+  const { client, events, reportDrift, token, timeoutMs, cacheTtlMs, maxReads, explain, onBatch, takeTurn } = options;
   const ownToken = token === undefined ? undefined : new Token(token);
   const limits = {
     distinctReads(sum: number): void {
@@ -75,9 +87,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
   };
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
     const callersToken = tokenOf(header('x-linq-integration-token'));
-    const callerId = caller ?? callersToken?.digest ?? 'anonymous';
+    const known = readerOf(caller, callersToken);
+    const lane = () => client.laneOf(known);
     const reader: Reader = {
-      caller: caller ?? (callersToken === undefined ? 'anonymous' : undefined),
+      caller: known.caller,
       token: callersToken ?? ownToken,
       timeoutMs: Math.min(timeoutMs, timeoutOf(header('x-request-timeout-ms'))),
       freshness: cacheTtlMs > 0 && wantsFresh(header('cache-control')) ? 'fresh' : 'shared',
@@ -90,7 +103,10 @@ export function createContextFactory(options: ContextOptions): CreateContext {
         read: (route, key, elapsedMs) => (mayRead(chats, key) ? read(route, key, elapsedMs) : notReadable),
         reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
       };
-      return createLoaders(source, { limits, onBatch, batching });
+      return createLoaders(source, {
+        ...{ limits, onBatch, batching },
+        takeTurn: batching === 'tick' && takeTurn ? () => takeTurn(lane) : undefined,
+      });
     };
     const read: Source['read'] = (route, key, elapsedMs = 0) => {
       const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
@@ -98,11 +114,11 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       return client.get(route, key, hurried, explainedReads?.add(route.template, key));
     };
     const loaders = loadersOver(read, batching);
-    if (events === undefined) return { loaders, caller: callerId, explainedReads, events };
+    if (events === undefined) return { loaders, lane, explainedReads, events };
     const { tail, reads } = events;
     const chatEvents = new ChatEvents({
       tail,
-      caller: callerId,
+      caller: known.caller ?? known.token?.digest ?? 'anonymous',
       access: `${reader.token?.digest} ${chats === undefined ? 'all' : [...chats].toSorted()}`,
       lastEventId: header('last-event-id') || undefined,
       loadersNow: () => loadersOver((route, key) => client.get(route, key, { ...reader, freshness: 'fresh' })),
@@ -112,7 +128,7 @@ export function createContextFactory(options: ContextOptions): CreateContext {
           return reads.read(route, key, { token: reader.token, timeoutMs, requestId }, position, isNew);
         }),
     });
-    return { loaders, caller: callerId, explainedReads, events: chatEvents };
+    return { loaders, lane, explainedReads, events: chatEvents };
   };
 }
 

@@ -3,7 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import { printSchema } from 'graphql';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { type Config, isOpen } from './config.ts';
-import { createContextFactory } from './context.ts';
+import { createContextFactory, laneOf } from './context.ts';
 import { Invalidations } from './datasources/cache/invalidations.ts';
 import { createMemoryStore } from './datasources/cache/memory-store.ts';
 import { createReadCache } from './datasources/cache/read-cache.ts';
@@ -118,6 +118,7 @@ export function createGateway(
     traceCall: tracing?.traceCall,
     reportDrift,
   });
+  const turns = new Turns();
   const contextOf = createContextFactory({
     client,
     events: events && { tail: events.tail, reads: new EventReads(client, events.tail) },
@@ -126,6 +127,7 @@ export function createGateway(
     maxReads: limits.maxReads,
     explain: introspection,
     onBatch: metrics.batch,
+    takeTurn: (lane) => turns.next(lane),
   });
   const readParams = createParamsReader(documents, new PersistedQueries(metrics.persistedQuery));
   const plans = new Plans(schema);
@@ -133,7 +135,6 @@ export function createGateway(
   const unread = new UnreadResponses({ maxBytes: unreadResponses * maxResponseBytes, maxMs: unreadMs }, () =>
     log.debug({}, 'connection closed: its client does not read its responses'),
   );
-  const turns = new Turns();
   const streams = new Streams(config, metrics.streamOverLimit);
   const yoga = createYogaServer({
     schema,
@@ -183,6 +184,7 @@ export function createGateway(
       maxInFlight: config.maxRequestsInFlight,
       unread,
       turns,
+      laneOf: (caller, token) => laneOf(client, caller, token),
     }),
     sdl: introspection ? createSdlHandle(authenticate, printSdl(schema)) : undefined,
     graphiql: config.graphiql ? createGraphiQL({ ...firstPage, headers }) : undefined,

@@ -282,3 +282,15 @@ it('runs the server', async () => {
   server.kill();
   await once(server, 'close');
 });
+
+it('is installed without warnings about the Node that runs npm, since npm scripts run on the pinned one', async () => {
+  const node20 = "Object.defineProperty(process, 'version', { value: 'v20.17.0' })";
+  const env = { ...process.env, NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(node20)}"` };
+  const install = async (...options: string[]): Promise<string> =>
+    (await run('npm', ['ci', '--dry-run', '--offline', '--ignore-scripts', ...options], { cwd: repository, env }))
+      .stderr;
+  const [asTyped, withWarnings] = await Promise.all([install(), install('--loglevel=warn')]);
+
+  expect(withWarnings).toContain('EBADENGINE');
+  expect(asTyped).toBe('');
+});

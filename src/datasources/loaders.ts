@@ -51,6 +51,8 @@ interface LoaderOptions {
   readonly onBatch: (size: number) => void;
   /** `tick`: a batch is sent when all promise jobs of the tick have run. `manual`: when `dispatch` is called. */
   readonly batching: 'tick' | 'manual';
+  /** Awaited before a failure reaches the fields that wait for it, each of which takes time to report it. */
+  readonly takeTurn?: (() => Promise<void>) | undefined;
 }
 
 /** A member of a batch: a read, or a declaration, so that reads and what follows from them are admitted or refused together. */
@@ -71,7 +73,7 @@ interface Loadable {
  * All fields join a batch before it is sent, so the sums are exactly what the operation reads, through fragments, aliases,
  * lists and conditions. One loader serves all routes, so that their reads are counted and sent together.
  */
-export function createLoaders(source: Source, { limits, onBatch, batching }: LoaderOptions): Loaders {
+export function createLoaders(source: Source, { limits, onBatch, batching, takeTurn }: LoaderOptions): Loaders {
   // Of admitted batches: after a refused batch, an operation may still load a smaller one.
   let distinct = 0;
   let entries = 0;
@@ -118,7 +120,7 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       places += placed;
       for (const path of later.keys()) declared.add(path);
       if (calls > 0) onBatch(calls);
-      return batch.map((request) => ('loadables' in request ? nothing : request.start()));
+      return batch.map((request) => ('loadables' in request ? nothing : started(request)));
     },
     {
       cacheMap: loaded,
@@ -130,6 +132,15 @@ export function createLoaders(source: Source, { limits, onBatch, batching }: Loa
       }),
     },
   );
+
+  const started = (request: Loadable): Promise<unknown> => {
+    const value = request.start();
+    if (takeTurn === undefined) return value;
+    return value.catch(async (error) => {
+      await takeTurn();
+      throw error;
+    });
+  };
 
   const one = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable => ({
     path: route.path(key),

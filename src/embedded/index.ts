@@ -135,7 +135,7 @@ const nothing: LinqContext[typeof linq] = {
     get loaders(): never {
       throw new Error('The contextValue must hold what createContext of linq-graphql-gateway created.');
     },
-    caller: 'anonymous',
+    lane: () => 'anonymous',
     events: undefined,
   },
   toPublic: ({ message }) =>

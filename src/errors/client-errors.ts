@@ -1,16 +1,10 @@
 /** Errors for a client's own mistakes, thrown where the mistake is found. */
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import type { ErrorCode } from './codes.ts';
+import { lightError } from './light-error.ts';
 
-/** Without a stack: it is never logged, takes most of the time, and a response may have thousands of errors. */
 function clientError(message: string, code: ErrorCode, extensions: object = {}): GraphQLError {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return new GraphQLError(message, { extensions: { code, ...extensions } });
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
+  return lightError({ message, extensions: { code, ...extensions } });
 }
 
 /** One field's argument is invalid; its siblings are not affected. */

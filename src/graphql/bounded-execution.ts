@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 import type { Context } from '../context.ts';
 import { responseTooLarge } from '../errors/client-errors.ts';
-import { errorAt } from '../errors/error-at.ts';
+import { errorAt } from '../errors/light-error.ts';
 import { executeOperation } from './execute-operation.ts';
 import type { Turns } from './turns.ts';
 
@@ -34,8 +34,8 @@ export function createBoundedExecution(schema: GraphQLSchema, maxResponseBytes: 
   return (args) => {
     const budget = new Budget(maxResponseBytes);
     const shared: SharedList[] = [];
-    const { caller } = args.contextValue as Context;
-    const takeTurn = () => new Promise<void>((resolve) => turns.run(() => caller, resolve, true));
+    const { lane } = args.contextValue as Context;
+    const takeTurn = () => turns.next(lane);
     executions.set(args.contextValue as object, { shared, takeTurn });
     const finish = (result: ExecutionResult): ExecutionResult => {
       if (budget.isExceeded) return budget.exceeded();

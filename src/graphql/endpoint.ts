@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestIds } from '../errors/failure-log.ts';
 import type { Rejection } from '../errors/rejection.ts';
@@ -38,6 +37,7 @@ interface EndpointOptions {
   readonly maxInFlight: number;
   readonly unread: UnreadResponses;
   readonly turns: Turns;
+  readonly laneOf: (caller: Identity['caller'], token: string | undefined) => string;
 }
 
 const shuttingDown: Rejection = {
@@ -65,15 +65,21 @@ const encoded: Rejection = {
   headers: { 'accept-encoding': 'identity' },
 };
 
-/** As `Context.caller`. */
-function callerByToken(token: string | string[] | undefined): string {
-  return typeof token === 'string' && token !== '' ? hash('sha256', token, 'base64url') : 'anonymous';
-}
-
 /** Handles `/graphql`: authenticates, then tries the fast path, then Yoga. Without a promise until a read is sent. */
 export function createEndpoint(options: EndpointOptions): Handle {
-  const { authenticate, answerFast, yoga, tracing, readiness, endRequest, maxBodyBytes, maxInFlight, unread, turns } =
-    options;
+  const {
+    authenticate,
+    answerFast,
+    yoga,
+    tracing,
+    readiness,
+    endRequest,
+    maxBodyBytes,
+    maxInFlight,
+    unread,
+    turns,
+    laneOf,
+  } = options;
   let inFlight = 0;
 
   /** Counts what a request does before and after its body arrives, but not the waiting for it: slow bodies must not exclude others. */
@@ -98,8 +104,8 @@ export function createEndpoint(options: EndpointOptions): Handle {
   function execute(req: IncomingMessage, res: ServerResponse, record: RequestRecord, identity: Identity | Rejection) {
     if ('code' in identity) return identity;
     const context = { record, identity };
-    const caller = () => identity.caller ?? callerByToken(req.headers['x-linq-integration-token']);
-    if (req.method !== 'POST') return limited(() => turns.start(caller, () => executeWithYoga(req, res, context)));
+    const lane = () => laneOf(identity.caller, req.headers['x-linq-integration-token']?.toString());
+    if (req.method !== 'POST') return limited(() => turns.start(lane, () => executeWithYoga(req, res, context)));
     if (!hasJsonBody(req)) return notJson;
     if (hasEncodedBody(req)) return encoded;
     return new Promise<Result>((resolve, reject) => {
@@ -112,7 +118,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
             const handled = answerFast(req, res, context, body);
             return handled === false ? finish(false) : handled.then(finish);
           };
-          const result = limited(() => turns.start(caller, begin));
+          const result = limited(() => turns.start(lane, begin));
           if (result instanceof Promise) result.then(resolve, reject);
           else resolve(result);
         } catch (error) {
@@ -172,9 +178,10 @@ export function createEndpoint(options: EndpointOptions): Handle {
     const body = isStream ? format.start() + format.next(format.encode(text)) + format.complete : text;
     if (!isStream) for (const [name, value] of response.headers) res.setHeader(name, value);
     if (isStream) res.setHeader('content-type', format.contentType);
-    res.setHeader('content-length', Buffer.byteLength(body));
+    const bytes = Buffer.byteLength(body);
+    res.setHeader('content-length', bytes);
     res.writeHead(isStream ? 200 : response.status);
-    unread.end(res, body);
+    unread.end(res, [body], bytes);
   }
 
   return (req, res, record) => {

@@ -1,13 +1,8 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { FailureLog, RequestIds } from '../errors/failure-log.ts';
-import {
-  inOrder,
-  type PublicError,
-  type PublicErrorOptions,
-  publicErrors,
-  refusesAll,
-} from '../errors/public-error.ts';
+import { lightError } from '../errors/light-error.ts';
+import { inOrder, type PublicErrorOptions, publicErrors, refusesAll } from '../errors/public-error.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -18,7 +13,7 @@ export function publicResult(
   log: FailureLog,
   options: PublicErrorOptions,
 ): ExecutionResult {
-  const toPublic = (errors: readonly GraphQLError[]) => publicErrors(errors, ids, log, options).map(toGraphQLError);
+  const toPublic = (errors: readonly GraphQLError[]) => publicErrors(errors, ids, log, options).map(lightError);
   const { errors = [], data } = result;
   if (errors.length === 0) return result;
   const refusing = errors.find(refusesAll);
@@ -32,14 +27,9 @@ export function withoutHttp(result: ExecutionResult): ExecutionResult {
   if (!result.errors?.some(({ extensions }) => 'http' in extensions)) return result;
   const errors = result.errors.map((error) => {
     const { http: _http, ...extensions } = error.extensions;
-    return toGraphQLError({ ...error, message: error.message, extensions });
+    return lightError({ ...error, message: error.message, extensions });
   });
   return { ...result, errors };
-}
-
-/** Not by its constructor, which finds locations and takes a stack: a response may have thousands of errors. */
-function toGraphQLError({ message, locations, path, extensions }: PublicError): GraphQLError {
-  return Object.assign(Object.create(GraphQLError.prototype), { message, locations, path, extensions });
 }
 
 /** Puts every error of every result through `publicErrors`, each result of a stream included. */

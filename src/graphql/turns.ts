@@ -1,5 +1,5 @@
 /** How long requests may compute in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
-const turnMs = 10;
+const turnMs = 5;
 
 interface Work {
   readonly run: () => void;
@@ -11,21 +11,21 @@ interface Work {
  * the other; where it takes long, the event loop turns in between, and callers take turns.
  */
 export class Turns {
-  /** By caller, in the order of their turns. None is empty. */
+  /** By lane, in the order of their turns. None is empty. */
   readonly #waiting = new Map<string, Work[]>();
   /** Of the current turn, as far as it is known: time that passes without work counts as the event loop's. */
   #spentMs = 0;
   #endedAt = 0;
   #isScheduled = false;
 
-  /** Runs now, or soon in another turn. Long work, or work that goes on in promises, has a turn of its own. `caller` is an opaque id. */
-  run(caller: () => string, run: () => void, isLong = false): void {
+  /** Runs now, or soon in another turn. Long work has a turn of its own. `lane` is that of the caller. */
+  run(lane: () => string, run: () => void, isLong = false): void {
     if (!isLong && this.#mayRun()) this.#runNow(run);
-    else this.#enqueue(caller(), { run, isLong });
+    else this.#enqueue(lane(), { run, isLong });
   }
 
   /** In the same way; returns what `start` returns, or a promise of it where it has to wait. */
-  start<Value>(caller: () => string, start: () => Value | Promise<Value>): Value | Promise<Value> {
+  start<Value>(lane: () => string, start: () => Value | Promise<Value>): Value | Promise<Value> {
     if (this.#mayRun()) return this.#runNow(start);
     return new Promise((resolve, reject) => {
       const run = () => {
@@ -35,8 +35,13 @@ export class Turns {
           reject(error);
         }
       };
-      this.#enqueue(caller(), { run, isLong: false });
+      this.#enqueue(lane(), { run, isLong: false });
     });
+  }
+
+  /** Resolves in a turn of its own, for work that goes on in promises. */
+  next(lane: () => string): Promise<void> {
+    return new Promise((resolve) => this.run(lane, resolve, true));
   }
 
   #mayRun(): boolean {
@@ -44,9 +49,9 @@ export class Turns {
     return this.#waiting.size === 0 && this.#spentMs < turnMs;
   }
 
-  #enqueue(caller: string, work: Work): void {
-    const works = this.#waiting.get(caller);
-    if (works === undefined) this.#waiting.set(caller, [work]);
+  #enqueue(lane: string, work: Work): void {
+    const works = this.#waiting.get(lane);
+    if (works === undefined) this.#waiting.set(lane, [work]);
     else works.push(work);
     this.#schedule();
   }
@@ -71,13 +76,13 @@ export class Turns {
     this.#isScheduled = false;
     this.#spentMs = 0;
     for (;;) {
-      const [[caller, works] = []] = this.#waiting;
+      const [[lane, works] = []] = this.#waiting;
       const work = works?.[0];
-      if (caller === undefined || works === undefined || work === undefined) break;
+      if (lane === undefined || works === undefined || work === undefined) break;
       if (this.#spentMs >= turnMs || (work.isLong && this.#spentMs > 0)) break;
       works.shift();
-      this.#waiting.delete(caller);
-      if (works.length > 0) this.#waiting.set(caller, works); // its next turn comes after those of the others
+      this.#waiting.delete(lane);
+      if (works.length > 0) this.#waiting.set(lane, works); // its next turn comes after those of the others
       this.#runNow(work.run);
       if (work.isLong) break;
     }

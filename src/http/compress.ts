@@ -50,7 +50,7 @@ function sendBody(res: ServerResponse, body: Buffer, unread: UnreadResponses, re
   release();
   if (res.destroyed) return;
   if (body.length > 0) res.setHeader('content-length', body.length);
-  unread.end(res, body);
+  unread.end(res, body, body.length);
 }
 
 interface Collector {

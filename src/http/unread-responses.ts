@@ -4,6 +4,9 @@ import type { Duplex } from 'node:stream';
 /** A larger body is written in pieces, which shows whether its client still reads. In bytes. */
 const pieceBytes = 65_536;
 
+/** How much of larger bodies is written in one turn of the event loop, of all responses together. In bytes; a million takes about 1 ms. */
+const turnBytes = 4_000_000;
+
 interface UnreadLimits {
   /** Of all responses together that their clients have not read. */
   readonly maxBytes: number;
@@ -29,6 +32,8 @@ export class UnreadResponses {
   readonly #connections = new Map<Duplex, Connection>();
   readonly #cut = new WeakSet<Duplex>();
   #bytes = 0;
+  #leftInTurn = turnBytes;
+  #turn: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(limits: UnreadLimits, onCut: () => void) {
@@ -41,16 +46,17 @@ export class UnreadResponses {
     return this.#cut.has(res.req.socket);
   }
 
-  /** Ends a response, whose headers are complete, with this body. */
-  end(res: ServerResponse, body: string | Buffer, encoding: 'latin1' | 'utf8' = 'utf8'): void {
-    if (body.length <= pieceBytes) {
-      res.end(body, encoding);
+  /** Ends a response, whose headers are complete, with a body of so many bytes. */
+  end(res: ServerResponse, body: Buffer | readonly string[], bytes: number): void {
+    if (bytes <= pieceBytes) {
+      if (Buffer.isBuffer(body)) res.end(body);
+      else endWith(res, body.length === 1 ? (body[0] ?? '') : body.join(''), bytes);
       this.watch(res);
       return;
     }
-    const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body;
-    this.#holdUntilClosed(res, bytes.length);
-    void this.#writePieces(res, bytes).then(() => res.destroyed || res.end());
+    this.#holdUntilClosed(res, bytes);
+    const pieces = Buffer.isBuffer(body) ? piecesOf(body) : body.values().flatMap(textPieces);
+    void this.#writePieces(res, pieces).then(() => res.destroyed || res.end());
   }
 
   /** To be called when a response may have ended; costs nothing where the client has read all of it. */
@@ -60,7 +66,7 @@ export class UnreadResponses {
 
   /** Writes a part of a response. Returns undefined if it can be followed by more at once, or a promise of when it can. */
   write(res: ServerResponse, text: string): Promise<void> | undefined {
-    if (text.length > pieceBytes) return this.#writePieces(res, Buffer.from(text)).then(() => drained(res));
+    if (text.length > pieceBytes) return this.#writePieces(res, textPieces(text)).then(() => drained(res));
     return res.write(text) ? undefined : drained(res);
   }
 
@@ -88,14 +94,28 @@ export class UnreadResponses {
     res.once('close', this.hold(res, bytes));
   }
 
-  async #writePieces(res: ServerResponse, body: Buffer): Promise<void> {
-    for (let at = 0; at < body.length && !res.destroyed; at += pieceBytes) {
+  async #writePieces(res: ServerResponse, pieces: Iterable<Piece>): Promise<void> {
+    for (const { data, encoding, bytes } of pieces) {
+      while (this.#leftInTurn <= 0) await this.#nextTurn();
       if (res.writableNeedDrain) {
         await drained(res);
         this.#progress(res.req.socket);
       }
-      res.write(body.subarray(at, at + pieceBytes));
+      if (res.destroyed) return;
+      this.#leftInTurn -= bytes;
+      res.write(data, encoding);
     }
+  }
+
+  #nextTurn(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#leftInTurn = turnBytes;
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
   }
 
   #add(socket: Duplex): Connection {
@@ -154,4 +174,31 @@ function drained(res: ServerResponse): Promise<void> | undefined {
     };
     res.once('drain', proceed).once('close', proceed);
   });
+}
+
+/** ASCII text is sent in one piece with the headers, without being encoded. */
+function endWith(res: ServerResponse, text: string, bytes: number): void {
+  res.end(text, bytes === text.length ? 'latin1' : 'utf8');
+}
+
+interface Piece {
+  readonly data: string | Buffer;
+  readonly encoding: 'latin1' | 'utf8';
+  readonly bytes: number;
+}
+
+function* piecesOf(buffer: Buffer): Iterable<Piece> {
+  for (let at = 0; at < buffer.length; at += pieceBytes) {
+    const data = buffer.subarray(at, at + pieceBytes);
+    yield { data, encoding: 'utf8', bytes: data.length };
+  }
+}
+
+function* textPieces(text: string): Iterable<Piece> {
+  if (text.length > 2 * pieceBytes) {
+    yield* piecesOf(Buffer.from(text));
+    return;
+  }
+  const bytes = Buffer.byteLength(text);
+  yield { data: text, encoding: bytes === text.length ? 'latin1' : 'utf8', bytes };
 }

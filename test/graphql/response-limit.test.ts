@@ -96,6 +96,24 @@ it.each([
   }
 });
 
+it('sends a response whole that takes several turns to write', async () => {
+  const text = 'x'.repeat(3_000) + '€'.repeat(1_000);
+  await using linq = await startLong(text);
+  await using gateway = await startTestGateway({ LINQ_API_URL: linq.origin });
+  const keys = times(40, (index) => `{ chatId: 2, id: ${(index % 30) + 1} }`);
+  const fields = `${aliases(30, 'text')} chat { id } ${times(3, (index) => `c${index}: text`)}`;
+  const query = `{ list: chatMessagesByKeys(keys: [${keys}]) { ${fields} } last: chatMessage(chatId: 2, id: 404) { id } }`;
+  const [interpreted, ...others] = [await post(gateway, query), await post(gateway, query), await post(gateway, query)];
+  const { data } = JSON.parse(interpreted?.body ?? '');
+  expect(data.list).toHaveLength(40);
+  expect(data.list[39]).toMatchObject({ a0: text, a29: text, chat: { id: '2' }, c2: text });
+  expect(data.last).toEqual({ id: '404' });
+  for (const { body, headers } of others) {
+    expect(body === interpreted?.body).toBe(true);
+    expect(headers['content-length']).toBe(`${Buffer.byteLength(body)}`);
+  }
+});
+
 it('counts the errors of a response too', async () => {
   await using gateway = await startTestGateway();
   const query = '{ good: chatMessage(chatId: 2, id: 5) { id } bad: chatMessage(chatId: 403, id: 5) { id } }';

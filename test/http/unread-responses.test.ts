@@ -14,7 +14,7 @@ async function start(limits: { maxBytes: number; maxMs: number }, bytes = large)
   const body = Buffer.alloc(bytes, 'x');
   const server = createServer((_req, res) => {
     res.writeHead(200, { 'content-length': body.length });
-    unread.end(res, body);
+    unread.end(res, body, body.length);
   });
   const origin = await listen(server);
   return {
@@ -53,6 +53,23 @@ it('sends a large response whole to a client that reads it', async () => {
   await using tested = await start({ maxBytes: 10 * large, maxMs: 1_000 });
   await read(tested.open(), large);
   expect(tested.cuts()).toBe(0);
+});
+
+it('writes a few megabytes in one turn of the event loop, of all responses together', async () => {
+  await using tested = await start({ maxBytes: 10 * large, maxMs: 60_000 });
+  const sides: Socket[] = [];
+  tested.server.on('connection', (side) => sides.push(side));
+  const written = () => sides.reduce((sum, side) => sum + side.bytesWritten, 0);
+  let most = 0;
+  let before = 0;
+  const turn = () => {
+    most = Math.max(most, written() - before);
+    before = written();
+    if (before < 4 * large) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await Promise.all(Array.from({ length: 4 }, () => read(tested.open(), large)));
+  expect(most).toBeLessThan(8_000_000);
 });
 
 it('cuts the connections that read nothing for longest when all unread responses are too large together', async () => {

@@ -130,6 +130,6 @@ async function sendRaw(
   outgoing.end(body);
   const [response] = await once(outgoing, 'response');
   let text = '';
-  for await (const chunk of response) text += chunk;
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
   return { status: response.statusCode, headers: response.headers, body: text };
 }

@@ -28,7 +28,7 @@ export interface LinqClientOptions
 }
 
 /** Reads from Linq; one for each process. The routes are in `routes/`. */
-export type LinqClient = Pick<Reads, 'get' | 'close'>;
+export type LinqClient = Pick<Reads, 'get' | 'laneOf' | 'close'>;
 
 export function createLinqClient(options: LinqClientOptions): LinqClient {
   const { timeoutMs, maxConcurrency, replicas } = options;

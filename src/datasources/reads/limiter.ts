@@ -69,7 +69,12 @@ export class Limiter<Connection extends Carrier> {
     });
   }
 
-  /** Where calls with this token are queued. A caller is an opaque id; one without is known by its token alone. */
+  /** The lane of a caller, an opaque id; callers without one are known by their token alone. */
+  laneOf(caller: string | undefined, tokenDigest: TokenDigest): string {
+    return caller ?? (this.#accepted.has(tokenDigest) ? tokenDigest : unaccepted);
+  }
+
+  /** Where calls with this token are queued. */
   queueOf(caller: string | undefined, tokenDigest: TokenDigest, now: number): CallQueue<Connection> {
     const token = this.#tokens.get(tokenDigest, now);
     const lane = this.#lanes.get(caller ?? (token.isAccepted ? tokenDigest : unaccepted), now);

@@ -170,6 +170,11 @@ export class Reads {
     rate.delay(delayed);
   }
 
+  /** The lane in which a caller has its turns. */
+  laneOf({ caller, token }: Pick<Reader, 'caller' | 'token'>): string {
+    return token === undefined ? (caller ?? 'anonymous') : this.#environment.limiter.laneOf(caller, token.digest);
+  }
+
   /** Pauses the calls of this token, as another process announced. */
   pause(tokenDigest: TokenDigest, ms: number): void {
     this.#environment.limiter.pause(tokenDigest, ms);

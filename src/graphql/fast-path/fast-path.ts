@@ -75,19 +75,20 @@ export function createFastPath(options: FastPathOptions): FastPath {
     record: RequestRecord,
   ): boolean | Rejection {
     if (result === undefined) return refuse(contentType, res, record);
-    const { errors: found } = result;
+    const { texts, errors: found } = result;
     const errors = found.length === 0 ? [] : publicErrors(found, record);
     if (errors === undefined) return false;
-    const text = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${result.text}}`;
-    const bytes = Buffer.byteLength(text);
+    texts[0] = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${texts[0]}`;
+    texts[texts.length - 1] += '}';
+    let bytes = 0;
+    for (const text of texts) bytes += Buffer.byteLength(text);
     if (bytes > maxResponseBytes) return refuse(contentType, res, record);
     record.note(true, errors);
     beforeSend(record, res);
     const own = ['x-request-id', record.requestId, 'Content-Type', contentType, 'content-length', `${bytes}`];
     res.writeHead(200, [...fixedHeaders, ...own]);
     const isConnected = !res.closed;
-    // ASCII text is sent in one piece with the headers, without being encoded.
-    unread.end(res, text, bytes === text.length ? 'latin1' : 'utf8');
+    unread.end(res, texts, bytes);
     afterSend(record, 200, isConnected);
     return true;
   }

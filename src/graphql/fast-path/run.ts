@@ -1,11 +1,11 @@
-import type { GraphQLError } from 'graphql';
+import { GraphQLError } from 'graphql';
 import type { Context } from '../../context.ts';
-import { locatedAt } from '../../errors/error-at.ts';
+import { lightError } from '../../errors/light-error.ts';
 import type { Turns } from '../turns.ts';
 import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
-/** What an operation led to: the JSON of `data`, and the errors of its fields. Undefined where `data` is too long. */
-export type RunResult = { readonly text: string; readonly errors: readonly GraphQLError[] } | undefined;
+/** What an operation led to: the JSON of `data` in pieces, and the errors of its fields. Undefined where `data` is too long. */
+export type RunResult = { readonly texts: string[]; readonly errors: readonly GraphQLError[] } | undefined;
 
 interface RunOptions<Outcome> {
   readonly maxLength: number;
@@ -28,29 +28,25 @@ export function run<Outcome>(
 ): Promise<Outcome> | undefined {
   const coerced = plan.coerce(variables);
   if (coerced === undefined) return undefined;
-  const callerOf = () => context.caller;
   return new Promise((done, fail) => {
-    const complete = (root: Selected) =>
-      turns.run(callerOf, () => {
+    const complete = (root: Selected) => {
+      const result = new Result(root, maxLength);
+      const write = () => {
         try {
-          done(finish(isWanted() ? resultOf(root, maxLength) : unwanted));
+          if (!isWanted()) done(finish(unwanted()));
+          else if (result.write()) done(finish(result.end()));
+          else turns.run(context.lane, write, true);
         } catch (error) {
           fail(error);
         }
-      });
+      };
+      turns.run(context.lane, write);
+    };
     new Run(plan, coerced, context, complete).start();
   });
 }
 
-const unwanted: RunResult = { text: 'null', errors: [] };
-
-function resultOf(root: Selected, maxLength: number): RunResult {
-  const text = new Texts(maxLength).whole(root);
-  if (text === undefined) return undefined;
-  const found = new Errors(maxLength - text.length);
-  found.addBelow(root, []);
-  return found.isTooLong ? undefined : { text, errors: found.errors };
-}
+const unwanted = (): RunResult => ({ texts: ['null'], errors: [] });
 
 /** A selected object with reads below it, once for all places where the same object is selected by the same fields. */
 class Selected {
@@ -58,7 +54,6 @@ class Selected {
   readonly value: object;
   /** For each part what was found, as `Run.#below` has it. */
   readonly found: unknown[] = [];
-  text: string | undefined;
 
   constructor(planned: PlannedObject, value: object) {
     this.planned = planned;
@@ -158,74 +153,114 @@ function choose(selection: Selection, value: object): ObjectSelection {
   return selection.kind === 'union' ? selection.of(value) : selection;
 }
 
+/** How much new JSON is written in one turn. In characters, of which a million takes some milliseconds. */
+const newPerTurn = 1_000_000;
+
+/** A longer text is a piece of its own: joined with others it would be copied, to memory that is new each time. In characters. */
+const maxJoined = 8_192;
+
 /**
- * The JSON of the selected parts of values: written once for all fields and entries that select the same part of the same value.
- * It stops when there is more than may be `left`.
+ * The result of an operation. The JSON of the same part of the same value is written once, for all fields and entries that select it.
+ * Writing stops when there is more than `maxLength`.
  */
-class Texts {
-  #left: number;
+class Result {
+  readonly #root: Selected;
+  readonly #maxLength: number;
   readonly #known = new Map<Projection, Map<object, string>>();
+  #texts: string[] = [];
+  /** The end of the JSON, which is not one of `#texts` yet. */
+  #text = '';
+  #left = 0;
+  #newLeft = 0;
+  #isInterrupted = false;
+  #hasErrors = false;
 
-  constructor(maxLength: number) {
-    this.#left = maxLength;
+  constructor(root: Selected, maxLength: number) {
+    this.#root = root;
+    this.#maxLength = maxLength;
   }
 
-  /** Undefined if it is too long. */
-  whole(root: Selected): string | undefined {
-    const text = this.#ofSelected(root);
-    return this.#left < 0 ? undefined : text;
+  /** False when it has to be called again, in another turn: then it starts anew, with what is known. */
+  write(): boolean {
+    this.#texts = [];
+    this.#text = '';
+    this.#left = this.#maxLength;
+    this.#newLeft = newPerTurn;
+    this.#isInterrupted = false;
+    this.#addSelected(this.#root);
+    return !this.#isInterrupted;
   }
 
-  #ofSelected(selected: Selected): string {
-    if (selected.text !== undefined) {
-      this.#left -= selected.text.length;
-      return selected.text;
-    }
-    const { planned, value, found } = selected;
-    let text = '{';
-    for (let index = 0; index < planned.parts.length && this.#left >= 0; index++) {
+  /** To be called once, after all is written. */
+  end(): RunResult {
+    if (this.#left < 0) return undefined;
+    const found = new Errors(this.#left);
+    if (this.#hasErrors) found.addBelow(this.#root, []);
+    if (found.isTooLong) return undefined;
+    this.#texts.push(this.#text);
+    return { texts: this.#texts, errors: found.errors };
+  }
+
+  get #goesOn(): boolean {
+    return this.#left >= 0 && !this.#isInterrupted;
+  }
+
+  #addSelected({ planned, value, found }: Selected): void {
+    this.#add('{');
+    for (let index = 0; index < planned.parts.length && this.#goesOn; index++) {
       const part = planned.parts[index] as Part;
-      this.#left -= part.prefix.length;
-      text += part.prefix;
-      if (part.kind === 'plain') text += this.#project(part.projection, value).slice(1, -1);
-      else text += this.#of(found[index], part.selection);
+      this.#add(part.prefix);
+      if (part.kind === 'plain') this.#add(this.#project(part.projection, value).slice(1, -1));
+      else this.#addFound(found[index], part.selection);
     }
-    selected.text = `${text}}`;
-    return selected.text;
+    this.#add('}');
   }
 
-  #of(found: unknown, selection: Selection): string {
-    if (!Array.isArray(found)) return this.#ofOne(found, selection);
-    let list = '';
-    for (let index = 0; index < found.length && this.#left >= 0; index++) {
-      list += (index === 0 ? '' : ',') + this.#ofOne(found[index], selection);
-    }
-    return `[${list}]`;
+  #addFound(found: unknown, selection: Selection): void {
+    if (Array.isArray(found)) {
+      this.#add('[');
+      for (let index = 0; index < found.length && this.#goesOn; index++) {
+        if (index > 0) this.#add(',');
+        this.#addOne(found[index], selection);
+      }
+      this.#add(']');
+    } else this.#addOne(found, selection);
   }
 
-  #ofOne(found: unknown, selection: Selection): string {
-    if (found instanceof Selected) return this.#ofSelected(found);
-    if (typeof found !== 'object' || found === null || found instanceof Error) {
-      this.#left -= 'null'.length;
-      return 'null';
+  #addOne(found: unknown, selection: Selection): void {
+    if (found instanceof Selected) this.#addSelected(found);
+    else if (typeof found === 'object' && found !== null && !(found instanceof Error)) {
+      this.#add(this.#project(choose(selection, found) as Projection, found));
+    } else {
+      if (found instanceof Error) this.#hasErrors = true;
+      this.#add('null');
     }
-    const projection = choose(selection, found) as Projection;
-    const known = this.#known.get(projection) ?? new Map<object, string>();
-    this.#known.set(projection, known);
-    const existing = known.get(found);
-    if (existing !== undefined) {
-      this.#left -= existing.length;
-      return existing;
-    }
-    const text = this.#project(projection, found);
-    known.set(found, text);
-    return text;
+  }
+
+  #add(text: string): void {
+    this.#left -= text.length;
+    if (this.#left < 0) return;
+    if (text.length > maxJoined || this.#text.length > maxJoined) {
+      if (this.#text !== '') this.#texts.push(this.#text);
+      this.#text = text;
+    } else this.#text += text;
   }
 
   #project(projection: Projection, value: object): string {
+    const known = this.#known.get(projection) ?? new Map<object, string>();
+    this.#known.set(projection, known);
+    const existing = known.get(value);
+    if (existing !== undefined) return existing;
+    if (this.#newLeft < 0) this.#isInterrupted = true;
+    if (!this.#goesOn) return '';
     const leastLength = projection.leastLength?.(value) ?? 0;
-    const text = leastLength > this.#left ? '' : JSON.stringify(projection.of(value));
-    this.#left -= Math.max(leastLength, text.length);
+    if (leastLength > this.#left) {
+      this.#left -= leastLength;
+      return '';
+    }
+    const text = JSON.stringify(projection.of(value));
+    this.#newLeft -= text.length;
+    known.set(value, text);
     return text;
   }
 }
@@ -264,7 +299,10 @@ class Errors {
     } else if (found instanceof Selected) this.addBelow(found, path);
     else if (found instanceof Error && part.kind === 'read') {
       this.#left -= leastErrorLength + found.message.length;
-      this.errors.push(locatedAt(found, part.nodes, path));
+      const extensions = found instanceof GraphQLError ? found.extensions : {};
+      this.errors.push(
+        lightError({ message: found.message, nodes: part.nodes, path, extensions, originalError: found }),
+      );
     }
   }
 }

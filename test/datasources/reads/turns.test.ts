@@ -34,7 +34,8 @@ function createTraffic(count = 1, options: Partial<ReadsOptions> = {}) {
     await outcome;
     sent.length = 0;
   };
-  return { sent, ask, end, use };
+  const laneOf = (token: string, caller?: string) => reads.laneOf({ caller, token: new Token(token) });
+  return { sent, ask, end, use, laneOf };
 }
 
 const times = (count: number, make: (index: number) => unknown) => Array.from({ length: count }, (_, at) => make(at));
@@ -152,6 +153,20 @@ describe('tokens that the upstream has not accepted', () => {
     end(401);
     end(401);
     expect(sent.slice(0, 3)).toContain('/good');
+  });
+
+  it('share one lane at the processor as well', async () => {
+    const { use, laneOf } = createTraffic();
+    await use('good');
+    await use('revoked');
+    await use('revoked', 401);
+    const unaccepted = laneOf('invented');
+    expect(laneOf('another')).toBe(unaccepted);
+    expect(laneOf('revoked')).toBe(unaccepted);
+    expect(new Set([unaccepted, laneOf('good'), laneOf('invented', 'key'), laneOf('invented', 'other key')]).size).toBe(
+      4,
+    );
+    expect(laneOf('good', 'key')).toBe(laneOf('invented', 'key'));
   });
 
   it('lose their own reads when they fill the queue', async () => {
