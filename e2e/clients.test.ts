@@ -84,7 +84,7 @@ describe.each([...caching, ...plain])('%s', (_, create) => {
     expect(errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }]);
   });
 
-  it('asks each time with the credential of the moment', async () => {
+  it('sends the current credential with each request', async () => {
     let key = 'expired-key';
     const client = create({ url: gateway.url, headers: () => ({ authorization: `Bearer ${key}` }) });
     const { errors } = await client.message({ chatId: '1', id: '224' });
@@ -94,7 +94,7 @@ describe.each([...caching, ...plain])('%s', (_, create) => {
     expect(gateway.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer expired-key', credential]);
   });
 
-  it('asks again after `retryAfterMs`', async () => {
+  it('retries after `retryAfterMs`', async () => {
     const client = connect(create, { 'x-request-timeout-ms': '900' }); // else the gateway itself waits
     const { data, errors } = await client.message({ chatId: '429', id: '1' });
     expect(errors).toEqual([]);
@@ -110,7 +110,7 @@ describe.each([...caching, ...plain])('%s', (_, create) => {
     ['never where that does not help', '403', {}, 1, { code: 'FORBIDDEN', retryable: false }],
     ['never where it would take too long', '4290', {}, 1, { code: 'UPSTREAM_RATE_LIMITED', retryable: true }],
     ['once where it may help', '504', impatient, 2, { code: 'UPSTREAM_TIMEOUT', retryable: true }],
-  ])('asks again %s, and shows the code', async (_when, chatId, headers, requests, extensions) => {
+  ])('retries %s, and shows the code', async (_when, chatId, headers, requests, extensions) => {
     const { data, errors } = await connect(create, headers).message({ chatId, id: '1' });
     expect(data?.chatMessage ?? null).toBeNull();
     expect(errors).toMatchObject([{ extensions }]);
@@ -119,7 +119,7 @@ describe.each([...caching, ...plain])('%s', (_, create) => {
 });
 
 it.each([...apolloAndUrql, ...plain])(
-  '%s keeps the messages beside one that cannot be read, and shows its code',
+  '%s keeps the other messages when one cannot be read, and shows its code',
   async (_, create) => {
     const keys = ['1', '403', '2'].map((chatId) => ({ chatId, id: '5' }));
     const { data, errors } = await connect(create).messages(keys);
@@ -129,7 +129,7 @@ it.each([...apolloAndUrql, ...plain])(
 );
 
 describe('Relay', () => {
-  it('keeps the message beside one that cannot be read, and shows its code where it is told to @catch', async () => {
+  it('keeps the other message when one cannot be read, and shows its code at a field with @catch', async () => {
     const keys = { chatId: '403', id: '5', otherChatId: '1', otherId: '5' };
     const environment = connect(createRelayEnvironment);
     const data = await fetchQuery<messagePairQuery>(environment, pair, keys).toPromise();
@@ -137,7 +137,7 @@ describe('Relay', () => {
     expect(data?.other).toMatchObject({ ok: true, value: { text: 'Message 5' } });
   });
 
-  it('throws when anything could not be read with @throwOnFieldError', async () => {
+  it('throws with @throwOnFieldError when a field could not be read', async () => {
     const environment = connect(createRelayEnvironment);
     const read = (chatId: string) =>
       fetchQuery<messageOrThrowQuery>(environment, orThrow, { chatId, id: '5' }).toPromise();
@@ -152,14 +152,14 @@ describe('Relay', () => {
 });
 
 describe.each(caching)('the cache of %s', (_, create) => {
-  it('answers the same query again without a request', async () => {
+  it('serves a repeated query without a request', async () => {
     const client = connect(create);
     const first = await client.message({ chatId: '1', id: '224' });
     expect(await client.message({ chatId: '1', id: '224' })).toEqual(first);
     expect(gateway.requests).toHaveLength(1);
   });
 
-  it('keeps messages of two chats apart that have the same id', async () => {
+  it('keeps messages of two chats with the same id apart', async () => {
     const client = connect(create);
     const keys = ['1', '2'].map((chatId) => ({ chatId, id: '5' }));
     for (const { chatId } of keys) linq.texts.set(`${chatId}/5`, `Of chat ${chatId}`);
@@ -171,7 +171,7 @@ describe.each(caching)('the cache of %s', (_, create) => {
     expect(gateway.requests).toHaveLength(2);
   });
 
-  it('keeps a message and a reaction apart that have the same id', async () => {
+  it('keeps a message and a reaction with the same id apart', async () => {
     const client = connect(create);
     await client.message({ chatId: '1', id: '456' });
     const { data } = await client.message({ chatId: '1', id: '456' });
@@ -182,7 +182,7 @@ describe.each(caching)('the cache of %s', (_, create) => {
     });
   });
 
-  it('has one entry for a message that two queries read: what one learns, the other shows', async () => {
+  it('has one entry for a message that two queries read, so that each shows what the other has read', async () => {
     const client = connect(create);
     const key = { chatId: '1', id: '5' };
     await client.message(key);
@@ -202,7 +202,7 @@ describe.each(caching)('the cache of %s', (_, create) => {
     expect(gateway.requests).toHaveLength(4);
   });
 
-  it('never takes a message that could not be read for one that does not exist', async () => {
+  it('never shows a message that could not be read as one that does not exist', async () => {
     const client = connect(create);
     await client.message({ chatId: '403', id: '1' });
     const { errors } = await client.message({ chatId: '403', id: '1' });
@@ -229,7 +229,7 @@ describe('a conversation in the sandbox', () => {
     ['urql, with relayPagination', urqlConversation],
     ['Relay, as usePaginationFragment does', relayConversation],
   ])('through %s', (_, open) => {
-    it('is joined page by page, oldest first, each message once, with one request a page', async () => {
+    it('is read page by page, oldest message first, each message once, with one request for each page', async () => {
       const conversation = open({ url: recorder.url }, '2');
       for (let pages = 1; pages <= 4; pages++) {
         expect(await conversation.older()).toEqual([]);
@@ -242,7 +242,7 @@ describe('a conversation in the sandbox', () => {
       }
     });
 
-    it('says when it has no older messages', async () => {
+    it('reports when it has no older messages', async () => {
       const conversation = open({ url: recorder.url }, '1');
       await conversation.older();
       const { ids, hasOlder } = conversation.shown();
@@ -250,7 +250,7 @@ describe('a conversation in the sandbox', () => {
       expect(hasOlder).toBe(false);
     });
 
-    it('keeps the pages that are shown when an older one cannot be read, shows its code, and goes on from there', async () => {
+    it('keeps its pages when an older one cannot be read, shows the code, and continues from there', async () => {
       const conversation = open({ url: recorder.url }, '2');
       await conversation.older();
       const shown = conversation.shown();
@@ -264,7 +264,7 @@ describe('a conversation in the sandbox', () => {
   });
 });
 
-it('Apollo Client never takes a page that could not be read for an empty one', async () => {
+it('Apollo Client never shows a page that could not be read as an empty one', async () => {
   const client = connect(createApolloClient);
   for (let requests = 1; requests <= 2; requests++) {
     const { data, error } = await client.query({ query: conversationQuery, variables: { chatId: '1' } });
@@ -311,7 +311,7 @@ describe('a mounted query of urql', () => {
     return { client, mount };
   }
 
-  it('keeps the error of what it could not read when another query brings news of the rest', async () => {
+  it('keeps its error when another query updates the rest of its data', async () => {
     const { client, mount } = connectUrql();
     const page = mount(pairQuery, bad);
     await expect.poll(() => page.last).toMatchObject({ data: { other: null }, error: forbidden('other') });
@@ -322,7 +322,7 @@ describe('a mounted query of urql', () => {
     expect(gateway.requests).toHaveLength(2);
   });
 
-  it('keeps the error of an entry when another list brings news of the others', async () => {
+  it('keeps the error of an entry when another list updates the other entries', async () => {
     const { mount } = connectUrql();
     const first = mount(listQuery, { keys: [bad, good] });
     await expect.poll(() => first.last).toMatchObject({ error: forbidden('chatMessagesByKeys', 0) });
@@ -333,7 +333,7 @@ describe('a mounted query of urql', () => {
     expect(first.last).toMatchObject({ error: forbidden('chatMessagesByKeys', 0), stale: false });
   });
 
-  it('asks for itself when another query could not read what it shows', async () => {
+  it('sends a request of its own when another query could not read the same data', async () => {
     const { client, mount } = connectUrql();
     const page = mount(pairQuery, { chatId: '1', id: '5' });
     await expect.poll(() => page.last).toMatchObject({ data: { good: { text: 'Message 224' } }, stale: false });
@@ -347,7 +347,7 @@ describe('a mounted query of urql', () => {
     expect(gateway.requests).toHaveLength(4);
   });
 
-  it('drops the error once another query could read it', async () => {
+  it('drops its error once another query has read the same data', async () => {
     const { client, mount } = connectUrql();
     linq.texts.set('1/224', unreadable);
     const page = mount(textQuery, good);
@@ -372,7 +372,7 @@ describe('mounted queries of Apollo Client, each for one message,', () => {
     return { client, mount };
   }
 
-  it('follow the cache, and keep the error of what could not be read', async () => {
+  it('are updated from the cache, and keep the error of a message that could not be read', async () => {
     const { client, mount } = connectApollo();
     const pages = { bad: mount(bad), good: mount(good) };
     const error = { errors: [{ extensions: { code: 'FORBIDDEN' } }] };
@@ -384,7 +384,7 @@ describe('mounted queries of Apollo Client, each for one message,', () => {
     expect(pages.bad.last).toMatchObject({ data: { chatMessage: null }, error });
   });
 
-  it('drop the error once another query could read it', async () => {
+  it('drop the error once another query has read the message', async () => {
     const { client, mount } = connectApollo();
     linq.texts.set('1/224', unreadable);
     const page = mount(good);
@@ -400,7 +400,7 @@ describe('a message that is selected without its chatId', () => {
   const query = graphql('query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id text } }');
   const keys = ['1', '2'].map((chatId) => ({ chatId, id: '5' }));
 
-  it('is an error of Apollo Client', async () => {
+  it('makes Apollo Client report an error', async () => {
     const { error } = await connect(createApolloClient).query({ query, variables: { chatId: '1', id: '5' } });
     expect(error?.message).toContain("Missing field 'chatId' while extracting keyFields");
   });
@@ -416,7 +416,7 @@ describe('a message that is selected without its chatId', () => {
   });
 });
 
-describe('sends the ids of its documents alone, as the manifest that its tool writes has them:', () => {
+describe('sends only the ids of its documents, as in the manifest that its tool writes:', () => {
   const apolloManifest = 'examples/persisted-query-manifest.json';
   const codegenManifest = 'examples/codegen/generated/persisted-documents.json';
   const loadManifest = async () => JSON.parse(readFileSync(`${root}/${apolloManifest}`, 'utf8'));

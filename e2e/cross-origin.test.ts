@@ -60,6 +60,6 @@ it('lets a page of an allowed origin send the headers of Apollo Client, Sentry, 
   expect(await fetchFrom(allowed.origin)).toEqual({ data: { chatMessage: { id: '224' } } });
 });
 
-it('lets a page of another origin read nothing', async () => {
+it('does not let a page of another origin read anything', async () => {
   expect(await fetchFrom(other.origin)).toBe('TypeError');
 });

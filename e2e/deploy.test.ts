@@ -24,7 +24,7 @@ describe('the Kubernetes manifests', () => {
     manifests = await Promise.all(kustomization.resources.map(read));
   });
 
-  it('fit the schemas of Kubernetes, without a field that it does not know', async () => {
+  it('conform to the schemas of Kubernetes, without unknown fields', async () => {
     // The compiler refuses unknown fields, `validate` wrong values.
     const source = manifests.map(
       (manifest, index) => `
@@ -45,7 +45,7 @@ describe('the Kubernetes manifests', () => {
     }
   });
 
-  it('select the pods of the Deployment, and no others', () => {
+  it('select only the pods of the Deployment', () => {
     const { labels } = the('Deployment').spec.template.metadata;
     expect(Object.keys(labels)).toHaveLength(1);
     expect(the('Deployment').spec.selector.matchLabels).toEqual(labels);
@@ -55,7 +55,7 @@ describe('the Kubernetes manifests', () => {
     expect(the('HorizontalPodAutoscaler').spec.scaleTargetRef.name).toBe(the('Deployment').metadata.name);
   });
 
-  it('let no container be root, write to its file system or keep a capability', () => {
+  it('run every container without root, with a read-only file system and without capabilities', () => {
     const { securityContext, containers, automountServiceAccountToken } = the('Deployment').spec.template.spec;
     expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
     expect(automountServiceAccountToken).toBe(false);
@@ -68,7 +68,7 @@ describe('the Kubernetes manifests', () => {
     }
   });
 
-  it('probe what the gateway answers, on the port that it listens on, with variables that it takes', async () => {
+  it('probe paths and a port that the gateway serves, and set only variables that it reads', async () => {
     const [container] = the('Deployment').spec.template.spec.containers;
     const { literals } = kustomization.configMapGenerator[0];
     const env = Object.fromEntries(literals.map((literal: string) => literal.split(/=(.*)/)));
@@ -82,7 +82,7 @@ describe('the Kubernetes manifests', () => {
     expect(instructions).toContain(`EXPOSE ${container.ports[0].containerPort}`);
   });
 
-  it('give the gateway more time to stop than it takes', async () => {
+  it('give the gateway more time to stop than it needs', async () => {
     const { terminationGracePeriodSeconds } = the('Deployment').spec.template.spec;
     const server = await readFile(join(root, 'src/server.ts'), 'utf8');
     const [, graceMs = ''] = /const graceMs = ([\d_]+);/.exec(server) ?? [];
@@ -117,14 +117,14 @@ describe('the container', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('runs as somebody who is not root, and says how it is', async () => {
+  it('does not run as root, and reports its health', async () => {
     const instructions = await dockerfile();
     expect(instructions.filter((one) => one.startsWith('USER')).at(-1)).toMatch(/^USER [1-9]\d*:[1-9]\d*$/);
     expect(instructions.some((one) => one.startsWith('HEALTHCHECK'))).toBe(true);
     expect(instructions.slice(-2)).toEqual(['ENTRYPOINT ["sh", "/gateway/start.sh"]', 'CMD ["node", "src/cli.ts"]']);
   });
 
-  it('answers with what was installed in it alone, and its health check tells whether it does', async () => {
+  it('serves requests with only the installed files, and its health check shows whether it does', async () => {
     const port = '4179';
     const instructions = await dockerfile();
     const [, check = '[]'] =
@@ -153,7 +153,7 @@ describe('the container', () => {
     expect(await healthy()).toBe(false);
   });
 
-  it('does not start where anybody could use its token', async () => {
+  it('does not start where its token would be open to the network', async () => {
     const start = startProgram({
       args: ['src/cli.ts'],
       cwd: folder,

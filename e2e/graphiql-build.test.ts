@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { openGraphiQLFiles } from '../src/graphiql/graphiql-files.ts';
 
-it("gives GraphiQL's files the same names and bytes each time that they are built", { timeout: 300_000 }, async () => {
+it("gives GraphiQL's files the same names and bytes in every build", { timeout: 300_000 }, async () => {
   const folder = pathToFileURL(`${mkdtempSync(`${tmpdir()}/graphiql-`)}/graphiql/`);
   const build = fileURLToPath(new URL('../graphiql/build.ts', import.meta.url));
   await promisify(execFile)(process.execPath, [build, fileURLToPath(folder)]);

@@ -103,7 +103,7 @@ it("shows the gateway's own message and location for a syntax error, an empty do
   }
 });
 
-it('runs what is in the editor at the moment of Ctrl-Enter, and the operation at the cursor', async () => {
+it('runs the current text of the editor on Ctrl-Enter, and the operation at the cursor', async () => {
   const { page, troubles } = await open(sandbox.url);
   for (const name of ['First', 'Second', 'Third']) {
     const posted = page.waitForRequest((request) => request.method() === 'POST');
@@ -123,7 +123,7 @@ it('runs what is in the editor at the moment of Ctrl-Enter, and the operation at
   expect(troubles).toEqual([]);
 });
 
-it('sends an id in the variables digit for digit', async () => {
+it('sends an id in the variables without losing digits', async () => {
   const { page } = await open(sandbox.url);
   await type(page, 'query Big($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }');
   await page.getByRole('button', { name: 'Variables' }).click();
@@ -175,7 +175,7 @@ it('shows status, time and size of each response, and a table of what the operat
   await (await shared).text();
 });
 
-it('shows the events of a subscription as they come', async () => {
+it('shows the events of a subscription as they arrive', async () => {
   const { page, troubles } = await open(`${streaming.origin}/graphql`);
   await type(page, 'subscription Live { event }');
   await page.keyboard.press('Control+Enter');
@@ -188,7 +188,7 @@ it('shows the events of a subscription as they come', async () => {
   expect(troubles).toEqual([]);
 });
 
-it('reads query, variables and operation name of a link, and copies one', async () => {
+it('opens a link with query, variables and operation name, and copies such a link', async () => {
   const query = 'query One { __typename }\n\nquery Two($id: ID!) { chatMessage(chatId: 1, id: $id) { id } }';
   const search = new URLSearchParams({ query, variables: '{"id":"224"}', operationName: 'Two' });
   const { page, context, troubles } = await open(`${sandbox.url}?${search}`, {
@@ -215,7 +215,7 @@ async function copied(page: Page, item: string): Promise<string> {
   return page.evaluate(() => navigator.clipboard.readText());
 }
 
-it('copies code that runs as it is, without the values of headers', async () => {
+it('copies code that runs unchanged, without the values of headers', async () => {
   const { page, troubles } = await open(sandbox.url, { permissions: ['clipboard-read', 'clipboard-write'] });
   await type(page, `query Mine($id: ID!) { chatMessage(chatId: 1, id: $id) { id } } # it's \`\${mine}\` \\ `);
   await page.getByRole('button', { name: 'Variables' }).click();
@@ -241,7 +241,7 @@ it('copies code that runs as it is, without the values of headers', async () => 
   expect(troubles).toEqual([]);
 });
 
-it('keeps a history without headers, and leaves the headers as they are when an entry is chosen', async () => {
+it('keeps a history without headers, and does not change the headers when an entry is chosen', async () => {
   const { page, troubles } = await open(sandbox.url);
   await fillIn(page, `0", "authorization": "Bearer ${token}`);
   const headers = await shown(page, 'Headers');
@@ -266,7 +266,7 @@ it('keeps a history without headers, and leaves the headers as they are when an 
   expect(troubles).toEqual([]);
 });
 
-it('begins its documentation with what this is, and shows no fields for larger graphs', async () => {
+it('begins its documentation with an introduction, and hides fields for larger graphs', async () => {
   const { page, troubles } = await open(sandbox.url);
   // They run all the same.
   await type(page, 'query { _service { sdl } }');
@@ -289,7 +289,7 @@ it('begins its documentation with what this is, and shows no fields for larger g
   expect(troubles).toEqual([]);
 });
 
-it('says so when the gateway cannot be reached', async () => {
+it('shows an error when the gateway cannot be reached', async () => {
   const { page, context } = await open(sandbox.url);
   await context.setOffline(true);
   await page.keyboard.press('Control+Enter');

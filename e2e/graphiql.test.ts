@@ -74,7 +74,7 @@ async function open(url: string, options: VisitOptions = {}): Promise<Page> {
   return visit.page;
 }
 
-it('reaches nothing but this machine', async () => {
+it('sends no request beyond this machine', async () => {
   context = await browser.newContext();
   const page = await context.newPage();
   for (const url of ['http://example.com/', 'http://192.0.2.1/']) {
@@ -82,7 +82,7 @@ it('reaches nothing but this machine', async () => {
   }
 });
 
-it('loads with less than 1.6 MB, and again with less than 50 kB', async () => {
+it('loads less than 1.6 MB at first, and less than 50 kB from then on', async () => {
   const meter = await startMeter(sandbox.url);
   const page = await open(meter.url);
   const first = meter.bytes;
@@ -98,7 +98,7 @@ it('loads with less than 1.6 MB, and again with less than 50 kB', async () => {
 });
 
 describe('in front of the sandbox', () => {
-  it('runs the documented message from the keyboard', async () => {
+  it('reads the documented message by keyboard alone', async () => {
     const page = await open(sandbox.url);
     expect(await activeTitle(page)).toBe('DocumentedMessage');
     const { data } = await run(page);
@@ -108,7 +108,7 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('runs it from within the editor, which is reached without a mouse', async () => {
+  it('runs the query from the editor, which the keyboard reaches', async () => {
     const page = await open(sandbox.url);
     const inEditor = () => page.evaluate(() => document.activeElement?.closest('.graphiql-query-editor') !== null);
     for (let presses = 0; presses < 40 && !(await inEditor()); presses++) await page.keyboard.press('Tab');
@@ -128,7 +128,7 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('shows in each tab what its comment says', async () => {
+  it('shows in each tab the result that its comment describes', async () => {
     const page = await open(sandbox.url);
     const answers: Record<string, Awaited<ReturnType<typeof run>>> = {};
     const all = await titles(page);
@@ -181,7 +181,7 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('underlines what the schema does not have, and not the fields for larger graphs', async () => {
+  it('underlines fields that the schema does not have, but not those for larger graphs', async () => {
     const page = await open(sandbox.url);
     await editor(page, 'Operation Editor').click();
     await page.keyboard.press('Control+A');
@@ -197,7 +197,7 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('completes what is typed, and explains what it offers', async () => {
+  it('completes typed text, and explains each suggestion', async () => {
     const page = await open(sandbox.url);
     await editor(page, 'Operation Editor').click();
     await page.keyboard.press('Control+A');
@@ -210,7 +210,7 @@ describe('in front of the sandbox', () => {
   });
 });
 
-it('keeps no credential in the browser, wherever it was typed, and keeps the rest', async () => {
+it('stores no credential in the browser, wherever it was typed, but stores the rest', async () => {
   const page = await open(sandbox.url);
   await switchTo(page, 'Timeout');
   await fillIn(page, `0", "X-LINQ-INTEGRATION-TOKEN": "${token}`);
@@ -245,7 +245,7 @@ it('keeps no credential in the browser, wherever it was typed, and keeps the res
   expect(troubles).toEqual([]);
 });
 
-it('comes back as it was left, were it untouched', async () => {
+it('restores its tabs after a reload, also if they were not edited', async () => {
   const page = await open(sandbox.url);
   const before = await titles(page);
   for (let visit = 0; visit < 2; visit++) {
@@ -255,7 +255,7 @@ it('comes back as it was left, were it untouched', async () => {
   expect(new URL(page.url()).search).toBe('');
 });
 
-it('opens a link to a query in a tab of its own, and does not run it', async () => {
+it('opens a linked query in a new tab without running it', async () => {
   const page = await open(`${sandbox.url}?query=${encodeURIComponent('query Linked { __typename }')}`);
   expect(await activeTitle(page)).toBe('Linked');
   expect(await shown(page, 'Operation Editor')).toBe('query Linked { __typename }');
@@ -276,7 +276,7 @@ it('opens a link to a query in a tab of its own, and does not run it', async () 
   expect(troubles).toEqual([]);
 });
 
-it('begins anew once its data is cleared, with the prepared tabs', async () => {
+it('starts with the prepared tabs again once its data is cleared', async () => {
   const page = await open(sandbox.url);
   const before = await titles(page);
   await switchTo(page, 'Timeout');
@@ -347,7 +347,7 @@ describe('in front of Linq', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('says which credential is missing, and explains the schema once it is there', async () => {
+  it('reports which credential is missing, and shows the schema once it is set', async () => {
     await using gateway = await startGateway({
       LINQ_API_URL: origin,
       LINQ_INTEGRATION_TOKEN: 'own',

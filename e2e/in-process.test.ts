@@ -44,7 +44,7 @@ describe.each(['express', 'fastify', 'hono', 'node'])('the gateway in an applica
   });
   afterAll(() => application?.[Symbol.asyncDispose]());
 
-  it('executes operations, beside the routes of the application', async () => {
+  it('executes operations beside the routes of the application', async () => {
     const body = JSON.stringify({ query });
     for (let turn = 0; turn < 3; turn++) {
       const response = await fetch(`${application.url}/graphql`, { method: 'POST', headers, body });
@@ -87,7 +87,7 @@ describe.each(['express', 'fastify', 'hono', 'node'])('the gateway in an applica
   });
 });
 
-it('is the route handler of Next.js', async () => {
+it('serves as a route handler of Next.js', async () => {
   const { cwd, env: path } = exampleScript('node');
   const program = `
     import { GET, POST } from './in-process/next-route.ts';

@@ -61,7 +61,7 @@ it('composes with another subgraph without errors and without hints', () => {
 });
 
 it.each(['messages', 'tickets'])(
-  'leaves the supergraph as it is where the %s cannot be read, and says so',
+  'keeps the old supergraph when the %s cannot be read, and reports this',
   async (name) => {
     const before = await readFile(env['SUPERGRAPH'] ?? '', 'utf8');
     expect(before).toContain('type ChatMessage');
@@ -77,7 +77,7 @@ it.each(['messages', 'tickets'])(
   },
 );
 
-it('leaves the supergraph as it is where a type of another subgraph has the name of one of ours, and says so', async () => {
+it('keeps the old supergraph when another subgraph has a type with the name of one of ours, and reports this', async () => {
   const before = await readFile(env['SUPERGRAPH'] ?? '', 'utf8');
   const sdl = 'type Query { file: Attachment } type Attachment { id: ID! }';
   const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.3")';
@@ -180,7 +180,7 @@ const engines: [name: string, start: () => Promise<Program>][] = [
   ['Hive Gateway', startHive],
 ];
 
-it('merges messages and chats that are renamed in a stitched graph, beside a ChatMessage, a Chat and a @key of its own', async () => {
+it('merges renamed messages and chats in a stitched graph that has its own ChatMessage, Chat and @key', async () => {
   await using graph = await startExample('stitching-renamed', /graph at (\S+)/, env);
   const query = `{
     tickets { message { __typename id text reactions { reaction } } }
@@ -249,7 +249,7 @@ describe.each(engines)('through %s', (name, start) => {
     return response.json();
   }
 
-  it('reads 20 messages for 50 tickets with 20 calls of Linq, for each ticket its own', async () => {
+  it('reads 20 messages for 50 tickets with 20 calls to Linq, and gives each ticket its own message', async () => {
     const { data, errors } = await ask('{ tickets { id message { chatId id text reactions { reaction } } } }');
     expect(errors).toBeUndefined();
     expect(data.tickets).toEqual(
@@ -267,7 +267,7 @@ describe.each(engines)('through %s', (name, start) => {
     );
   });
 
-  it('reads 20 chats for 50 tickets with one request and 20 calls of Linq, for each ticket its own', async () => {
+  it('reads 20 chats for 50 tickets with one request and 20 calls to Linq, and gives each ticket its own chat', async () => {
     const { data, errors } = await ask('{ tickets { id chat { id displayName participants { address } } } }');
     expect(errors).toBeUndefined();
     expect(data.tickets).toEqual(
@@ -296,7 +296,7 @@ describe.each(engines)('through %s', (name, start) => {
     );
   });
 
-  it('lets a chat that is missing and one that fails harm only themselves', async () => {
+  it('affects no other chats when one is missing and one fails', async () => {
     const { data, errors } = await ask('{ strayTickets { id chat { id displayName isGroup } } }');
     expect(data.strayTickets).toEqual([
       { id: 'stray-2', chat: { id: '2', displayName: 'Chat 2', isGroup: false } },
@@ -309,7 +309,7 @@ describe.each(engines)('through %s', (name, start) => {
     }
   });
 
-  it('asks once for each place of an operation that wants messages', async () => {
+  it('sends one request for each place of an operation that selects messages', async () => {
     const { data, errors } = await ask(`{
       one: tickets { message { text } }
       two: tickets { message { isRead } }
@@ -324,7 +324,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(new Set(linq.calls.map(({ key }) => key)).size).toBe(20);
   });
 
-  it('lets a message that is missing and one that fails harm only themselves', async () => {
+  it('affects no other messages when one is missing and one fails', async () => {
     const { data, errors } = await ask('{ strayTickets { id message { id text isRead } } }');
     expect(data.strayTickets).toEqual([
       { id: 'stray-2', message: { id: '1', text: 'Message 1', isRead: false } },
@@ -339,7 +339,7 @@ describe.each(engines)('through %s', (name, start) => {
     }
   });
 
-  it('makes a missing message null where a field of it is asked for that is never null', async () => {
+  it('makes a missing message null when a non-null field of it is selected', async () => {
     const { data, errors } = await ask('{ strayTickets { message { text attachments { filename } } } }');
     expect(data.strayTickets).toEqual([
       { message: { text: 'Message 1', attachments: [{ filename: 'document.pdf' }] } },
@@ -350,7 +350,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(aboutMissing.length > 0).toBe(name !== '@apollo/gateway');
   });
 
-  it('hands an error of a field of Query on with its path', async () => {
+  it('passes on an error of a field of Query with its path', async () => {
     const { data, errors } = await ask(
       '{ bad: chatMessage(chatId: 500, id: 1) { text } chatMessage(chatId: 2, id: 7) { text } }',
     );
@@ -358,7 +358,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(errors).toMatchObject([{ path: ['bad'], extensions: { code: 'UPSTREAM_UNAVAILABLE' } }]);
   });
 
-  it("forwards the caller's credential and its Linq token to the messages, and nothing of it to the tickets", async () => {
+  it("forwards the caller's credential and Linq token to the subgraph of messages only", async () => {
     await ask('{ tickets { message { text } } }');
     for (const { headers } of messages.requests) {
       expect(headers).toMatchObject({
@@ -375,7 +375,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(new Set(linq.calls.map(({ token }) => token))).toEqual(new Set(['token-of-the-caller']));
   });
 
-  it('gives 20 callers at once what their own Linq tokens fetch, and nothing else', async () => {
+  it('gives each of 20 simultaneous callers only what its own Linq token reads', async () => {
     linq.tellsTokens = true;
     const callers = Array.from({ length: 20 }, (_, index) => `token-${index}`);
     const answers = await Promise.all(
@@ -390,7 +390,7 @@ describe.each(engines)('through %s', (name, start) => {
     );
   });
 
-  it('asks the tickets once for what they add to 20 messages', async () => {
+  it('sends the subgraph of tickets one request for their fields of 20 messages', async () => {
     const keys = Array.from({ length: 20 }, (_, index) => `{ chatId: 2, id: ${index + 1} }`);
     const { data, errors } = await ask(`{ chatMessagesByKeys(keys: [${keys}]) { id text tickets { id } } }`);
     expect(errors).toBeUndefined();
@@ -418,7 +418,7 @@ describe.each(engines)('through %s', (name, start) => {
       return stream;
     };
 
-    it('arrives with what the tickets add to it, which they are asked once, by its key', async () => {
+    it('arrives with the fields of the tickets, which are requested once, by its key', async () => {
       await using stream = await followNow();
       for (const id of ['7', '100']) {
         messages.requests.length = 0;
@@ -441,7 +441,7 @@ describe.each(engines)('through %s', (name, start) => {
       }
     });
 
-    it("is read with the caller's Linq token, and the tickets get nothing of it", async () => {
+    it("is read with the caller's Linq token, which is not sent to the tickets", async () => {
       await using stream = await followNow();
       await deliver(gateway.url, '2', '8');
       await stream.part();
@@ -455,7 +455,7 @@ describe.each(engines)('through %s', (name, start) => {
       expect(linq.calls).toEqual(['2', '2/8'].map((key) => ({ key, token: 'token-of-the-caller' })));
     });
 
-    it('arrives without the tickets, with an error, while they cannot be reached, and the next one with them', async () => {
+    it('arrives without the tickets and with an error while they cannot be reached, and the next one with them', async () => {
       await using stream = await followNow();
       const port = Number(new URL(tickets.url).port);
       await tickets[Symbol.asyncDispose]();
@@ -471,7 +471,7 @@ describe.each(engines)('through %s', (name, start) => {
       expect((await stream.event()).message.tickets).toEqual(ids('8', '28', '48'));
     });
 
-    it('that cannot be read has an error, and the next one arrives', async () => {
+    it('has an error if it cannot be read, and the next one arrives', async () => {
       await using stream = await followNow();
       await deliver(gateway.url, '2', '5000000');
       const { json } = (await stream.part()) ?? {};
@@ -483,7 +483,7 @@ describe.each(engines)('through %s', (name, start) => {
       expect((await stream.event()).message.tickets).toEqual(ids('9', '29', '49'));
     });
 
-    it('arrives whole, whatever its length and its script', async () => {
+    it('arrives complete, whatever its length and script', async () => {
       linq.texts.set('2/99', '漢字 🙂 é '.repeat(10_000));
       await using stream = await followNow();
       await deliver(gateway.url, '2', '99');
@@ -500,7 +500,7 @@ describe.each(engines)('through %s', (name, start) => {
       await stream.ended();
     });
 
-    it('is no longer sent to a client that has left', async () => {
+    it('is not sent to a client that has disconnected', async () => {
       const stream = await followNow();
       await deliver(gateway.url, '2', '7');
       expect((await stream.event()).message.id).toBe('7');
@@ -508,7 +508,7 @@ describe.each(engines)('through %s', (name, start) => {
       await openStreams(gateway.url, 0);
     });
 
-    it('that a client has missed arrives when it continues after the last one', async () => {
+    it('arrives late if a client missed it and continues after the last one', async () => {
       const stream = await followNow();
       await deliver(gateway.url, '2', '7');
       const { cursor } = await stream.event();
@@ -531,7 +531,7 @@ describe.each(engines)('through %s', (name, start) => {
       await openStreams(gateway.url, 0);
     });
 
-    it('is followed by the end of the stream when the gateway stops, and by a gap for who continues afterwards', async () => {
+    it('is followed by the end of the stream when the gateway stops, and by a gap for clients that continue afterwards', async () => {
       await using stream = await followNow();
       await deliver(gateway.url, '2', '7');
       const { cursor } = await stream.event();
@@ -566,7 +566,7 @@ describe.each(engines)('through %s', (name, start) => {
     ['that is too long', `{ chatMessage(chatId: 2, id: "${'1'.repeat(110_000)}") { text } }`, {}, 'BAD_REQUEST'],
   ];
 
-  it.each(refused)('hands on the refusal of a request %s', async (_what, query, headers, code) => {
+  it.each(refused)('passes on the refusal of a request %s', async (_what, query, headers, code) => {
     const { data, errors } = await ask(query, headers);
     expect(JSON.stringify(data)).not.toMatch(/Message \d/);
     expect(errors.length).toBeGreaterThan(0);
@@ -578,7 +578,7 @@ describe.each(engines)('through %s', (name, start) => {
     expect(JSON.stringify(errors)).not.toMatch(internal());
   });
 
-  it('tells its clients nothing of what lies behind it when the messages cannot be reached', async () => {
+  it('reveals nothing about its subgraphs to clients when the messages cannot be reached', async () => {
     const port = Number(new URL(messages.url).port);
     await messages[Symbol.asyncDispose]();
     const { data, errors } = await ask('{ tickets { id message { text } } chatMessage(chatId: 2, id: 1) { text } }');

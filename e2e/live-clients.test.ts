@@ -40,13 +40,13 @@ function firstTwo(subscribe: (next: (result: Result) => void) => unknown): Promi
   });
 }
 
-it('Apollo Client shows each event when it comes, in its multipart protocol', async () => {
+it('Apollo Client shows each event as it arrives, in its multipart protocol', async () => {
   const client = createApolloClient({ url: sandbox.url, headers: () => ({}) });
   const results = await firstTwo((next) => client.subscribe({ query: parse(document) }).subscribe({ next }));
   expect(results).toMatchObject([{ data: { chatMessageEvents: event } }, { data: { chatMessageEvents: event } }]);
 });
 
-it('urql shows each event, as Server-Sent Events', async () => {
+it('urql shows each event of Server-Sent Events', async () => {
   const client = new Client({
     url: sandbox.url,
     exchanges: [fetchExchange],
@@ -191,7 +191,7 @@ describe('a client that follows a chat', () => {
     ['the program with fetch', true, followWithFetch],
   ];
 
-  it.each(clients)('misses and repeats nothing after a cut: %s', async (_name, continues, follow) => {
+  it.each(clients)('misses and repeats no event after a lost connection: %s', async (_name, continues, follow) => {
     await using proxy = await startTcpProxy(gateway.url);
     const events: LiveEvent[] = [];
     const ends: unknown[] = [];
@@ -238,7 +238,7 @@ describe('a client that follows a chat', () => {
   });
 
   it.each(clients)(
-    'learns why a chat may not be followed, and does not try again: %s',
+    'receives why a chat may not be followed, and does not retry: %s',
     async (_name, _continues, follow) => {
       linq.calls.length = 0;
       const ends: unknown[] = [];
@@ -262,7 +262,7 @@ describe('a client that follows a chat', () => {
   );
 
   it.each(clients.filter(([, continues]) => !continues))(
-    'learns that the stream has ended when the gateway stops: %s',
+    'detects the end of the stream when the gateway stops: %s',
     async (_name, _continues, follow) => {
       await using stopping = await startMessages();
       let events = 0;
@@ -321,7 +321,7 @@ describe('a client that follows a chat', () => {
   it.each([
     ['a cut', undefined],
     ['a 503', 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
-  ])('misses and repeats nothing after %s: EventSource, in a browser', async (_what, response) => {
+  ])('misses and repeats no event after %s: EventSource, in a browser', async (_what, response) => {
     await using proxy = await startTcpProxy(gateway.url);
     await using source = await openEventSource(proxy.origin, '2');
     await openStreams(gateway.url, 1);
@@ -339,7 +339,7 @@ describe('a client that follows a chat', () => {
     expect(results.map(({ data }) => data?.chatMessageEvents.message?.id)).toEqual(['1', '2', '3', '4']);
   });
 
-  it('learns why a chat may not be followed, and does not try again: EventSource, in a browser', async () => {
+  it('receives why a chat may not be followed, and does not retry: EventSource, in a browser', async () => {
     await using source = await openEventSource(new URL(gateway.url).origin, '403');
     const [result] = await source.results(1);
     expect(result).toMatchObject({ errors: [{ extensions: { code: 'FORBIDDEN' } }] });

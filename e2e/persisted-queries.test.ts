@@ -51,7 +51,7 @@ describe.each([
   ['Apollo Client with its PersistedQueryLink', apollo],
   ['urql with its persistedExchange', urql],
 ])('%s', (client, create) => {
-  it('registers a query once, and sends its hash alone from then on', async () => {
+  it('registers a query once, and sends only its hash from then on', async () => {
     const name = `Of${client.replaceAll(/\W/g, '')}`;
     const send = create();
     expect(await send(name, '224')).toBe('Hello, how are you?');

@@ -12,7 +12,7 @@ afterAll(() => web?.[Symbol.asyncDispose]());
 
 const messages = (page: Page) => page.locator('.messages ol > li');
 
-it('shows a conversation, and older messages at a press above those that are there', async () => {
+it('shows a conversation, and loads older messages above it when a button is pressed', async () => {
   const { page, troubles } = await web.open('?chatId=2');
   await page.getByText('Message 1000000 of the sandbox', { exact: true }).waitFor();
   expect(await messages(page).count()).toBe(25);
@@ -31,7 +31,7 @@ it('shows a conversation, and older messages at a press above those that are the
   expect(troubles).toEqual([]);
 });
 
-it('shows participants, attachments and reactions, where the conversation begins, and chats at a press', async () => {
+it('shows participants, attachments, reactions and the beginning of the conversation, and switches chats', async () => {
   const { page, troubles } = await web.open('?chatId=1');
   await messages(page).last().waitFor();
   expect(await page.getByRole('list', { name: 'Participants' }).getByRole('listitem').count()).toBe(4);
@@ -54,7 +54,7 @@ it('shows participants, attachments and reactions, where the conversation begins
   expect(troubles).toEqual([]);
 });
 
-it('keeps the chat when its messages cannot be read, and the messages when older ones cannot, with another try there', async () => {
+it('keeps the chat when its messages cannot be read, and its messages when older ones cannot, and offers to retry', async () => {
   let fails = true;
   const { page, troubles } = await web.open('?chatId=2', {
     prepare: (page) =>

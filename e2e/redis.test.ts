@@ -44,7 +44,7 @@ const isThere = /Redis connected/;
 describe('a pause after a 429', () => {
   const callsOf = ({ calls }: Linq, token: string) => calls.filter((call) => call.token === token);
 
-  it('holds in all replicas, for the token that it was for', async () => {
+  it('holds in all replicas, for its token only', async () => {
     await using shared = await startShared({});
     const { linq, a, b } = shared;
     expect(textOf(await readLimited(a, 'limited'))).toBe('UPSTREAM_RATE_LIMITED');
@@ -56,7 +56,7 @@ describe('a pause after a 429', () => {
     expect((next ?? 0) - (refused ?? 0)).toBeGreaterThan(900);
   });
 
-  it('reaches those who already wait in another replica', async () => {
+  it('delays reads that already wait in another replica', async () => {
     await using shared = await startShared({ LINQ_REQUESTS_PER_SECOND: '4' });
     const { linq, a, b } = shared;
     const waiting = Array.from({ length: 12 }, (_, index) => read(b, 2, index + 1, as('limited')));
@@ -75,7 +75,7 @@ describe('a pause after a 429', () => {
 describe('the cache', () => {
   const env = { LINQ_CACHE_TTL_MS: '60000' };
 
-  it('gives one replica what another has read, never across tokens, and not to who wants it fresh', async () => {
+  it('serves one replica what another has read, but never to another token or to a no-cache request', async () => {
     await using shared = await startShared(env);
     const { linq, a, b } = shared;
     for (const origin of [a, b, a, b]) {
@@ -87,7 +87,7 @@ describe('the cache', () => {
     expect(linq.calls).toHaveLength(3);
   });
 
-  it('is nothing that who reads Redis could read, and forgets', async () => {
+  it('is unreadable to anyone with access to Redis, and its entries expire', async () => {
     await using shared = await startShared({ LINQ_CACHE_TTL_MS: '3000', LINQ_REQUESTS_PER_SECOND: '100' });
     const { linq, redis, a } = shared;
     await read(a, 2345, 6789, as('a-secret-token'));
@@ -105,7 +105,7 @@ describe('the cache', () => {
     expect(linq.calls).toHaveLength(2);
   });
 
-  it('takes garbage for nothing', async () => {
+  it('treats an unreadable entry as absent', async () => {
     await using shared = await startShared(env);
     const { linq, redis, a } = shared;
     await read(a, 2, 7, as('one'));
@@ -116,7 +116,7 @@ describe('the cache', () => {
     expect(linq.calls).toHaveLength(2);
   });
 
-  it('takes what Redis refuses for nothing, and stays with it', async () => {
+  it('treats an entry that Redis refuses as absent, and keeps its connection', async () => {
     await using shared = await startShared(env);
     const { redis, replicas, a } = shared;
     await read(a, 2, 7, as('one'));
@@ -130,7 +130,7 @@ describe('the cache', () => {
     expect(replicas[0]?.output).not.toMatch(isAway);
   });
 
-  it('fails no read when Redis hangs, and holds one up for less than half a second', async () => {
+  it('fails no read when Redis hangs, and delays none by half a second', async () => {
     await using shared = await startShared({ ...env, LINQ_REQUESTS_PER_SECOND: '1000' });
     const { redis, replicas, a } = shared;
     const [replica] = replicas as [Replica];
@@ -164,7 +164,7 @@ describe('Redis', () => {
     expect(refused).toBe(40 - served);
   }
 
-  it('need not be there at the start: replicas begin alone and join when it comes', async () => {
+  it('may be absent at startup: replicas start alone and join when it is available', async () => {
     await using redis = await startRedis();
     await redis.kill();
     await using linq = await startLinq();
@@ -178,7 +178,7 @@ describe('Redis', () => {
     await expectSharedRate(a.origin, b.origin);
   });
 
-  it('is shared by the workers of one gateway as well', async () => {
+  it('is also shared by the workers of one gateway', async () => {
     await using shared = await startShared({ LINQ_REQUESTS_PER_SECOND: '4', WORKERS: '2' }, 1);
     const { a, redis, replicas } = shared;
     await written(replicas[0] as Replica, isThere, 2);
@@ -186,7 +186,7 @@ describe('Redis', () => {
     await expectSharedRate(a, a);
   });
 
-  it('forgets a replica that stops, which it does without Redis as well', async () => {
+  it('forgets a replica that stops, which also stops without Redis', async () => {
     await using shared = await startShared({});
     const { redis, replicas } = shared;
     const [stopped, other] = replicas as [Replica, Replica];
@@ -200,7 +200,7 @@ describe('Redis', () => {
     expect(other.output).toContain('"msg":"stopped"');
   });
 
-  it('is spoken to with TLS and as a user who may do nothing else', async () => {
+  it('is used over TLS and by a user with only the documented permissions', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'redis-tls-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];

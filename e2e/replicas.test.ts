@@ -75,7 +75,7 @@ function expectServed({ right, wrong, failed, reasons, codes }: Callers): void {
   expect(right).toBeGreaterThan(callerCount);
 }
 
-it('keeps LINQ_REQUESTS_PER_SECOND in three replicas together, and in the two that are left when one is killed', async () => {
+it('three replicas together keep LINQ_REQUESTS_PER_SECOND, and so do the other two when one is killed', async () => {
   await using fleet = await startFleet();
   const { linq, replicas, callers } = fleet;
   await expectRateKept(linq, [
@@ -85,7 +85,7 @@ it('keeps LINQ_REQUESTS_PER_SECOND in three replicas together, and in the two th
   expectServed(callers);
 });
 
-it('keeps it while Redis is killed, away, back, hanging and back again', async () => {
+it('replicas keep LINQ_REQUESTS_PER_SECOND while Redis is killed, restarted, suspended and resumed', async () => {
   await using fleet = await startFleet();
   const { linq, redis, replicas, callers } = fleet;
   await expectRateKept(linq, [

@@ -47,7 +47,7 @@ async function openLive(options: VisitOptions = {}, urlOf: (web: Web) => string 
 const messages = (page: Page) => page.locator('.messages ol > li');
 const saying = (page: Page, text: string) => messages(page).filter({ hasText: text });
 
-it('shows new messages and reactions as they come, once, and announces only new messages, at most every ten seconds', async () => {
+it('shows each new message and reaction once as it arrives, and announces only new messages, at most every ten seconds', async () => {
   const visits = await openLive({ viewport: { width: 390, height: 844 } });
   const reactions = (page: Page) => messages(page).locator('.reactions li').count();
   const before = await onEach(visits, async (page) => {
@@ -88,7 +88,7 @@ it('shows new messages and reactions as they come, once, and announces only new 
   expect(visits.flatMap(({ troubles }) => troubles)).toEqual([]);
 });
 
-it('resumes after a lost connection, without a message lost or repeated, and without a notice', async () => {
+it('resumes after a lost connection without losing or repeating a message, and without a notice', async () => {
   const ways = new Map<Web, Cuttable>();
   for (const web of webs.values()) ways.set(web, await startCuttable(web.url));
   const visits = await openLive({}, (web) => ways.get(web)?.url ?? '');
@@ -106,7 +106,7 @@ it('resumes after a lost connection, without a message lost or repeated, and wit
   for (const way of ways.values()) await way[Symbol.asyncDispose]();
 });
 
-it('shows that something may have been missed, and reads again, after a gap', async () => {
+it('reports after a gap that messages may be missing, and reads again', async () => {
   const visits = await openLive();
   await receive('Before the gap');
   await onEach(visits, (page) => saying(page, 'Before the gap').waitFor());

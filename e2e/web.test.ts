@@ -23,7 +23,7 @@ async function answerWith(page: Page, answer: object): Promise<void> {
   await page.route('**/graphql', (route) => route.fulfill({ json: answer }));
 }
 
-it('reaches nothing but this machine', async () => {
+it('sends no request beyond this machine', async () => {
   const { page } = await web.open('');
   for (const url of ['http://example.com/', 'http://192.0.2.1/']) {
     await expect(page.goto(url)).rejects.toThrow('ERR_NAME_NOT_RESOLVED');
@@ -31,7 +31,7 @@ it('reaches nothing but this machine', async () => {
 });
 
 describe('shows', () => {
-  it('a message with its attachment, its reaction and where it has got to', async () => {
+  it('a message with its attachment, reaction and delivery status', async () => {
     const { page, troubles } = await web.open('?chatId=1&id=224');
     const message = page.getByRole('article');
     await message.getByText('Hello, how are you?').waitFor();
@@ -54,7 +54,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('the newest messages of a conversation, and older ones at a press, above them', async () => {
+  it('the newest messages of a conversation, and older ones above them when a button is pressed', async () => {
     const { page, troubles, asked } = await web.open('?chatId=2');
     await page.getByText('Message 1000000 of the sandbox', { exact: true }).waitFor();
     const messages = page.locator('.messages ol > li');
@@ -74,7 +74,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('the participants of a conversation, where it begins, and for each message a link to all about it', async () => {
+  it('the participants and the beginning of a conversation, and for each message a link to its details', async () => {
     const { page, troubles } = await web.open('?chatId=1', { viewport: { width: 900, height: 860 } });
     const messages = page.locator('.messages ol > li');
     await messages.last().waitFor();
@@ -95,7 +95,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('that there is no such chat, and a chat that may not be read', async () => {
+  it('that a chat does not exist, or may not be read', async () => {
     const { page, troubles } = await web.open('?chatId=77');
     await page.getByText('There is no such chat.').waitFor();
     await page.getByRole('link', { name: 'Forbidden chat' }).click();
@@ -104,7 +104,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('the chat when its messages cannot be read, and the messages when older ones cannot be, with another try there', async () => {
+  it('the chat when its messages cannot be read, and the messages when older ones cannot be, and offers to retry', async () => {
     let fails = true;
     const { page, troubles } = await web.open('?chatId=2', {
       viewport: { width: 900, height: 860 },
@@ -136,12 +136,12 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('times as the reader writes them, where the reader is', async () => {
+  it('times in the language and time zone of the reader', async () => {
     const { page } = await web.open('?chatId=1&id=224', { locale: 'de-DE', timezoneId: 'Europe/Berlin' });
     expect(await page.locator('article > time').innerText()).toBe('21.05.2025, 22:30');
   });
 
-  it('words that nobody knew when it was written, and leaves out what Linq does not say', async () => {
+  it('unknown values as they are, and omits values that Linq does not return', async () => {
     const { page, troubles } = await web.open('?chatId=602&id=1');
     const message = page.getByRole('article');
     expect((await message.innerText()).split(/\s*\n\s*/)).toEqual([
@@ -156,7 +156,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('what others wrote as text, and links only to the web', async () => {
+  it('texts of messages as text, and links only to web addresses', async () => {
     const markup = '<img src="https://example.com/x.png" onerror="document.title=1">';
     const attachment = { id: '1', url: 'javascript:alert(1)', filename: markup, mimeType: markup, fileSize: 1 };
     const reaction = { id: '1', reaction: markup, isFromMe: false, fromPhone: markup };
@@ -178,7 +178,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('that there is no such message', async () => {
+  it('that a message does not exist', async () => {
     const { page, troubles } = await web.open('?chatId=1&id=225');
     await page.getByText('There is no such message.').waitFor();
     expect(await page.getByRole('status').innerText()).toBe('Message 225 of chat 1');
@@ -186,7 +186,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('a rate limit, and lets nobody try again before it is over', async () => {
+  it('a rate limit, and prevents a retry before it is over', async () => {
     const { page, troubles, asked } = await web.open('?chatId=4290&id=1', {
       prepare: async ({ clock }) => {
         await clock.install({ time: 0 });
@@ -210,7 +210,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('that Linq takes too long, after three seconds and not ten', async () => {
+  it('after three seconds, not ten, that Linq takes too long', async () => {
     const { page, troubles } = await web.open('?chatId=504&id=1');
     expect(await page.getByRole('status').innerText()).toBe('Message 1 of chat 504: loading …');
     await page.getByRole('alert').getByText('Linq takes too long').waitFor({ timeout: 8_000 });
@@ -218,13 +218,13 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('that the gateway cannot be reached, when no answer comes at all', async () => {
+  it('that the gateway cannot be reached, when there is no response', async () => {
     const { page } = await web.open('', { prepare: (page) => page.route('**/graphql', () => {}) });
     await page.getByRole('alert').getByText('The gateway cannot be reached').waitFor({ timeout: 15_000 });
     await page.getByRole('button', { name: 'Try again' }).waitFor();
   });
 
-  it('for every error code of docs/errors.md what happened, and another try where that can help', async () => {
+  it('for every error code of docs/errors.md what happened, and offers to retry where that can help', async () => {
     const [, table = ''] = readFileSync(join(root, 'docs/errors.md'), 'utf8').split('| code |');
     const codes = [...table.matchAll(/^\| \[`([A-Z_]+)`\].*\| (yes|no)/gm)];
     expect(codes.length).toBeGreaterThan(10);
@@ -246,7 +246,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('beside the field which id is none, and asks nothing', async () => {
+  it('beside the field which id is malformed, and sends no request', async () => {
     const { page, troubles, asked } = await web.open('?chatId=1&id=9223372036854775808');
     expect(await page.getByRole('textbox', { name: 'Message id' }).getAttribute('aria-invalid')).toBe('true');
     await page.getByLabel('Chat id').fill('one');
@@ -264,7 +264,7 @@ describe('shows', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('the last message that was asked for, and ends the read of the one before', async () => {
+  it('the message that was requested last, and cancels the read of the one before', async () => {
     const { page, troubles } = await web.open('?chatId=504&id=1');
     const ended = page.waitForEvent('requestfailed');
     await page.getByRole('link', { name: 'Documented example' }).click();
@@ -277,7 +277,7 @@ describe('shows', () => {
 });
 
 describe('on the development server', () => {
-  it('keeps to the same policy, and goes on once the gateway is there', async () => {
+  it('has the same content security policy, and continues once the gateway is available', async () => {
     const port = await freePort();
     await using development = await startWeb('development', `http://127.0.0.1:${port}`);
     const { page, troubles } = await development.open('');
@@ -289,7 +289,7 @@ describe('on the development server', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('reads through a gateway that holds a token, which still refuses who does not come by a loopback name', async () => {
+  it('reads through a gateway with a token, which still refuses requests for names other than loopback', async () => {
     await using linq = await startLinq();
     await using gateway = await startGateway({ LINQ_API_URL: linq.origin, LINQ_INTEGRATION_TOKEN: 'of-the-gateway' });
     await using development = await startWeb('development', gateway.url);

@@ -57,7 +57,7 @@ describe('replicas that share Redis', () => {
     return { linq, redis, startOne, [Symbol.asyncDispose]: () => all.disposeAsync() };
   }
 
-  it('take an event once, and none of them returns what was cached before it', async () => {
+  it('admit an event once, and none of them then returns what was cached before', async () => {
     await using shared = await startShared();
     const { linq, redis, startOne } = shared;
     const [a, b] = [await startOne(), await startOne()];
@@ -87,7 +87,7 @@ describe('replicas that share Redis', () => {
     );
   });
 
-  it('keep nothing of a webhook in Redis but kind, ids, time and digests', async () => {
+  it('store only kind, ids, time and digests of a webhook in Redis', async () => {
     await using shared = await startShared();
     const { redis, startOne } = shared;
     const { origin } = await startOne();
@@ -109,7 +109,7 @@ describe('replicas that share Redis', () => {
     for (const key of keys) expect(cli(redis, 'PTTL', key.replace(/^.*?"|"$/g, ''))).toMatch(/\(integer\) [89]\d{7}/);
   });
 
-  it('accept webhooks without Redis, and forget all that was cached before when it is back', async () => {
+  it('accept webhooks without Redis, and drop everything cached before when it is back', async () => {
     await using shared = await startShared();
     const { redis, startOne } = shared;
     const [a, b] = [await startOne(), await startOne()];
@@ -192,7 +192,7 @@ describe('the log of events in Redis', () => {
     expect(await later.log.tail.read('000001600000000000-0000000000')).toBeUndefined();
   });
 
-  it('reads an event that another replica knew first, and a gap where Redis has lost its data', async () => {
+  it('reads an event that another replica received first, and a gap where Redis has lost its data', async () => {
     await using redis = await startRedis();
     await using a = await openLog(redis);
     await a.append(0);
@@ -207,7 +207,7 @@ describe('the log of events in Redis', () => {
     expect((await a.log.tail.read(position))?.map(({ kind }) => kind)).toContain('gap');
   });
 
-  it('tells a replica that could not reach it at the start of a gap when it can', async () => {
+  it('reports a gap to a replica that could not reach it at startup, once it can', async () => {
     await using redis = await startRedis();
     await redis.kill();
     await using a = await openLog(redis);
@@ -254,7 +254,7 @@ describe('the log of events in Redis', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('tells of a gap where a reader moves from a replica that has delivered events alone', async () => {
+  it('reports a gap to a reader that moves from a replica that delivered events alone', async () => {
     await using redis = await startRedis();
     await using a = await openLog(redis);
     await using b = await openLog(redis);
@@ -271,7 +271,7 @@ describe('the log of events in Redis', () => {
     expect((await b.log.tail.read(ofB ?? ''))?.map(({ kind }) => kind)).toEqual(['gap', 'gap']);
   });
 
-  it('delivers each event once when Redis is lost and back while a gap is written for the others', async () => {
+  it('delivers each event once when Redis is lost and returns while a gap is written', async () => {
     await using redis = await startRedis();
     const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using a = await openLog(redis, async (script) => {

@@ -12,7 +12,7 @@ function faultsOf(env: Record<string, string>): string[] {
   return [];
 }
 
-it('needs no variable at all', () => {
+it('requires no variable', () => {
   expect(readConfig({})).toEqual({
     host: '127.0.0.1',
     port: 4000,
@@ -176,7 +176,7 @@ it.each([
   'https://api.linqapp.com/',
   'https://API.linqapp.com:443',
   'http://127.0.0.1:8080',
-])('takes %s as the origin of Linq', (url) => {
+])('accepts %s as the origin of Linq', (url) => {
   expect(readConfig({ LINQ_API_URL: url }).linq.origin).toBe(new URL(url).origin);
 });
 
@@ -216,7 +216,7 @@ it('does not report the host when the only problem is a malformed API key', () =
   expect(faultsOf(env)).toEqual([expect.stringMatching(/^GATEWAY_API_KEYS /)]);
 });
 
-describe('who may call', () => {
+describe('callers', () => {
   const jwt = {
     GATEWAY_JWKS_URL: 'https://issuer.example/keys?tenant=1',
     GATEWAY_JWT_ISSUER: 'https://issuer.example/',
@@ -315,7 +315,7 @@ it('refuses an origin with a wildcard in it', () => {
   expect(faultsOf({ CORS_ORIGINS: 'https://*.app.example' })).toHaveLength(1);
 });
 
-it('takes origins as browsers send them', () => {
+it('accepts origins as browsers send them', () => {
   const origins = [
     'https://app.example',
     'http://localhost:3000',
@@ -504,7 +504,7 @@ describe('docs/configuration.md', () => {
     }
   });
 
-  it('has the bounds of each number, and the words of each variable that has few', () => {
+  it('has the bounds of each number, and the values of each variable that has only a few', () => {
     const numbers = rows.filter(({ wanted }) => /\ba (whole )?number\b/.test(wanted));
     expect(numbers.length).toBeGreaterThan(15);
     for (const { name, wanted, values } of numbers) expect(values?.match(/\d+/g), name).toEqual(wanted.match(/\d+/g));

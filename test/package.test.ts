@@ -88,7 +88,7 @@ beforeAll(async () => {
   writeFileSync(join(project, 'program.cjs'), required(example));
 }, 60_000);
 
-it('holds what was built from each source file, the files of GraphiQL, what to read, and nothing else', async () => {
+it('contains only the build of each source file, the files of GraphiQL and the documentation', async () => {
   const page = globSync('dist/graphiql-assets/**/*.*', { cwd: repository }); // where they are made beforehand
   const built = globSync('**/!(*.d).ts', { cwd: join(repository, 'src') }).flatMap((file) =>
     ['.js', '.d.ts'].map((ending) => join('dist', file.replace(/\.ts$/, ending))),
@@ -107,7 +107,7 @@ it('holds what was built from each source file, the files of GraphiQL, what to r
   expect(files.toSorted()).toEqual(['package.json', ...shown, ...read, ...built, ...page].toSorted());
 });
 
-it('links only to files that it holds', () => {
+it('links only to files that it contains', () => {
   const pages = globSync('**/*.md', { cwd: installed });
   const links = pages.flatMap((page) =>
     [...readFileSync(join(installed, page), 'utf8').matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:|#)([^)"\s#]+)/g)].map(
@@ -120,7 +120,7 @@ it('links only to files that it holds', () => {
   expect(broken.map(({ page, path }) => `${page}: ${path}`)).toEqual([]);
 });
 
-it('has types, without a need for those of its server, that catch what is wrong', async () => {
+it('has types that reject wrong options, without the types of its server', async () => {
   expect(await compile(false)).toBe('');
 });
 
@@ -134,7 +134,7 @@ it('exports the texts of the schema as the gateway prints them', async () => {
   expect(buildSchema(read('schema')).getQueryType()?.getFields()).toHaveProperty('_entities');
 });
 
-it('installs neither a graphql beside that of its user, nor a Node', () => {
+it('installs neither a second graphql nor a Node', () => {
   const { peerDependencies, dependencies, optionalDependencies } = manifest();
   expect(peerDependencies).toEqual({ graphql: '^17.1.0' });
   expect(Object.keys({ ...dependencies, ...optionalDependencies })).not.toContainEqual(
@@ -205,7 +205,7 @@ it('runs the example of docs/larger-graph.md', async () => {
   expect(linq.paths).toEqual(['/api/partner/v2/chats/1/chat_messages/224']);
 });
 
-it('reads a message once that is listed three times, and fails with the errors of the gateway', async () => {
+it('reads a message that is listed three times once, and fails with the errors of the gateway', async () => {
   await using linq = await startLinq();
   expect(JSON.parse(await runProgram('program.ts', linq.origin))).toEqual({
     data: { chatMessage: { text: 'Hello' }, chatMessagesByKeys: [{ id: '224' }, null, { id: '224' }, null] },
@@ -219,7 +219,7 @@ it('reads a message once that is listed three times, and fails with the errors o
   expect(linq.paths.map((path) => path.split('/').at(-1))).toEqual(['224', '5']);
 });
 
-it('can be required, with the graphql that its user requires', async () => {
+it('can be loaded with require, with the graphql of its user', async () => {
   await using linq = await startLinq();
   expect(JSON.parse(await runProgram('program.cjs', linq.origin))).toEqual({
     data: { chatMessage: { text: 'Hello' } },

@@ -51,7 +51,7 @@ interface LoaderOptions {
   readonly onBatch: (size: number) => void;
   /** `tick`: a batch is sent when all promise jobs of the tick have run. `manual`: when `dispatch` is called. */
   readonly batching: 'tick' | 'manual';
-  /** Awaited before a failure reaches the fields that wait for it, each of which takes time to report it. */
+  /** Awaited before the fields get what they wait for, and compute with it. */
   readonly takeTurn?: (() => Promise<void>) | undefined;
 }
 
@@ -83,6 +83,8 @@ export function createLoaders(source: Source, { limits, onBatch, batching, takeT
   /** Paths that were loaded, are being loaded, or need no read. */
   const loaded = new Map<string | Declaration, Promise<unknown>>();
   let dispatch = () => {};
+  /** For all that is read until it comes. */
+  let turn: Promise<void> | undefined;
 
   // Linq has no bulk route. A batch of promises, not of their results, lets each key settle by itself: a slow or failing
   // one delays no other. A bulk route would change this function and nothing else.
@@ -136,10 +138,14 @@ export function createLoaders(source: Source, { limits, onBatch, batching, takeT
   const started = (request: Loadable): Promise<unknown> => {
     const value = request.start();
     if (takeTurn === undefined) return value;
-    return value.catch(async (error) => {
-      await takeTurn();
-      throw error;
-    });
+    const inTurn = async () => {
+      turn ??= takeTurn().finally(() => {
+        turn = undefined;
+      });
+      await turn;
+      return value;
+    };
+    return value.then(inTurn, inTurn);
   };
 
   const one = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable => ({

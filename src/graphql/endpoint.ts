@@ -105,7 +105,12 @@ export function createEndpoint(options: EndpointOptions): Handle {
     if ('code' in identity) return identity;
     const context = { record, identity };
     const lane = () => laneOf(identity.caller, req.headers['x-linq-integration-token']?.toString());
-    if (req.method !== 'POST') return limited(() => turns.start(lane, () => executeWithYoga(req, res, context)));
+    /** In a turn of its caller and in its own trace, whatever event led to it. */
+    const inTurn = <Value>(start: () => Value | Promise<Value>) => {
+      const { trace } = record;
+      return limited(() => turns.start(lane, trace === undefined ? start : () => trace.run(start)));
+    };
+    if (req.method !== 'POST') return inTurn(() => executeWithYoga(req, res, context));
     if (!hasJsonBody(req)) return notJson;
     if (hasEncodedBody(req)) return encoded;
     return new Promise<Result>((resolve, reject) => {
@@ -118,7 +123,7 @@ export function createEndpoint(options: EndpointOptions): Handle {
             const handled = answerFast(req, res, context, body);
             return handled === false ? finish(false) : handled.then(finish);
           };
-          const result = limited(() => turns.start(lane, begin));
+          const result = inTurn(begin);
           if (result instanceof Promise) result.then(resolve, reject);
           else resolve(result);
         } catch (error) {

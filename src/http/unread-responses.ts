@@ -96,11 +96,11 @@ export class UnreadResponses {
 
   async #writePieces(res: ServerResponse, pieces: Iterable<Piece>): Promise<void> {
     for (const { data, encoding, bytes } of pieces) {
-      while (this.#leftInTurn <= 0) await this.#nextTurn();
       if (res.writableNeedDrain) {
         await drained(res);
         this.#progress(res.req.socket);
       }
+      while (this.#leftInTurn <= 0) await this.#nextTurn();
       if (res.destroyed) return;
       this.#leftInTurn -= bytes;
       res.write(data, encoding);

@@ -18,7 +18,7 @@ describe('chatsOf', () => {
     expect(chatsOf(['2', 7])).toEqual(new Set(['2', '7']));
   });
 
-  it('takes an absent claim for no restriction, and a malformed one never', () => {
+  it('treats an absent claim as no restriction, and a malformed one never', () => {
     expect(chatsOf(undefined)).toBeUndefined();
     for (const claim of [null, 'all', {}, ['*'], [0], [1.5]]) expect(chatsOf(claim)).toBe('malformed');
   });

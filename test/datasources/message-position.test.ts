@@ -63,7 +63,7 @@ it.each([
   expect(instantOf(text)).toBe(Date.UTC(2025, 4, 21, 20, 30) + ms);
 });
 
-it('rounds up where it is asked to', () => {
+it('rounds up when requested', () => {
   const start = Date.UTC(2025, 4, 21, 20, 30);
   expect(instantOf('2025-05-21T20:30:00.1230001Z', 'up')).toBe(start + 124);
   expect(instantOf('2025-05-21T20:30:00.123000Z', 'up')).toBe(start + 123);
@@ -71,7 +71,7 @@ it('rounds up where it is asked to', () => {
 });
 
 it.each(['', 'yesterday', '2025-05-21', '2025-02-30T00:00:00Z', '2025-05-21 15:30:00 -0600'])(
-  'takes %j for no date-time',
+  'does not accept %j as a date-time',
   (text) => expect(instantOf(text)).toBeUndefined(),
 );
 

@@ -71,7 +71,7 @@ function selectionsOf(query: string): { selectors: Selector[]; groupedBy: string
 }
 
 it.each([...rules.map(({ alert, expr }): [string, string] => [alert, expr]), ...queries])(
-  '%s asks for metrics, labels and words that exist: %s',
+  '%s queries only metrics, labels and values that exist: %s',
   (_name, query) => {
     const { selectors, groupedBy } = selectionsOf(query);
     expect(selectors.length).toBeGreaterThan(0);
@@ -103,7 +103,7 @@ it('the dashboard shows every metric of the gateway', () => {
   expect(hidden).toEqual([]);
 });
 
-it('the dashboard can be imported: each panel has its own id and place, and asks the chosen data source', () => {
+it('the dashboard can be imported: each panel has its own id and place, and uses the chosen data source', () => {
   const { panels, templating } = dashboard;
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   expect(templating.list.map(({ name }) => name)).toEqual(['datasource', 'job']);

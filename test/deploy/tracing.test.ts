@@ -66,7 +66,7 @@ it.each(['1', '2'])(
   },
 );
 
-it('the recipe is said to need what it was tested with', () => {
+it('the recipe names the versions that it was tested with', () => {
   const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
   const { dependencies, devDependencies } = JSON.parse(read('package.json'));
   const imported = [...read('deploy/tracing.mjs').matchAll(/from '(@[^']+)'/g)].map(([, name = '']) => name);

@@ -21,7 +21,7 @@ const anchorsOf = (page: string) =>
         .replaceAll(' ', '-')}`,
   );
 
-it.each(pages)('%s links only to what is there', (page) => {
+it.each(pages)('%s has no broken links', (page) => {
   const links = [...readFileSync(page, 'utf8').matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:)([^)"\s#]*)(#[^)"\s]*)?/g)];
   const broken = links.filter(([, path = '', anchor]) => {
     const target = path === '' ? page : join(dirname(page), path);
@@ -30,7 +30,7 @@ it.each(pages)('%s links only to what is there', (page) => {
   expect(broken.map(([link]) => link)).toEqual([]);
 });
 
-it('finds links at all', () => {
+it('the check of links finds links', () => {
   expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/decisions/fast-path.md']));
   expect(anchorsOf('docs/errors.md')).toContain('#overloaded');
 });

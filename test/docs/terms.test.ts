@@ -30,15 +30,15 @@ function unwanted(text: string): string[] {
 }
 
 describe('plain technical English', () => {
-  it.each(pages)('is what %s is written in', (page) => {
+  it.each(pages)('is used in %s', (page) => {
     expect(unwanted(prose(readFileSync(page, 'utf8')))).toEqual([]);
   });
 
-  it.each(schemas)('is what the descriptions of %s are written in', (file) => {
+  it.each(schemas)('is used in the descriptions of %s', (file) => {
     expect(unwanted(descriptions(readFileSync(file, 'utf8')))).toEqual([]);
   });
 
-  it('is checked at all', () => {
+  it('is checked by a list that finds unwanted terms', () => {
     expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/errors.md', 'docs/decisions/fast-path.md']));
     expect(schemas).toHaveLength(3);
     expect(unwanted(prose('Linq answers.\n`answers`\n```\nanswers\n```\n'))).toHaveLength(1);

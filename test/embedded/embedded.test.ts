@@ -110,7 +110,7 @@ describe('the schema in an importing process', () => {
     expect(inspect(errors, { depth: 20, showHidden: true })).not.toContain('1555');
   });
 
-  it('says what is missing when it is executed without a context, and needs none to describe itself', async () => {
+  it('reports what is missing when it is executed without a context, which introspection does not need', async () => {
     expect(await graphql({ schema, source: query, contextValue: { user: 1 } })).toMatchObject({
       data: { chatMessage: null },
       errors: [
@@ -124,7 +124,7 @@ describe('the schema in an importing process', () => {
     expect(buildSchema(String(data?.['_sdl'])).getType('ChatMessage')).toBeDefined();
   });
 
-  it('has a subscription that says where there is one', async () => {
+  it('has a subscription whose error says where subscriptions are available', async () => {
     await using inProcess = await startInProcess();
     const document = parse('subscription { chatMessageEvents(chatIds: [1]) { kind } }');
     const result = await subscribe({
@@ -142,7 +142,7 @@ describe('the schema in an importing process', () => {
     });
   });
 
-  it('is stitched by its own directives, with a context that is spread into a larger one', async () => {
+  it('can be stitched by its own directives, with a context that is spread into a larger one', async () => {
     await using inProcess = await startInProcess();
     const ids = ['224', '226', '224', 'x'];
     const { stitchingDirectivesTransformer } = stitchingDirectives();
@@ -186,7 +186,7 @@ describe('the schema in an importing process', () => {
     expect(inProcess.calls.toSorted()).toEqual([call(224), call(226)]);
   });
 
-  it('listed last, lends its DateTime to others of that name, whose Dates become ISO text', async () => {
+  it('replaces the DateTime of other schemas when listed last, so that their Dates become ISO text', async () => {
     await using inProcess = await startInProcess();
     const tickets = buildSchema('scalar DateTime type Query { createdAt: DateTime, never: DateTime }');
     const executor = () => ({ data: { createdAt: new Date(0), never: null } }) as never;
@@ -210,13 +210,13 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([call(224, 'the caller "§'), call(224), call(224), call(224)]);
   });
 
-  it('shares the call of an identical read with the same token alone', async () => {
+  it('shares the call of an identical read only with the same token', async () => {
     await using inProcess = await startInProcess();
     await Promise.all(['a', 'b', 'a'].map((token) => inProcess.query(query, { token })));
     expect(inProcess.calls.toSorted()).toEqual([call(224, 'a'), call(224, 'b')]);
   });
 
-  it('without any token fails the read, without a request to Linq', async () => {
+  it('fails the read without a request to Linq when there is no token', async () => {
     await using inProcess = await startInProcess({ token: undefined });
     expect(await inProcess.query(query)).toMatchObject({
       data: { chatMessage: null },
@@ -292,7 +292,7 @@ describe('a context', () => {
     expect(inProcess.calls).toEqual([]);
   });
 
-  it('counts only what it accepts: a smaller operation may follow one that was rejected', async () => {
+  it('does not count a rejected operation: a smaller one may follow', async () => {
     await using inProcess = await startInProcess({ maxMessages: 3 });
     const contextValue = inProcess.createContext();
     const ask = (source: string) => graphql({ schema, source, contextValue });
@@ -399,7 +399,7 @@ describe('a context factory', () => {
     expect(JSON.stringify(lines)).not.toContain('1555');
   });
 
-  it('takes an empty origin or token as not given, as the variables do', async () => {
+  it('treats an empty origin or token as not given, as the variables do', async () => {
     await using inProcess = await startInProcess({ token: '' });
     expect(await inProcess.query(query)).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
     expect(() => createContextFactory({ origin: '' })).not.toThrow();

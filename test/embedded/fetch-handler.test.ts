@@ -30,7 +30,7 @@ describe('the fetch handler', () => {
     expect(seen.headers).not.toHaveProperty('expect');
   });
 
-  it('hands on each part of a response as soon as it is written', async () => {
+  it('passes on each part of a response as soon as it is written', async () => {
     const { handle, response } = controlled();
     const answer = createFetchHandler(handle)(new Request(url));
     (await response).write('one');
@@ -43,7 +43,7 @@ describe('the fetch handler', () => {
     expect((await reader?.read())?.done).toBe(true);
   });
 
-  it('makes the handler wait while nobody reads', async () => {
+  it('makes the handler wait while the client does not read', async () => {
     const { handle, response } = controlled();
     const answer = createFetchHandler(handle)(new Request(url));
     const written = await response;

@@ -88,7 +88,7 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
-  it('serves GraphiQL to a browser, and nothing where it is off', async () => {
+  it('serves GraphiQL to a browser, unless it is switched off', async () => {
     for (const graphiql of [true, false]) {
       await using embedded = await startEmbedded({ graphiql });
       await use(embedded.gateway, async (ask) => {
@@ -160,7 +160,7 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
-  it('masks an internal error of Linq, and tells the log about it', async () => {
+  it('masks an internal error of Linq, and logs it', async () => {
     const lines: string[] = [];
     const log = { debug() {}, warn: (_fields: object, line: string) => lines.push(line), error() {} };
     await using embedded = await startEmbedded({ log });
@@ -171,7 +171,7 @@ describe.each(hosts)('the %s handler', (_name, use) => {
     });
   });
 
-  it('takes webhooks and streams their events where webhooks are configured', async () => {
+  it('accepts webhooks and streams their events where webhooks are configured', async () => {
     const document = 'subscription { chatMessageEvents(chatIds: [1]) { kind messageId message { text } } }';
     const open = post({ query: document }, { headers: { accept: 'text/event-stream' } });
     const deliver = () => {
@@ -234,7 +234,7 @@ describe('the fetch handler', () => {
     expect(embedded.tokens).toEqual([]);
   });
 
-  it('answers HEAD and statuses without a body', async () => {
+  it('responds without a body to HEAD and with statuses that have none', async () => {
     await using embedded = await startEmbedded({ corsOrigins: ['https://app.example.com'] });
     const preflight = new Request('https://graph.example.com/graphql', {
       method: 'OPTIONS',
@@ -262,7 +262,7 @@ describe('the fetch handler', () => {
   });
 });
 
-it('says so when the body was read before the Node handler is called', async () => {
+it('reports that the body was read before the Node handler was called', async () => {
   await using embedded = await startEmbedded();
   const failed = Promise.withResolvers<unknown>();
   const server = createServer(async (request, response) => {
@@ -344,7 +344,7 @@ describe('the options of a gateway', () => {
     await createGateway(options).close();
   });
 
-  it('include the documents that alone are executed', async () => {
+  it('include the only documents that are executed', async () => {
     expect(() => createGateway({ trustedDocuments: 'missing.json' })).toThrow('ENOENT');
   });
 });

@@ -74,7 +74,7 @@ describe('a refusal worded by Yoga or graphql-js names what is wrong:', () => {
   });
 });
 
-it('a refused introspection says whom to ask for the schema', async () => {
+it('a refused introspection says where to get the schema', async () => {
   await using gateway = await startTestGateway({ INTROSPECTION: 'false' });
   for (const query of ['{ __schema { description } }', '{ _sdl }']) {
     expect(await messageFor(gateway, asking(query))).toMatch(/Ask the operator of this gateway/);

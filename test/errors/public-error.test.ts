@@ -10,7 +10,7 @@ import { publicError } from '../../src/errors/public-error.ts';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { startUpstream } from '../support/upstream.ts';
 
-describe('the magic chats of the sandbox', () => {
+describe('the failing chats of the sandbox', () => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startTestGateway({ LINQ_TIMEOUT_MS: '500', LINQ_MAX_RESPONSE_BYTES: '100000' });
@@ -32,7 +32,7 @@ describe('the magic chats of the sandbox', () => {
     ['600', 'UPSTREAM_BAD_RESPONSE', { retryable: false, upstream: { status: 200 } }],
     ['601', 'UPSTREAM_BAD_RESPONSE', { retryable: false, upstream: { status: 200 } }],
     ['603', 'UPSTREAM_BAD_RESPONSE', { retryable: false, upstream: { status: 200 } }],
-  ])('chat %s fails with %s, in its own field, and leaves its sibling alone', async (chatId, code, extensions) => {
+  ])('chat %s fails with %s in its own field, and does not affect its sibling', async (chatId, code, extensions) => {
     const answer = await gateway.query(
       'query ($chatId: ID!) { bad: chatMessage(chatId: $chatId, id: 7) { id } good: chatMessage(chatId: 1, id: 224) { id } }',
       { chatId },
@@ -48,7 +48,7 @@ describe('the magic chats of the sandbox', () => {
     expect(await gateway.query('{ chatMessage(chatId: 404, id: 7) { id } }')).toEqual({ data: { chatMessage: null } });
   });
 
-  it('chat 429 answers after the time it asks for, or says at once that this is too long', async () => {
+  it('chat 429 is read after the requested delay, or fails at once if that is too long', async () => {
     await using patient = await startTestGateway();
     const query = '{ chatMessage(chatId: 429, id: 7) { id } }';
     expect(await patient.query(query)).toEqual({ data: { chatMessage: { id: '7' } } });
@@ -62,14 +62,14 @@ describe('the magic chats of the sandbox', () => {
     expect(patient.calls).toHaveLength(3);
   });
 
-  it('chat 502 fails twice and then answers, without its caller noticing', async () => {
+  it('chat 502 is read at the third attempt, without an error for its caller', async () => {
     await using patient = await startTestGateway();
     const answer = await patient.query('{ chatMessage(chatId: 502, id: 7) { id } }');
     expect(answer).toEqual({ data: { chatMessage: { id: '7' } } });
     expect(patient.calls).toHaveLength(3);
   });
 
-  it('chat 602 keeps what is right of a drifted message, and reports the rest once, never its values', async () => {
+  it('chat 602 keeps the valid fields of a drifted message, and reports the others once, never their values', async () => {
     const query = `{ chatMessage(chatId: 602, id: 7) {
       id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
       attachments { id url filename mimeType fileSize }
@@ -123,7 +123,7 @@ it.each([302, 204, 400, 418, 422])('status %i of Linq is a bad response', async 
   expect(upstream.paths).toHaveLength(1);
 });
 
-it('is unavailable when nobody listens', async () => {
+it('a read is unavailable when the connection is refused', async () => {
   const upstream = await startUpstream(() => {});
   await upstream[Symbol.asyncDispose]();
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
@@ -131,14 +131,14 @@ it('is unavailable when nobody listens', async () => {
   expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryable: true });
 });
 
-it('does not wait for the body of a failure', async () => {
+it('a failed read does not wait for the body of its response', async () => {
   await using upstream = await startUpstream((response) => response.writeHead(500).write('<html>'));
   await using gateway = await startTestGateway({ LINQ_API_URL: upstream.origin });
   const answer = await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }');
   expect(answer.errors?.[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', upstream: { status: 500 } });
 });
 
-it('lets nothing that Linq wrote reach a client or the log', async () => {
+it('no text of an error response of Linq reaches a client or the log', async () => {
   await using upstream = await startUpstream((response, _request, id) => {
     const secret = JSON.stringify({ errors: [{ detail: 'SECRET-BODY' }], message: 'SECRET-BODY' });
     response.writeHead(Number(id), { 'x-secret': 'SECRET-HEADER' }).end(secret);
@@ -154,7 +154,7 @@ it('lets nothing that Linq wrote reach a client or the log', async () => {
   }
 });
 
-it('ends the upstream call when the caller hangs up, and logs nothing above debug', async () => {
+it('a caller that disconnects ends its call to Linq, and is not logged above debug', async () => {
   const asked = Promise.withResolvers<void>();
   const dropped = Promise.withResolvers<void>();
   await using upstream = await startUpstream((response) => {
@@ -171,7 +171,7 @@ it('ends the upstream call when the caller hangs up, and logs nothing above debu
   expect(gateway.log.filter(({ level }) => Number(level) > 20)).toEqual([]);
 });
 
-it.each(['{', ''])('takes a caller who hangs up while sending "%s" for no error', async (sent) => {
+it.each(['{', ''])('a caller that disconnects while sending "%s" is no error', async (sent) => {
   await using gateway = await startTestGateway({ LOG_LEVEL: 'debug' });
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   socket.write('POST /graphql HTTP/1.1\r\nhost: localhost\r\n');
@@ -183,7 +183,7 @@ it.each(['{', ''])('takes a caller who hangs up while sending "%s" for no error'
   expect(gateway.log.filter(({ level }) => Number(level) > 20)).toEqual([]);
 });
 
-it('is not filled up by ever new documents', async () => {
+it('memory stays bounded when every document is new', async () => {
   await using gateway = await startTestGateway();
   const heap = () => {
     globalThis.gc?.();
@@ -200,7 +200,7 @@ it('is not filled up by ever new documents', async () => {
   expect(heap() - before).toBeLessThan(35_000_000);
 });
 
-it('says of a document that is nested beyond all measure that it is, and logs nothing', async () => {
+it('a document that is nested too deeply is refused with this reason, and not logged', async () => {
   await using gateway = await startTestGateway({ MAX_TOKENS: '1000000' });
   for (const document of [
     `${'{a'.repeat(20_000)}${'}'.repeat(20_000)}`,
@@ -212,7 +212,7 @@ it('says of a document that is nested beyond all measure that it is, and logs no
   expect(gateway.log).toEqual([]);
 });
 
-it('logs why Linq could not be read, by the code of the error alone', async () => {
+it('the log has the code of the error with which a connection to Linq failed, and nothing else of it', async () => {
   await using gateway = await startTestGateway({ LINQ_API_URL: 'http://127.0.0.1:1' });
   await gateway.query('{ chatMessage(chatId: 1, id: 7) { id } }', {}, { 'x-request-id': 'abc' });
   expect(gateway.log).toMatchObject([{ level: 40, requestId: 'abc', fault: 'unavailable', reason: 'ECONNREFUSED' }]);
@@ -339,7 +339,7 @@ it.each([
   expect(publicError(error, { requestId: 'test-1' }, log, { suggestions: true })).toMatchObject({ message });
 });
 
-it('has the same error table in its code and in docs/errors.md', () => {
+it('docs/errors.md has the same error table as the code', () => {
   const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| \[`([A-Z_]+)`\]\(#[a-z_]+\) \|.*\| (yes|no)[^|]*\|$/gm)].map(
     ([, code, retryable]) => [code, { retryable: retryable === 'yes' }],
@@ -347,7 +347,7 @@ it('has the same error table in its code and in docs/errors.md', () => {
   expect(Object.fromEntries(rows)).toEqual(errorCodes);
 });
 
-it('lists in docs/frontend.md what to do about each code', () => {
+it('docs/frontend.md says what to do about each code', () => {
   const guide = readFileSync(new URL('../../docs/frontend.md', import.meta.url), 'utf8');
   const rows = guide.split('\n').filter((line) => line.startsWith('| `'));
   const codes = rows.flatMap((row) => row.match(/`[A-Z_]+`/g) ?? []).map((code) => code.slice(1, -1));

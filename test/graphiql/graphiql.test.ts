@@ -32,7 +32,7 @@ async function filesOf(gateway: TestGateway): Promise<string[]> {
 const newFolder = () => new URL('graphiql/', `${pathToFileURL(mkdtempSync(`${tmpdir()}/graphiql-`)).href}/`);
 
 describe("GraphiQL's page", () => {
-  it('is what a browser gets, and loads nothing from elsewhere', async () => {
+  it('is returned to a browser, and loads nothing from other hosts', async () => {
     await using gateway = await startTestGateway();
     const page = await gateway.send({ headers: browser });
     expect(page.status).toBe(200);
@@ -42,7 +42,7 @@ describe("GraphiQL's page", () => {
     expect(await filesOf(gateway)).toEqual(expect.arrayContaining(await namedBy(gateway)));
   });
 
-  it('may load our files and send requests to us, and run no script that is written in it', async () => {
+  it('may only load files of the gateway and send requests to it, and run no inline script', async () => {
     await using gateway = await startTestGateway();
     const { headers, body } = await gateway.send({ headers: browser });
     expect(body.match(/<script(?![^>]* (src=|type="application\/json"))|\son\w+=|javascript:/g)).toBeNull();
@@ -61,7 +61,7 @@ describe("GraphiQL's page", () => {
     ]);
   });
 
-  it('has one tab that runs as it is, and the header for the token without a value', async () => {
+  it('has one tab that runs unchanged, and the header for the token without a value', async () => {
     await using gateway = await startTestGateway();
     const { headers, tabs } = await valuesOf(gateway);
     expect(headers).toEqual({ 'X-LINQ-INTEGRATION-TOKEN': '' });
@@ -77,7 +77,7 @@ describe("GraphiQL's page", () => {
     expect(headers).toEqual({ authorization: 'Bearer ', 'X-LINQ-INTEGRATION-TOKEN': '' });
   });
 
-  it('is left out with GRAPHIQL=false, and its files with it', async () => {
+  it('is not served with GRAPHIQL=false, nor are its files', async () => {
     await using gateway = await startTestGateway();
     await using without = await startTestGateway({ GRAPHIQL: 'false' });
     const page = await without.send({ headers: { accept: 'text/html' } });
@@ -120,7 +120,7 @@ async function valuesOf(gateway: TestGateway): Promise<{ headers: Record<string,
 }
 
 describe("GraphiQL's files", () => {
-  it('are named after what is in them, and kept for ever', async () => {
+  it('are named by a hash of their content, and cached permanently', async () => {
     await using gateway = await startTestGateway();
     for (const file of await filesOf(gateway)) {
       const response = await fetch(file);
@@ -146,7 +146,7 @@ describe("GraphiQL's files", () => {
     ['br;q=0.0, gzip; q=0', null],
     ['identity', null],
     ['brx, xgzip', null],
-  ])('for who accepts "%s" come as %s, and are the same', async (accepted, coding) => {
+  ])('are sent to a client that accepts "%s" as %s, with the same content', async (accepted, coding) => {
     await using gateway = await startTestGateway();
     const read = async (file: string, headers: Record<string, string>) => {
       const response = await fetch(file, { headers });
@@ -160,7 +160,7 @@ describe("GraphiQL's files", () => {
     }
   });
 
-  it('have their headers returned without a body for HEAD', async () => {
+  it('return their headers without a body for HEAD', async () => {
     await using gateway = await startTestGateway();
     const [file = ''] = await filesOf(gateway);
     const options = { path: new URL(file).pathname, headers: { 'accept-encoding': 'br' } };
@@ -171,7 +171,7 @@ describe("GraphiQL's files", () => {
     expect(head.headers).toMatchObject(headers);
   });
 
-  it('are the only ones', async () => {
+  it('are the only files that are served', async () => {
     await using gateway = await startTestGateway();
     const [file = ''] = await filesOf(gateway);
     const path = new URL(file).pathname;
@@ -198,7 +198,7 @@ describe("GraphiQL's files", () => {
     }
   });
 
-  it('need no credential, as the page does not', async () => {
+  it('require no credential, like the page', async () => {
     await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
     for (const file of await filesOf(gateway)) expect((await fetch(file)).status).toBe(200);
   });

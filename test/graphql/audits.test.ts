@@ -19,7 +19,7 @@ it.each(audits)('$id: $name', async ({ id }) => {
   expect(await run(id, gateway)).toEqual('ok');
 });
 
-it.each(audits)('$id, when what it sends was seen before: $name', async ({ id }) => {
+it.each(audits)('$id, when its request was seen before: $name', async ({ id }) => {
   await using gateway = await startTestGateway(everythingOn);
   for (let turn = 0; turn < 3; turn++) expect(await run(id, gateway)).toEqual('ok');
 });

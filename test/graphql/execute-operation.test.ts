@@ -44,7 +44,7 @@ const operationsOf = async (gateway: TestGateway, executor: string) => {
   return Number(new RegExp(`graphql_operations_total{executor="${executor}"} (\\d+)`).exec(body)?.[1]);
 };
 
-describe('an id in the default of a variable is read digit for digit', () => {
+describe('an id in the default of a variable keeps all its digits', () => {
   const big = '9007199254740995';
   it.each([
     ['an argument', `query ($id: ID! = ${big}) { chatMessage(chatId: 1, id: $id) { id } }`, [`1/${big}`]],
@@ -98,7 +98,7 @@ describe('an id in the default of a variable is read digit for digit', () => {
     expect(keysRead(gateway)).toEqual(keys);
   });
 
-  it('and refused, not rounded, where it is no id', async () => {
+  it('unless it is not a valid id: then it is refused, not rounded', async () => {
     await using gateway = await startTestGateway();
     const { body } = await sendThrice(
       gateway,
@@ -326,7 +326,7 @@ it('the response key __proto__ keeps its place among others of one object', asyn
   expect(text).toMatch(/^\{"data":\{"chatMessage":\{"__proto__":"224","sentFrom":".+","constructor":"1"\}\}\}$/);
 });
 
-describe('errors that graphql-js raises without a code', () => {
+describe('errors that graphql-js reports without a code', () => {
   const schema = createSchema({
     typeDefs: `
       scalar Broken
@@ -382,7 +382,7 @@ describe('errors that graphql-js raises without a code', () => {
     expect(await codesOf(query, { x: null })).toEqual([[path, undefined]]);
   });
 
-  it('are told apart within one response', async () => {
+  it('are distinguished within one response', async () => {
     const query = 'query ($x: ID = 1) { item(id: $x) { id } broken thrown(id: $x) }';
     expect(await codesOf(query, { x: null })).toEqual([
       ['item', 'BAD_USER_INPUT'],

@@ -57,7 +57,7 @@ describe('with INTROSPECTION=false', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('__typename is left to clients, which need it for their caches', async () => {
+  it('__typename is allowed, because the caches of clients need it', async () => {
     await using gateway = await startTestGateway(env);
     for (let turn = 0; turn < 3; turn++) {
       expect(
@@ -66,7 +66,7 @@ describe('with INTROSPECTION=false', () => {
     }
   });
 
-  it.each(slips)('a slip in %s gets no suggestion', async (_slip, query, variables) => {
+  it.each(slips)('a misspelled name in %s gets no suggestion', async (_slip, query, variables) => {
     await using gateway = await startTestGateway(env);
     const messages = await messagesFor(gateway, query, variables);
     expect(messages).not.toMatch(/did you mean/i);
@@ -76,7 +76,7 @@ describe('with INTROSPECTION=false', () => {
     expect(byGet.body).not.toMatch(/did you mean/i);
   });
 
-  it('there is no suggestion on the fast path', async () => {
+  it('the fast path makes no suggestion', async () => {
     await using gateway = await startTestGateway(env);
     const query = 'query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) { id } }';
     for (let turn = 0; turn < 4; turn++) await gateway.query(query, { keys: [{ chatId: '1', id: '224' }] });
@@ -95,7 +95,7 @@ describe('with INTROSPECTION=true', () => {
     }
   });
 
-  it.each(slips)('a slip in %s gets a suggestion', async (_slip, query, variables, meant) => {
+  it.each(slips)('a misspelled name in %s gets a suggestion', async (_slip, query, variables, meant) => {
     await using gateway = await startTestGateway();
     const messages = await messagesFor(gateway, query, variables);
     expect(messages).toMatch(/Did you mean/);

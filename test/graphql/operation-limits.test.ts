@@ -178,7 +178,7 @@ describe('an operation is refused before a request is sent to Linq', () => {
       'spreads itself by way of others',
       '{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...A }',
     ],
-  ])('whose fragment %s', async (_what, query) => {
+  ])('if its fragment %s', async (_what, query) => {
     await using gateway = await startTestGateway();
     for (let turn = 0; turn < 3; turn++) {
       const { data, errors } = await gateway.query(query);
@@ -190,7 +190,7 @@ describe('an operation is refused before a request is sent to Linq', () => {
     }
   });
 
-  it('of a batch, which is not an operation', async () => {
+  it('if it is part of a batch', async () => {
     await using gateway = await startTestGateway();
     const query = '{ chatMessage(chatId: 2, id: 5) { id } }';
     for (const batch of [[{ query }], times(1_000, () => ({ query })), []]) {
@@ -201,7 +201,7 @@ describe('an operation is refused before a request is sent to Linq', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it.each(['mutation', 'subscription'])('that is a %s, however it is sent', async (kind) => {
+  it.each(['mutation', 'subscription'])('if it is a %s, however it is sent', async (kind) => {
     await using gateway = await startTestGateway();
     const query = `${kind} { chatMessage(chatId: 2, id: 5) { id } }`;
     for (const answer of [
@@ -217,7 +217,7 @@ describe('an operation is refused before a request is sent to Linq', () => {
     expect(gateway.log).toEqual([]);
   });
 
-  it('whose variables are nested without end', async () => {
+  it('if its variables are nested too deeply', async () => {
     await using gateway = await startTestGateway();
     for (const nested of [
       '['.repeat(40_000) + ']'.repeat(40_000),
@@ -238,7 +238,7 @@ describe('an operation is refused before a request is sent to Linq', () => {
     expect(gateway.log).toEqual([]);
   });
 
-  it('whose body is too large and comes in chunks, without a length', async () => {
+  it('if its body is too large and sent in chunks, without a length', async () => {
     await using gateway = await startTestGateway();
     const answer = await gateway.send({
       method: 'POST',
@@ -299,7 +299,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
     expect(gateway.calls).toHaveLength(300);
   });
 
-  it('also where the same operation was seen before, with fewer', async () => {
+  it('also when the same operation was sent before with fewer', async () => {
     await using gateway = await startTestGateway();
     for (let turn = 0; turn < 4; turn++) await gateway.query(byKeys, { keys: keysOf(1) });
     expect((await gateway.send({ path: '/metrics' })).body).toContain('executor="compiled"} 3');
@@ -320,7 +320,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
     expect(gateway.calls).toHaveLength(1);
   });
 
-  it('without those that are skipped, have malformed ids, or are in another operation of the document', async () => {
+  it('without those that are skipped, have a malformed id, or are in another operation of the document', async () => {
     await using gateway = await startTestGateway({ MAX_DIRECTIVES: '200' });
     const query = `
       query Mine($no: Boolean! = false) {
@@ -343,7 +343,7 @@ describe('the distinct messages of an operation are counted exactly', () => {
   });
 
   // Nothing bounds how often one message is repeated: aliases times keys. 200 x 4000 hold the process up for half a minute.
-  it('and an operation that wants one message a hundred thousand times is refused', async () => {
+  it('although an operation that selects one message a hundred thousand times is refused', async () => {
     await using gateway = await startTestGateway();
     const query = `query ($keys: [ChatMessageKey!]!) {
       ${times(25, (index) => `a${index}: chatMessagesByKeys(keys: $keys) { id }`).join(' ')}
@@ -407,7 +407,7 @@ describe('each limit lets through what it allows, and is raised by its variable'
 });
 
 describe('introspection', () => {
-  it("has a bound of its own, which GraphiQL's query passes", async () => {
+  it("has its own limit, which GraphiQL's query does not exceed", async () => {
     await using gateway = await startTestGateway();
     const query = getIntrospectionQuery({
       descriptions: true,
@@ -430,7 +430,7 @@ describe('introspection', () => {
       'a list in a list in a list, which multiplies',
       '{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }',
     ],
-  ])('is refused for %s', async (_what, query) => {
+  ])('is refused if it has %s', async (_what, query) => {
     await using gateway = await startTestGateway();
     for (let turn = 0; turn < 3; turn++) {
       const { data, errors } = await gateway.query(query);
@@ -441,7 +441,7 @@ describe('introspection', () => {
 });
 
 // graphql-jit (augmentFieldNodeTree) follows every spread: a document that was seen before costs 2^levels to compile.
-it('takes fragments that double, without aliases, for the one field that they are, the second time too', async () => {
+it('counts fragments that repeat one field without aliases as one field, also the second time', async () => {
   await using gateway = await startTestGateway();
   const startedAt = performance.now();
   for (let turn = 0; turn < 3; turn++) {
@@ -462,7 +462,7 @@ it('checks every operation of a document, not only the one that is named', async
   expect(gateway.calls).toEqual([]);
 });
 
-it('gives up on documents whose fields take too long to compare', async () => {
+it('refuses documents whose fields take too long to compare', async () => {
   await using gateway = await startTestGateway();
   for (const query of [tokens(4_000), `{ ${'...{__typename}'.repeat(900)} }`]) {
     expect((await gateway.query(query)).errors?.[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED');

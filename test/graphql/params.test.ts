@@ -47,7 +47,7 @@ describe('names next to a query that GraphQL over HTTP does not define are ignor
     expect(JSON.parse(body)).toEqual(example);
   });
 
-  it('an id without a query is still no query', async () => {
+  it('an id without a query is refused', async () => {
     await using gateway = await startTestGateway();
     for (const name of ['id', 'documentId', 'doc_id', 'key']) {
       const headers = { 'content-type': 'application/json' };
@@ -87,7 +87,7 @@ describe('an empty operationName counts as none', () => {
     expect(JSON.parse(body)).toEqual(example);
   });
 
-  it('so that none of several operations is chosen', async () => {
+  it('when the document has several operations, none of which is chosen', async () => {
     await using gateway = await startTestGateway();
     const { errors } = await (
       await fetch(gateway.url, {
@@ -99,7 +99,7 @@ describe('an empty operationName counts as none', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_REQUEST' } }]);
   });
 
-  it.each([0, false, ' ', [], {}])('but %j is not empty', async (operationName) => {
+  it.each([0, false, ' ', [], {}])('unlike %j, which is not empty', async (operationName) => {
     await using gateway = await startTestGateway();
     const headers = { 'content-type': 'application/json', accept: 'application/graphql-response+json' };
     const body = JSON.stringify({ query, operationName });

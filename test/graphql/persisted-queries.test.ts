@@ -117,7 +117,7 @@ describe.each([
     for (let turn = 0; turn < 3; turn++) expect((await send(gateway, params)).body).toEqual(found);
   });
 
-  it('the operation that is named runs', async () => {
+  it('the named operation is executed', async () => {
     await using gateway = await startTestGateway();
     const two = 'query A { chatMessage(chatId: 2, id: 1) { id } } query B { chatMessage(chatId: 2, id: 2) { id } }';
     await send(gateway, { query: two, operationName: 'A', ...extensionFor(two) });
@@ -154,7 +154,7 @@ it('a hash alone is executed on the fast path', async () => {
   expect(await counts(gateway, 'graphql_persisted_queries_total')).toEqual({ hit: 5, miss: 0, registered: 1 });
 });
 
-it('keeps to the limits and to the rules of documents', async () => {
+it('a persisted query is subject to the limits and the rules of documents', async () => {
   await using gateway = await startTestGateway();
   for (const [text, code] of [
     [`{ ${Array.from({ length: 201 }, (_, index) => `a${index}: __typename`).join(' ')} }`, 'OPERATION_TOO_COSTLY'],
@@ -223,7 +223,7 @@ describe('what is kept', () => {
     expect(kept.isKnown(textOf(0, length))).toBe(false);
   });
 
-  it('is what was used last', () => {
+  it('is the most recently used queries', () => {
     const kept = queries();
     const used = textOf(0, 100);
     kept.register(used);
@@ -234,7 +234,7 @@ describe('what is kept', () => {
     expect(kept.isKnown(textOf(1, 100))).toBe(false);
   });
 
-  it('is bounded through the whole gateway too, and the heap with it', async () => {
+  it('is bounded in a running gateway, and so is the heap', async () => {
     await using gateway = await startTestGateway({ LOG_LEVEL: 'silent' });
     const register = async (from: number, to: number) => {
       for (let index = from; index < to; index++) {

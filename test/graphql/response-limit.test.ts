@@ -136,7 +136,7 @@ it('counts the bytes before compression', async () => {
   }
 });
 
-it('repeats a failed entry of a list at each of its places, and an equal one with all that is beneath it', async () => {
+it('repeats a failed entry of a list at each of its places, and an equal one with all fields below it', async () => {
   await using gateway = await startTestGateway();
   const query = `{ chatMessagesByKeys(keys: [{ chatId: 2, id: 5 }, { chatId: 403, id: 1 }, { chatId: 2, id: 5 }, { chatId: 2, id: 0 },
     { chatId: 404, id: 1 }, { chatId: 403, id: 1 }, { chatId: 404, id: 1 }, { chatId: 2, id: 5 }]) { id reactions { id } } }`;

@@ -127,7 +127,7 @@ describe.each(ways)('an id sent as %s', (_what, idOf) => {
     },
   );
 
-  it('runs its document and no other that is sent along', async () => {
+  it('runs its document, not one that is sent with it', async () => {
     await using gateway = await startGateway();
     const query = '{ chatMessage(chatId: 2, id: 77) { id } }';
     for (let turn = 0; turn < 3; turn++) {
@@ -167,7 +167,7 @@ describe('anything else than an id', () => {
   });
 });
 
-it('trusted documents keep to the limits and need a credential like any other', async () => {
+it('trusted documents are subject to the limits and need a credential like any other', async () => {
   await using gateway = await startGateway(documents, { GATEWAY_API_KEYS: 'key' });
   const key = { authorization: 'Bearer key' };
   expect(await gateway.post({ documentId: 'sha256:1', variables })).toMatchObject({ status: 401 });
@@ -210,7 +210,7 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
     ['that is of Apollo and has an operation without a body', '{"operations": [{"id": "a"}]}'],
     ['that is of Apollo and has an operation without an id', '{"operations": [{"body": "{ __typename }"}]}'],
     ['that is of Apollo and has null for an operation', '{"operations": [null]}'],
-  ])('nor one %s', (_what, content) => {
+  ])('or one %s', (_what, content) => {
     expect(() => readTrustedDocuments(written(content))).toThrow();
   });
 
@@ -220,7 +220,7 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
   });
 
   // server.ts prints the message of JSON.parse, which quotes the file, line breaks included.
-  it('of whose content, which may be any file by mistake, nothing is shown', async () => {
+  it('without showing its content, which may be that of any file by mistake', async () => {
     const { code, errors } = await startWith(written('hunter2\nhunter3\n'));
     expect(code).toBe(78);
     expect(errors.trimEnd().split('\n')).toHaveLength(1);

@@ -61,7 +61,7 @@ it('returns what work returns where it does not wait, and throws what it throws'
   ).toThrow('wrong');
 });
 
-it('rejects with what waiting work throws, and goes on', async () => {
+it('rejects with what waiting work throws, and continues', async () => {
   const turns = new Turns();
   turns.run(by('a'), compute);
   const failed = turns.start(by('a'), () => {

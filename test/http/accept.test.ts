@@ -78,7 +78,7 @@ describe('Accept', () => {
     },
   );
 
-  it('of no value accepts nothing', () => {
+  it('without a value accepts no type', () => {
     expect(responseTypeFor('')).toBeUndefined();
   });
 

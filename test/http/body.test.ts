@@ -31,7 +31,7 @@ describe('a byte order mark before JSON is skipped', () => {
     expect(JSON.parse((await gateway.send({ path: `/graphql?${search}` })).body)).toEqual(example);
   });
 
-  it('but is no body by itself', async () => {
+  it('unless there is nothing else, which is not a body', async () => {
     await using gateway = await startTestGateway();
     const headers = { 'content-type': 'application/json' };
     const { status } = await gateway.send({ method: 'POST', headers, body: mark });

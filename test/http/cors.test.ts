@@ -241,7 +241,7 @@ describe('a GET', () => {
     expect(JSON.parse((await gateway.send({ path, headers })).body)).toEqual(example);
   });
 
-  it("for GraphiQL's page may come from anywhere, and runs nothing", async () => {
+  it("for GraphiQL's page may come from anywhere, and executes no operation", async () => {
     await using gateway = await startTestGateway();
     const answer = await gateway.send({ path, headers: { accept: 'text/html', 'sec-fetch-site': 'cross-site' } });
     expect(answer.headers['content-type']).toBe('text/html; charset=utf-8');

@@ -47,7 +47,7 @@ it('is no longer ready once it drains, and each response closes its connection',
 it.each([
   ['compiled', '*/*'],
   ['interpreted', 'application/json;q=1'],
-])('closes the connection of a request that it was at, %s, when it began to drain', async (_executor, accept) => {
+])('closes the connection of a request that was under way, %s, when it began to drain', async (_executor, accept) => {
   const asked: (() => void)[] = [];
   await using upstream = await startUpstream((response, _request, id) => {
     if (id === '1') response.writeHead(404).end();
@@ -68,7 +68,7 @@ it.each([
   expect((await answer).headers.connection).toBe('close');
 });
 
-it('gives load balancers time to notice, if one has ever probed it', async () => {
+it('waits before it stops so that load balancers notice, if one has ever probed it', async () => {
   await using unwatched = await startTestGateway();
   await using watched = await startTestGateway();
   await statusOf(unwatched, '/livez');
@@ -77,7 +77,7 @@ it('gives load balancers time to notice, if one has ever probed it', async () =>
   expect([await first(unwatched), await first(watched)]).toEqual(['at once', 'later']);
 });
 
-it('refuses what comes after the grace period as a whole, with OVERLOADED', async () => {
+it('refuses requests after the grace period with OVERLOADED', async () => {
   await using gateway = await startTestGateway();
   await gateway.close();
   const answer = await gateway.send({ path: '/graphql?query=%7B__typename%7D', headers: { 'x-request-id': 'abc' } });

@@ -3,7 +3,7 @@ import { startTestGateway } from '../support/gateway.ts';
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-it("carries the caller's request id in every response and error, if it is one", async () => {
+it("returns the caller's request id in every response and error, if it is valid", async () => {
   await using gateway = await startTestGateway();
   const ids = ['a', 'A-Za-z0-9._-', 'x'.repeat(128)];
   for (const id of ids) {
@@ -15,7 +15,7 @@ it("carries the caller's request id in every response and error, if it is one", 
   }
 });
 
-it('makes one of its own otherwise, another for each request', async () => {
+it('returns a generated id otherwise, a different one for each request', async () => {
   await using gateway = await startTestGateway();
   const seen = new Set<unknown>();
   for (const id of [undefined, '', 'x'.repeat(129), 'a b', 'a,b', 'ä', '<script>']) {

@@ -8,7 +8,7 @@ const body = '{"query":"{ __typename }"}';
 const typename = { data: { __typename: 'Query' } };
 
 describe('/', () => {
-  it('leads a browser to GraphiQL', async () => {
+  it('redirects a browser to GraphiQL', async () => {
     await using gateway = await startTestGateway();
     for (const path of ['/', '/?x=1']) {
       const { status, headers, body: text } = await gateway.send({ path, headers: browser });
@@ -24,7 +24,7 @@ describe('/', () => {
     [{}, { accept: 'application/json' }],
     [{}, { accept: 'application/json, text/html;q=0.5' }],
     [{}, { accept: 'image/png' }],
-  ])('otherwise names the path of GraphQL: with %o, to %o', async (env, headers) => {
+  ])('returns the path of GraphQL otherwise: with %o, to %o', async (env, headers) => {
     await using gateway = await startTestGateway(env);
     const answer = await gateway.send({ path: '/', headers });
     expect(answer.status).toBe(404);
@@ -34,14 +34,14 @@ describe('/', () => {
     expect(answer.headers).not.toHaveProperty('location');
   });
 
-  it('leads no other method anywhere', async () => {
+  it('does not redirect other methods', async () => {
     await using gateway = await startTestGateway();
     for (const method of ['POST', 'PUT', 'DELETE'])
       expect((await gateway.send({ path: '/', method, headers: { ...browser, ...json }, body })).status).toBe(404);
   });
 });
 
-it('does not count a path where nothing is as a request for GraphQL', async () => {
+it('does not count a request for an unknown path as one for GraphQL', async () => {
   await using gateway = await startTestGateway();
   await gateway.send({ path: '/nowhere' });
   expect((await gateway.send({ path: '/metrics' })).body).toContain(
@@ -49,7 +49,7 @@ it('does not count a path where nothing is as a request for GraphQL', async () =
   );
 });
 
-it('sends no body for HEAD to a path where nothing is', async () => {
+it('sends no body for HEAD to an unknown path', async () => {
   await using gateway = await startTestGateway();
   const answer = await gateway.send({ path: '/nowhere', method: 'HEAD' });
   expect([answer.status, answer.body]).toEqual([404, '']);
@@ -68,7 +68,7 @@ describe('/graphql/ is /graphql', () => {
     }
   });
 
-  it('for what is refused', async () => {
+  it('for requests that are refused', async () => {
     await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
     const path = '/graphql/';
     expect((await gateway.send({ path, method: 'POST', headers: json, body })).status).toBe(401);
@@ -104,14 +104,14 @@ describe('/schema.graphql', () => {
     expect([head.status, head.body, head.headers['content-length']]).toEqual([200, '', `${Buffer.byteLength(sdl)}`]);
   });
 
-  it('is there only with introspection', async () => {
+  it('is served only with introspection', async () => {
     await using gateway = await startTestGateway({ INTROSPECTION: 'false' });
     const answer = await gateway.send({ path });
     expect(answer.status).toBe(404);
     expect(answer.body).not.toContain('ChatMessage');
   });
 
-  it('is only for those who may send operations', async () => {
+  it('requires the same credential as operations', async () => {
     await using gateway = await startTestGateway({ GATEWAY_API_KEYS: 'key' });
     for (const headers of [{}, { authorization: 'Bearer other' }] as Record<string, string>[]) {
       const answer = await gateway.send({ path, headers });
@@ -123,7 +123,7 @@ describe('/schema.graphql', () => {
     expect(other.status).toBe(404);
   });
 
-  it('is not there for other methods, nor for a page of another origin', async () => {
+  it('is not served for other methods, nor to a page of another origin', async () => {
     await using gateway = await startTestGateway();
     expect((await gateway.send({ path, method: 'POST' })).status).toBe(404);
     expect((await gateway.send({ path, headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403);

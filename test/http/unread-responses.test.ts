@@ -72,6 +72,31 @@ it('writes a few megabytes in one turn of the event loop, of all responses toget
   expect(most).toBeLessThan(8_000_000);
 });
 
+it('writes a few megabytes in one turn, also when many clients read again at the same time', async () => {
+  await using tested = await start({ maxBytes: 1e10, maxMs: 60_000 }, 8_000_000);
+  const sides: Socket[] = [];
+  tested.server.on('connection', (side) => sides.push(side));
+  const clients = Array.from({ length: 200 }, () => tested.open());
+  const written = () => sides.reduce((sum, side) => sum + side.bytesWritten, 0);
+  let before = 0;
+  for (let still = 0; still < 100 || sides.length < clients.length; still++) {
+    await new Promise(setImmediate);
+    if (written() > before) still = 0;
+    before = written();
+  }
+  let most = 0;
+  const turn = () => {
+    most = Math.max(most, written() - before);
+    before = written();
+    if (sides.some((side) => !side.destroyed)) setImmediate(turn);
+  };
+  setImmediate(turn);
+  for (const client of clients) client.resume();
+  await read(tested.open(), 8_000_000);
+  for (const client of clients) client.destroy();
+  expect(most).toBeLessThan(8_000_000);
+});
+
 it('cuts the connections that read nothing for longest when all unread responses are too large together', async () => {
   await using tested = await start({ maxBytes: 2.5 * large, maxMs: 60_000 });
   const sides: Socket[] = [];

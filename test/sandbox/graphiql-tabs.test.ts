@@ -41,20 +41,17 @@ const named = sandboxPage.tabs
   .slice(0, -1)
   .map((query): [string, string] => [/^query (\w+)/m.exec(query)?.[1] ?? '', query]);
 
-it('has these tabs', () => {
+it('the sandbox has the documented tabs', () => {
   expect(named.map(([name]) => name)).toEqual(Object.keys(expected));
 });
 
-it.each(named)(
-  '%s starts with a comment that fits one line, and has the same result every time',
-  async (name, query) => {
-    expect(query).toMatch(/^# [^\n]{10,42}\nquery /);
-    await using gateway = await startTestGateway();
-    for (let run = 0; run < 2; run++) {
-      expect(await gateway.query(query, undefined, sandboxPage.headers)).toMatchObject(expected[name] ?? {});
-    }
-  },
-);
+it.each(named)('%s starts with a comment of one line, and has the same result every time', async (name, query) => {
+  expect(query).toMatch(/^# [^\n]{10,42}\nquery /);
+  await using gateway = await startTestGateway();
+  for (let run = 0; run < 2; run++) {
+    expect(await gateway.query(query, undefined, sandboxPage.headers)).toMatchObject(expected[name] ?? {});
+  }
+});
 
 it('ends with a subscription that shows what happens in chat 3', async () => {
   expect(live).toMatch(/^# [^\n]{10,42}\nsubscription Live /);

@@ -30,7 +30,7 @@ const query = `subscription { chatMessageEvents(chatIds: [3]) {
 const admitted = (gateway: TestGateway, count: number) =>
   gateway.metric('linq_webhooks_total{outcome="admitted"}', count);
 
-it('goes on every five seconds: received, sent, delivered without an event, read, a reaction', async () => {
+it('has something new every five seconds: received, sent, delivered without an event, read, a reaction', async () => {
   await using live = await startLive(() => true);
   const { gateway } = live;
   await using stream = await openStream(gateway, { query });
@@ -64,7 +64,7 @@ it('rests after a minute when no stream is open', async () => {
   await admitted(gateway, 12);
 });
 
-it('has a message more for each that is sent by hand, but none from a page', async () => {
+it('has one more message for each that is sent by hand, but none that a page sends', async () => {
   await using live = await startLive(() => false);
   const { gateway, sandbox } = live;
   await using stream = await openStream(gateway, { query });

@@ -57,12 +57,12 @@ describe('against the sandbox', () => {
   });
   afterAll(() => gateway[Symbol.asyncDispose]());
 
-  it("answers the example of Linq's documentation, field by field", async () => {
+  it("returns the example of Linq's documentation, field by field", async () => {
     const answer = await gateway.query(`{ chatMessage(chatId: 1, id: 224) { ${everyField} } }`);
     expect(answer).toEqual({ data: { chatMessage: documentedMessage } });
   });
 
-  it('sends Linq the path and the one header of its documentation', async () => {
+  it('sends Linq the documented path and header', async () => {
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     const [{ method, path, headers } = {}] = gateway.calls;
     expect({ method, path }).toEqual({ method: 'GET', path: '/api/partner/v2/chats/1/chat_messages/224' });
@@ -88,13 +88,13 @@ describe('against the sandbox', () => {
     ]);
   });
 
-  it('reads again in the next request', async () => {
+  it('reads a message again in the next request', async () => {
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     await gateway.query('{ chatMessage(chatId: 1, id: 224) { id } }');
     expect(gateway.calls).toHaveLength(2);
   });
 
-  it('is null, without an error, for a message that Linq does not know', async () => {
+  it('returns null, without an error, for a message that Linq does not know', async () => {
     const answer = await gateway.query(
       '{ a: chatMessage(chatId: 1, id: 5) { id } b: chatMessage(chatId: 77, id: 224) { id } }',
     );
@@ -134,7 +134,7 @@ describe('against the sandbox', () => {
     expect(answer).toEqual({ data: { chatMessage: expected } });
   });
 
-  it.each(['3000000000', '9007199254740993'])('gives id %s back digit for digit', async (id) => {
+  it.each(['3000000000', '9007199254740993'])('returns id %s without losing digits', async (id) => {
     for (const value of [id, `"${id}"`]) {
       const answer = await gateway.query(`{ chatMessage(chatId: 1, id: ${value}) { id } }`);
       expect(answer).toEqual({ data: { chatMessage: { id } } });

@@ -42,7 +42,7 @@ describe('against the sandbox', () => {
     expect(paths()).toEqual(['/api/partner/v2/chats/1']);
   });
 
-  it.each(turns)('is null, without an error, for a chat that Linq does not know (%i)', async () => {
+  it.each(turns)('returns null, without an error, for a chat that Linq does not know (%i)', async () => {
     expect(await gateway.query('{ chat(id: 77) { id } }')).toEqual({ data: { chat: null } });
   });
 
@@ -121,7 +121,7 @@ describe('against the sandbox', () => {
     [500, 'UPSTREAM_UNAVAILABLE'],
     [600, 'UPSTREAM_BAD_RESPONSE'],
     [601, 'UPSTREAM_BAD_RESPONSE'],
-  ])('has a magic chat %i that fails with %s', async (id, code) => {
+  ])('has a chat %i that fails with %s', async (id, code) => {
     const { data, errors } = await gateway.query(`{ chat(id: ${id}) { id } found: chat(id: 1) { id } }`);
     expect(data).toEqual({ chat: null, found: { id: '1' } });
     expect(errors).toMatchObject([{ path: ['chat'], extensions: { code } }]);

@@ -126,7 +126,7 @@ describe('a change', () => {
     ['takes a time by other rules', stitching, 'andimarek/date-time', 'other/date-time', 'DateTime.@specifiedBy.url'],
     ['is no entity any more', federation, ' @key(fields: "chatId id")', '', 'ChatMessage.@key'],
   ])(
-    'that %s is noticed, until the newest section of the changelog, not released, names it',
+    'that %s is reported until the unreleased section of the changelog names it',
     async (_what, released, from, to, path) => {
       const present = released.replace(from, to);
       const announced = `\`${path}\` and \`Query.chatMessagesByKeys.of\``;
@@ -139,7 +139,7 @@ describe('a change', () => {
     },
   );
 
-  it('that only adds is not', async () => {
+  it('that only adds to the schema breaks nothing', async () => {
     expect(await unannounced(stitching, stitching.replace(/^type Query \{/m, '$&\n  chat(id: ID!): ID'), '')).toEqual(
       [],
     );

@@ -20,7 +20,7 @@ it('returns both texts without a Linq token and without a request to Linq', asyn
   expect(gateway.calls).toEqual([]);
 });
 
-it('keeps both texts to itself with INTROSPECTION=false', async () => {
+it('returns neither text with INTROSPECTION=false', async () => {
   await using gateway = await startTestGateway({ INTROSPECTION: 'false' });
   for (const query of ['{ _sdl }', '{ _service { sdl } }', '{ a: _sdl }', '{ ...F } fragment F on Query { _sdl }']) {
     const answer = await gateway.query(query);
@@ -79,7 +79,7 @@ it('fails only the entity at its index, whether it is unknown, has no key, or ca
   }
 });
 
-it('reads representations that are written into the document, digit for digit', async () => {
+it('reads representations that are written into the document without losing digits', async () => {
   await using gateway = await startTestGateway();
   const query = `query ($chat: ID!) { _entities(representations: [
     { __typename: "ChatMessage", chatId: 1, id: 9007199254740993 }, { __typename: "ChatMessage", chatId: $chat, id: "5" }
@@ -91,7 +91,7 @@ it('reads representations that are written into the document, digit for digit', 
   }
 });
 
-it('counts the messages of all fields together, and reads one that several name once', async () => {
+it('counts the messages of all fields together, and reads one that several fields select once', async () => {
   await using gateway = await startTestGateway({ MAX_READS_PER_OPERATION: '3' });
   const query = (last: number) => `{
     chatMessage(chatId: 2, id: 1) { id }

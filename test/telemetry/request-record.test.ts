@@ -100,7 +100,7 @@ describe.each([
     }
   });
 
-  it('is cancelled when its caller disconnects before the response', async () => {
+  it('is canceled when its caller disconnects before the response', async () => {
     await using gateway = await startWarm({ LOG_LEVEL: 'debug' });
     gateway.log.length = 0;
     const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
@@ -144,7 +144,7 @@ it('counts and logs requests that are refused before execution, and whether the 
   expect(await outcomes(gateway)).toMatchObject({ ok: 0, refused: 3, failed: 1 });
 });
 
-it('counts a caller that disconnects while sending as cancelled', async () => {
+it('counts the request of a caller that disconnects while sending as canceled', async () => {
   await using gateway = await startTestGateway();
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   socket.write(

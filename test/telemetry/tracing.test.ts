@@ -7,7 +7,9 @@ import * as conventions from '@opentelemetry/semantic-conventions/incubating';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/gateway.ts';
 import { registerTracing } from '../support/spans.ts';
+import { openStream } from '../support/streams.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { secret } from '../support/webhooks.ts';
 
 const exporter = registerTracing();
 beforeEach(() => exporter.reset());
@@ -94,7 +96,7 @@ describe.each([
     ]);
   });
 
-  it('numbers retried calls, and has the fault of each', async () => {
+  it('numbers retried calls, and records the fault of each', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '502', id: '7' }, headers);
     const [, operation, ...calls] = await spans(5);
@@ -109,7 +111,7 @@ describe.each([
     expect(new Set(calls.map(parentOf))).toEqual(new Set([idOf(operation)]));
   });
 
-  it('that fails for one field marks its operation as failed with the error code, but not itself', async () => {
+  it('marks its operation, but not itself, as failed with the error code when one field fails', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '403', id: '7' }, headers);
     const [request, operation, call] = await spans(3);
@@ -118,7 +120,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'forbidden' } });
   });
 
-  it('for a missing message marks no span as failed', async () => {
+  it('marks no span as failed when a message is missing', async () => {
     await using gateway = await startWarm();
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
     const all = await spans(3);
@@ -126,7 +128,7 @@ describe.each([
     expect(all[2]?.attributes).toMatchObject({ 'http.response.status_code': 404 });
   });
 
-  it('that is invalid has no operation', async () => {
+  it('has no span for an operation when it is invalid', async () => {
     await using gateway = await startWarm();
     await gateway.query('{ nope }', {}, headers);
     await gateway.query(read, { chatId: '404', id: '7' }, headers);
@@ -134,7 +136,7 @@ describe.each([
     expect(all.map(({ name }) => name)).toEqual(['POST /graphql', 'POST /graphql', 'query', `GET ${messageRoute}`]);
   });
 
-  it('that is cancelled by its caller is marked as such, and ends all its spans', async () => {
+  it('is marked as canceled and ends all its spans when its caller disconnects', async () => {
     await using gateway = await startWarm();
     const body = JSON.stringify({ query: read, variables: { chatId: '504', id: '1' } });
     const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
@@ -149,7 +151,7 @@ describe.each([
     expect(call).toMatchObject({ status: error, attributes: { 'error.type': 'cancelled' } });
   });
 
-  it('that shares the call of another has no span for it: the call is in the trace of the first', async () => {
+  it('has no span for a call that another request began: it is in the trace of that request', async () => {
     const asked = Promise.withResolvers<() => void>();
     await using upstream = await startUpstream((response, _request, id) => {
       if (id === '1') response.writeHead(404).end();
@@ -175,7 +177,7 @@ describe.each([
   });
 });
 
-it('has the status of a request that is refused before its operation, and marks only gateway errors as failed', async () => {
+it('a request that is refused before its operation has its status, and is marked as failed only for gateway errors', async () => {
   await using gateway = await startTestGateway({
     GATEWAY_API_KEYS: 'key',
     GATEWAY_JWKS_URL: 'http://127.0.0.1:1/',
@@ -198,14 +200,14 @@ it('has the status of a request that is refused before its operation, and marks 
   ]);
 });
 
-it('has no spans for probes, metrics and GraphiQL', async () => {
+it('probes, metrics and GraphiQL have no spans', async () => {
   await using gateway = await startTestGateway();
   for (const path of ['/livez', '/readyz', '/metrics', '/nowhere']) await gateway.send({ path });
   await gateway.send({ headers: { accept: 'text/html' } });
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
 
-it('sends no trace headers to Linq', async () => {
+it('no trace headers are sent to Linq', async () => {
   const seen: IncomingHttpHeaders[] = [];
   await using upstream = await startUpstream((response, { headers }, id) => {
     seen.push(headers);
@@ -223,11 +225,50 @@ it('sends no trace headers to Linq', async () => {
   ]);
 });
 
-it('uses the names of the semantic conventions', async () => {
+it('spans use the names of the semantic conventions', async () => {
   await using gateway = await startTestGateway();
   for (const chatId of ['1', '403', '502']) await gateway.query(read, { chatId, id: '7' });
   const words = new Set<unknown>(Object.values(conventions));
   const used = new Set((await spans(11)).flatMap(({ attributes }) => Object.keys(attributes)));
   expect([...used].filter((word) => !words.has(word))).toEqual([]);
   expect(used.size).toBe(11);
+});
+
+it.each(['GET', 'POST'] as const)(
+  'has the checks of the chats of a stream in the trace of its request, by %s',
+  async (method) => {
+    await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, MAX_STREAMS_PER_CALLER: '100' });
+    const query = (index: number) =>
+      `subscription S${index} { chatMessageEvents(chatIds: [${index + 1}]) { messageId } }`;
+    const count = 50; // some of them wait for their turn
+    const traceIds = Array.from({ length: count }, (_, index) => String(index + 1).padStart(32, '0'));
+    const streams = await Promise.all(
+      traceIds.map((id, index) =>
+        openStream(gateway, { method, query: query(index), headers: { traceparent: `00-${id}-00f067aa0ba902b7-01` } }),
+      ),
+    );
+    const calls = exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+    expect(calls.map((span) => span.spanContext().traceId).toSorted()).toEqual(traceIds);
+    for (const stream of streams) await stream[Symbol.asyncDispose]();
+  },
+);
+
+it('keeps requests that wait for their turn in their own traces', async () => {
+  await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret, MAX_STREAMS_PER_CALLER: '100' });
+  const fields = Array.from({ length: 60 }, (_, index) => `a${index}: messageId`).join(' ');
+  const traceIds = Array.from({ length: 30 }, (_, index) => String(index + 1).padStart(32, '0'));
+  const requests = traceIds.map((id, index) => {
+    const query = `subscription S${index} { chatMessageEvents(chatIds: [${index + 1}]) { ${fields} } }`;
+    return `GET /graphql?query=${encodeURIComponent(query)} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\ntraceparent: 00-${id}-00f067aa0ba902b7-01\r\n\r\n`;
+  });
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  socket.write(requests.join(''));
+  const calls = () => exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+  while (calls().length < traceIds.length) await setImmediate();
+  expect(
+    calls()
+      .map((span) => span.spanContext().traceId)
+      .toSorted(),
+  ).toEqual(traceIds);
+  socket.destroy();
 });

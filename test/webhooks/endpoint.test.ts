@@ -21,7 +21,7 @@ const examples = ['message.received', 'message.read', 'reaction.received'].map((
 });
 
 describe('POST /webhooks/linq', () => {
-  it('is not there without LINQ_WEBHOOK_SECRETS', async () => {
+  it('is not served without LINQ_WEBHOOK_SECRETS', async () => {
     await using gateway = await startTestGateway();
     expect(await deliver(gateway, webhook())).toMatchObject({ status: 404 });
   });
@@ -51,7 +51,7 @@ describe('POST /webhooks/linq', () => {
     );
   });
 
-  it('has no rule for callers: foreign hosts, pages and missing credentials do not matter', async () => {
+  it('ignores the rules for callers: hosts, pages and credentials do not matter', async () => {
     await using gateway = await start({ GATEWAY_API_KEYS: 'key' });
     await using local = await start();
     const headers = {
@@ -64,7 +64,7 @@ describe('POST /webhooks/linq', () => {
     expect((await local.send({ headers: { host: 'tunnel.example' } })).status).toBe(421);
   });
 
-  it('responds to no other method, and allows no page to read it', async () => {
+  it('refuses other methods, and lets no page read its responses', async () => {
     await using gateway = await start({ CORS_ORIGINS: 'https://app.example' });
     for (const method of ['GET', 'PUT', 'OPTIONS']) {
       const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
@@ -124,7 +124,7 @@ describe('a webhook is refused with 401 and an empty body', () => {
     expect(await deliver(gateway, spaced)).toMatchObject(emptyAnd(200));
   });
 
-  it('and one warning a minute', async () => {
+  it('with one warning a minute in the log', async () => {
     await using gateway = await start({ LOG_LEVEL: 'trace' });
     for (let turn = 0; turn < 10; turn++) await deliver(gateway, body, { 'x-webhook-signature': 'sha256=' });
     await counted(gateway, 'unsigned', 10);

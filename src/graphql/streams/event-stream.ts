@@ -104,9 +104,9 @@ export class EventStream {
     this.#options.unread.watch(res);
   }
 
-  /** What the connection does not take at once counts as unread: it may be too little for `#write` to wait. */
+  /** Not within an event. What the connection does not take at once counts as unread: it may be too little for `#write` to wait. */
   #beat(res: ServerResponse): void {
-    if (this.#isBeatUnread || res.writableNeedDrain) return;
+    if (this.#isBeatUnread || this.#writing !== undefined || res.writableNeedDrain) return;
     let isTaken = false;
     let release = () => {};
     res.write(this.#format.heartbeat, () => {

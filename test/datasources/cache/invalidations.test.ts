@@ -53,7 +53,7 @@ describe('a value is outdated', () => {
     expect(invalidations.isOutdated({ chatId: '2' }, before)).toBe(false);
   });
 
-  it('by a gap, and by what another process knew before, whatever it is', () => {
+  it('by a gap, and by any event that another process knew before', () => {
     const { tail, invalidations, add } = create();
     const before = invalidations.position;
     add({ kind: 'gap' });
@@ -65,7 +65,7 @@ describe('a value is outdated', () => {
     expect(invalidations.isOutdated({ chatId: '1', messageId: '7' }, positionOf(2, 0))).toBe(true);
   });
 
-  it('by an event that was forgotten, because memory is bounded', () => {
+  it('by an event that was forgotten because memory is bounded', () => {
     const { invalidations, add } = create();
     const before = invalidations.position;
     add(eventOf('1', '7'));
@@ -116,7 +116,7 @@ describe('a webhook', () => {
     expect(await textOf(gateway)).toBe('text 1');
   });
 
-  it('that comes while the message is read outdates what that read returns', async () => {
+  it('that arrives while the message is read outdates the result of that read', async () => {
     let respond = () => {};
     const { promise: isReading, resolve: reading } = Promise.withResolvers<void>();
     await using upstream = await startUpstream((response, _request, id) => {

@@ -33,7 +33,7 @@ async function drain(events: AsyncIterator<LogEvent>): Promise<string[]> {
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `${from + index}`);
 
-it('gives a reader each event once, in order, whether it waits or comes later', async () => {
+it('gives a reader each event once, in order, whether it waits for it or reads later', async () => {
   const queue = new EventQueue(() => {});
   const first = queue.next();
   const second = queue.next();
@@ -42,7 +42,7 @@ it('gives a reader each event once, in order, whether it waits or comes later', 
   expect(await drain(queue)).toEqual(['2', '3']);
 });
 
-it('holds 100 events; with one more it drops them for one gap, from which the reader can go on', async () => {
+it('holds 100 events, and replaces them with one gap when one more arrives, from which the reader can continue', async () => {
   const full = new EventQueue(() => {});
   for (let index = 0; index < 100; index++) full.push(eventAt(index));
   expect(await drain(full)).toEqual(numbers(0, 100));
@@ -60,7 +60,7 @@ it('is bounded for a reader that stalls for 5,000 events', async () => {
   expect(read.at(-1)).toBe('4999');
 });
 
-it('ends while its reader waits, once, and takes nothing more', async () => {
+it('ends once while its reader waits, and accepts no more events', async () => {
   let ends = 0;
   const queue = new EventQueue(() => ends++);
   const waiting = [queue.next(), queue.next()];
@@ -81,7 +81,7 @@ it('follows the events of a chat from now on, and every gap', async () => {
   expect(await drain(events)).toEqual(['1', 'gap 3']);
 });
 
-it('goes on after a position, also across more events than a queue holds', async () => {
+it('continues after a position, also across more events than a queue holds', async () => {
   const tail = new EventTail(positionOf(0, 0));
   for (let index = 0; index < 500; index++) tail.add(eventAt(index));
   const events = followEvents(tail, () => true, positionOf(1, 199));
@@ -91,7 +91,7 @@ it('goes on after a position, also across more events than a queue holds', async
   expect(await drain(events)).toEqual(numbers(201, 560));
 });
 
-it('begins with a gap after a position that it does not know, and goes on from there', async () => {
+it('begins with a gap after an unknown position, and continues from there', async () => {
   const tail = new EventTail(positionOf(1, 0));
   for (let index = 1; index < 5; index++) tail.add(eventAt(index));
   const events = followEvents(tail, () => true, positionOf(0, 7));
@@ -100,7 +100,7 @@ it('begins with a gap after a position that it does not know, and goes on from t
   expect(await drain(events)).toEqual(['5']);
 });
 
-it('loses and repeats nothing, however often it is cut and resumed, unless it says so', async () => {
+it('loses and repeats no event without a gap, however often it is interrupted and resumed', async () => {
   for (let round = 0; round < 50; round++) {
     const tail = new EventTail(positionOf(0, 0));
     let sent = 0;

@@ -5,7 +5,7 @@ import { EventTail } from '../../../src/datasources/events/event-tail.ts';
 const gap = (ms: number): LogEvent => ({ kind: 'gap', position: positionOf(ms, 0) });
 const positions = (events: readonly LogEvent[] | undefined) => events?.map(({ position }) => position);
 
-it('delivers events to whoever has subscribed, in order, until it leaves', () => {
+it('delivers events to each subscriber in order until it unsubscribes', () => {
   const tail = new EventTail(positionOf(0, 0));
   const heard: LogEvent[] = [];
   tail.add(gap(1));
@@ -25,7 +25,7 @@ it('reads the events after a position, and none if it is the last', async () => 
   expect(await tail.read(positionOf(3, 0))).toEqual([]);
 });
 
-it('keeps 1,000 events, and tells when some after the position are missing', async () => {
+it('keeps 1,000 events, and reports when some after the position are missing', async () => {
   const tail = new EventTail(positionOf(0, 0));
   for (let ms = 1; ms <= 1_001; ms++) tail.add(gap(ms));
   expect(await tail.read(positionOf(0, 0))).toBeUndefined();
@@ -47,7 +47,7 @@ it('keeps events for 15 minutes', async () => {
   }
 });
 
-it('does not know positions of an earlier process, nor any that is not reached within a second', async () => {
+it('does not know positions of an earlier process, or any that is not reached within a second', async () => {
   const tail = new EventTail(positionOf(1_000, 0));
   tail.add(gap(2_000));
   expect(await tail.read(positionOf(999, 3))).toBeUndefined();
@@ -75,7 +75,7 @@ it('waits for a position that another process knows already', async () => {
   expect(await reading).toEqual([gap(3)]);
 });
 
-it('sorts positions as text, those between two others too', () => {
+it('sorts positions as text, also those between two others', () => {
   const sorted = [
     positionOf(0, 0),
     positionOf(999, 12),

@@ -107,7 +107,9 @@ async function walk(seed: number): Promise<{ pages: number; calls: number }> {
   return { pages, calls };
 }
 
-it('skips and repeats no message on its walks, whatever Linq does not document and whatever changes meanwhile', async () => {
+it('skips and repeats no message on its walks, whatever Linq does not document and whatever changes meanwhile', {
+  timeout: runs(120_000),
+}, async () => {
   const walks = runs(500);
   let [pages, calls] = [0, 0];
   await fc.assert(
@@ -120,9 +122,11 @@ it('skips and repeats no message on its walks, whatever Linq does not document a
   );
   expect(pages).toBeGreaterThan(3 * walks);
   expect(calls / pages).toBeLessThan(2);
-}, 120_000);
+});
 
-it('cuts pages out of a range of times and cursors, and knows whether there are more in the range', async () => {
+it('selects pages from a range of times and cursors, and reports whether there are more in the range', {
+  timeout: runs(60_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new Random(seed);
@@ -149,9 +153,11 @@ it('cuts pages out of a range of times and cursors, and knows whether there are 
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, 60_000);
+});
 
-it('skips no message although messages disappear and arrive between the calls of one page', async () => {
+it('skips no message although messages disappear and arrive between the calls of one page', {
+  timeout: runs(60_000),
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), async (seed) => {
       const random = new Random(seed);
@@ -175,7 +181,7 @@ it('skips no message although messages disappear and arrive between the calls of
     }),
     { numRuns: runs(200), endOnFailure: true },
   );
-}, 60_000);
+});
 
 it.each(['sort', 'before', 'after', 'page'] as const)(
   'never returns a wrong page when Linq ignores %s, but fails and reports it',
@@ -250,7 +256,7 @@ describe('the calls for a page', () => {
   });
 });
 
-it('takes a list that a lowered per_page made short for a part, not for the end', async () => {
+it('does not treat a list that a lowered per_page made short as the end', async () => {
   const chat = new TestChat(new Random(3), 60);
   const { page } = await readPage(chat, { size: 40 }, { maxPerPage: 20 });
   expect(idsOf(page)).toEqual(

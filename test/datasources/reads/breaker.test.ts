@@ -212,7 +212,7 @@ it('is not held open for longer by calls that began before it opened', async () 
   expect(states).toEqual(['open', 'half-open', 'closed']);
 });
 
-it('lets only the probe decide: calls that began before it do not count while it is under way', async () => {
+it('ignores calls that began before the probe while it is under way', async () => {
   const { breaker, states, outage, hanging } = createBreaker();
   const late = hanging(30);
   await outage();

@@ -90,7 +90,7 @@ describe('the breaker', () => {
     },
   );
 
-  it('is not opened for others by two chats that always fail, while more chats are well', async () => {
+  it('is not opened for others by two chats that always fail while more chats succeed', async () => {
     const { states, second } = createUpstream((chat) => chat.startsWith('50'));
     for (let at = 0; at < 30; at++) await second(['500', 'a', 30], ['501', 'a', 30], ['1'], ['2'], ['3']);
     expect(states).toEqual([]);

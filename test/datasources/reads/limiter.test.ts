@@ -145,7 +145,7 @@ it('fails only the call that cannot be sent, and gives its slot to the next', as
   expect(await next).toBe('served');
 });
 
-it('goes on admitting calls after `onAdmit` has thrown', async () => {
+it('continues to admit calls after `onAdmit` has thrown', async () => {
   let isBroken = false;
   const limiter = createLimiter({
     onAdmit: () => {
@@ -248,7 +248,7 @@ it.each([
   [8, 7],
   [16, 14],
   [64, 56],
-])('of %i slots gives one token at most %i while another is in use', async (maxConcurrency, most) => {
+])('with %i slots gives one token at most %i while another is in use', async (maxConcurrency, most) => {
   const limiter = createLimiter({ maxConcurrency });
   await run(limiter, b, patient, nothing);
   expect(await startable(limiter, a, 100)).toBe(most);

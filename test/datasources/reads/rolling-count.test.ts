@@ -21,7 +21,7 @@ it.each([
   [3_500, 12_999, 1],
   [3_500, 13_000, 0],
   [3_500, 1_000_000, 0],
-])('of what happened at %i ms counts at %i ms, in a window of ten seconds: %i', (at, now, expected) => {
+])('counts an event of %i ms, at %i ms, in a window of ten seconds: %i', (at, now, expected) => {
   const counter = count(at);
   vi.advanceTimersByTime(now - at);
   expect([counter.total(performance.now()), counter.seconds(performance.now())]).toEqual([expected, expected]);

@@ -57,7 +57,7 @@ describe('callers that share a token', () => {
     expect(sent.slice(10)).toEqual(['/greedy 10', '/modest 0', '/greedy 11', '/modest 1', '/greedy 12', '/modest 2']);
   });
 
-  it('are told when they would have their turn, not when the last read of another caller would', async () => {
+  it('are rejected by the time of their own turn, not by that of the last read of another caller', async () => {
     const { ask } = createTraffic(1, { createBucket: () => new TokenBucket(10) });
     times(800, (at) => ask('greedy', `greedy ${at}`));
     const outcome = ask('modest', 'modest');

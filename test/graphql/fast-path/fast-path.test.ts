@@ -113,7 +113,7 @@ it('refuses a list that is too long by itself, without counting what stands belo
   expect(errors?.[0]?.message).toContain('has 20000 entries of lists');
 });
 
-it('keeps a bounded number of compiled operations, however many different ones are sent again and again', async () => {
+it('keeps a bounded number of compiled operations, however many different ones are sent repeatedly', async () => {
   await using gateway = await startTestGateway();
   const send = async (from: number, to: number) => {
     for (let index = from; index < to; index++) {
@@ -137,7 +137,7 @@ it('keeps a bounded number of compiled operations, however many different ones a
   expect(heap() - before).toBeLessThan(20_000_000);
 });
 
-it('ends the reads of a caller who hangs up, without a line in the log', async () => {
+it('ends the reads of a caller that disconnects, without a log line', async () => {
   await using gateway = await startTestGateway({ LOG_LEVEL: 'info' });
   const query = 'query ($id: ID!) { chatMessage(chatId: 504, id: $id) { id } }';
   const { port } = new URL(gateway.url);

@@ -135,6 +135,26 @@ describe('a stream', () => {
     expect(tested.outcomes).toEqual(['unread']);
   });
 
+  it('has no heartbeat within a large event', async () => {
+    const large = 8 * mebibyte; // half of the event
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      await using tested = await start({ limits: { maxBytes: 1e9, maxMs: 60_000 }, events: 1, bytes: 16 * mebibyte });
+      const { res, socket } = tested;
+      const beat = () => {
+        if ((res.socket?.bytesWritten ?? large) >= large) return;
+        vi.advanceTimersByTime(12_000);
+        setImmediate(beat);
+      };
+      setImmediate(beat);
+      const text = await readUntil(socket, '"\n\n\r\n');
+      const [, event = ''] = text.replaceAll(/\r\n[0-9a-f]+\r\n/g, '').split('data: ');
+      expect(event.match(/^"~*/)?.[0].length).toBe(16 * mebibyte + 1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('ends after the event that is being written', async () => {
     await using tested = await start({ limits: { maxBytes: 1e9, maxMs: 60_000 }, events: 1, bytes: 32 * mebibyte });
     const { stream, socket } = tested;

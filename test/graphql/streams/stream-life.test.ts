@@ -92,7 +92,7 @@ describe('a stream', () => {
     expect(parts[0]?.json).toMatchObject({ errors: [{ extensions: { code, requestId: expect.any(String) } }] });
   });
 
-  it('stays when a chat cannot be read at the check because Linq is not available', async () => {
+  it('continues when a chat cannot be read at a check because Linq is not available', async () => {
     let isUp = true;
     await using linq = await startUpstream((response, _request, id) => {
       if (isUp) sendData(response, { id });
@@ -230,7 +230,7 @@ describe('the credential of a stream', () => {
     expect(parts[0]?.json).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
   });
 
-  it('lets it go on while it is valid', async () => {
+  it('lets the stream continue while it is valid', async () => {
     await using keys = await createIssuer();
     await using gateway = await start(keys.env);
     stopClocks();
@@ -254,7 +254,7 @@ describe('the credential of a stream', () => {
     expect(gateway.calls).toEqual([]);
   });
 
-  it('is required', async () => {
+  it('is required to open it', async () => {
     await using gateway = await start({ GATEWAY_API_KEYS: 'key' });
     const stream = await openStream(gateway);
     await stream.ended();

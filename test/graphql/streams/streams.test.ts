@@ -137,7 +137,7 @@ describe('the ways to send a stream', () => {
   });
 });
 
-describe('who may open a stream', () => {
+describe('permission to open a stream', () => {
   const refusal = async (gateway: TestGateway, variables: object, headers: Record<string, string> = {}) => {
     const stream = await openStream(gateway, { variables, headers });
     const part = await stream.part();
@@ -212,7 +212,7 @@ describe('who may open a stream', () => {
     expect(again.status).toBe(200);
   });
 
-  it('counts a stream in MAX_STREAMS when Linq has accepted its token, so that invented tokens exclude nobody', async () => {
+  it('counts a stream in MAX_STREAMS when Linq has accepted its token, so that invented tokens exclude no caller', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await using linq = await startUpstream(async (response, request, id) => {
       const isPending = request.headers['x-linq-integration-token'] !== 'known';
@@ -239,7 +239,7 @@ describe('who may open a stream', () => {
     await gateway.metric('graphql_streams_total{outcome="over-limit"}', 1);
   });
 
-  it('is no request in flight, and none in the histogram of requests', async () => {
+  it('does not count a stream as a request in flight or in the histogram of requests', async () => {
     await using gateway = await start({ MAX_REQUESTS_IN_FLIGHT: '1' });
     await using stream = await openStream(gateway);
     await gateway.metric('graphql_streams', 1);
@@ -364,7 +364,7 @@ describe('what an event reads', () => {
     });
   });
 
-  it('is nothing where the message was not selected', async () => {
+  it('is not sent when the message was not selected', async () => {
     await using gateway = await start();
     await using stream = await openStream(gateway, {
       query: 'subscription { chatMessageEvents(chatIds: [1]) { kind messageId } }',
@@ -404,7 +404,7 @@ describe('what an event reads', () => {
 });
 
 describe('which events a stream sends', () => {
-  it('those of its chats and kinds', async () => {
+  it('those of the requested chats and kinds', async () => {
     await using gateway = await start();
     await using stream = await openStream(gateway, {
       variables: { chatIds: ['2'], kinds: ['MESSAGE_SENT', 'REACTION_SENT'] },
@@ -500,7 +500,7 @@ describe('the end of a stream', () => {
     await gateway.metric('graphql_streams_total{outcome="drained"}', 2);
   });
 
-  it('is a FORBIDDEN and `complete` when Linq lets its token read a chat no longer', async () => {
+  it('is FORBIDDEN and `complete` when Linq no longer lets its token read a chat', async () => {
     let isAllowed = true;
     await using linq = await startUpstream((response, _request, id) => {
       if (isAllowed) sendData(response, { id });
@@ -520,7 +520,7 @@ describe('the end of a stream', () => {
     await gateway.metric('graphql_streams_total{outcome="refused"}', 1);
   });
 
-  it('does not open when the gateway begins to stop while its chats are read: 503', async () => {
+  it('is a 503 instead of a stream when the gateway begins to stop while the chats are read', async () => {
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await using linq = await startUpstream(async (response, _request, id) => {

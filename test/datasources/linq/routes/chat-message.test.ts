@@ -116,7 +116,7 @@ describe('lists', () => {
     ['{}', {}],
     ['text', 'x'],
     ['a number', 7],
-  ])('%s instead of a list is an empty list and is reported', (_what, value) => {
+  ])('treats %s instead of a list as an empty list, and reports it', (_what, value) => {
     const { message, drift } = decodeData({ attachments: value, reactions: value });
     expect(message).toMatchObject({ attachments: [], reactions: [] });
     expect(drift).toEqual(expect.arrayContaining(['data.attachments type', 'data.reactions type']));

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => web?.[Symbol.asyncDispose]());
 
-it('is used from the keyboard alone, and always shows where one is', async () => {
+it('can be used by keyboard alone, and always shows the focus', async () => {
   const { page, troubles, asked } = await web.open('');
   await page.getByText('Hello, how are you?').waitFor();
   const press = async (key: string) => {
@@ -56,7 +56,7 @@ it.each([
   ['a conversation', '?chatId=1', '.messages li'],
   ['a long conversation', '?chatId=2', '.messages li'],
   ['an id that is none', '?chatId=one&id=1', '.fault:not(:empty)'],
-])('axe-core finds nothing, in light or dark: %s', async (_state, search, ...selectors) => {
+])('has no violations that axe-core finds, in light or dark: %s', async (_state, search, ...selectors) => {
   const { page, troubles } = await web.open(search);
   for (const selector of selectors) {
     await page.locator(selector).first().waitFor({ state: 'attached' });
