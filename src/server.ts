@@ -136,8 +136,7 @@ async function serve(
     await gateway.close();
     return undefined;
   }
-  server.listen(config.port, config.host);
-  await once(server, 'listening');
+  await new Promise<void>((resolve) => server.listen(config.port, config.host, resolve));
   gateway.open();
   const address = server.address() as AddressInfo;
   onListening?.(address);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { expect, inject, it } from 'vitest';
 
 const root = new URL('..', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8');
@@ -12,11 +12,11 @@ interface Outcome {
   readonly errors: string;
 }
 
-/** Runs the program until it exits by itself. */
-function run(args: readonly string[], node: readonly string[] = []): Promise<Outcome> {
+/** Runs the program until it exits by itself, as bundled for the tests or from this file. */
+function run(args: readonly string[], { node = [] as string[], program = inject('program') } = {}): Promise<Outcome> {
   const env = { PATH: process.env['PATH'], PORT: '0' };
   return new Promise((resolve) => {
-    execFile(process.execPath, [...node, 'src/cli.ts', ...args], { cwd: root, env }, (error, output, errors) => {
+    execFile(process.execPath, [...node, program, ...args], { cwd: root, env }, (error, output, errors) => {
       resolve({ code: error?.code ?? 0, output, errors });
     });
   });
@@ -43,7 +43,7 @@ it.each([[['doctor', '--help']], [['doctor', '-h']], [['doctor', 'http://127.0.0
 );
 
 it.each([['--version'], ['-v']])('prints its version for %s', async (option) => {
-  expect(await run([option])).toEqual({ code: 0, output: `${version}\n`, errors: '' });
+  expect(await run([option], { program: 'src/cli.ts' })).toEqual({ code: 0, output: `${version}\n`, errors: '' });
 });
 
 it.each([
@@ -72,7 +72,8 @@ it.each([
 it('on a Node that is too old prints one line that names the one it needs, and loads nothing else', async () => {
   const [, minimum] = /^>=(\d+\.\d+)$/.exec(engines.node) ?? [];
   const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.18.9' } })`;
-  expect(await run(['sandbox'], ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`])).toEqual({
+  const node = ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`];
+  expect(await run(['sandbox'], { node, program: 'src/cli.ts' })).toEqual({
     code: 1,
     output: '',
     errors: `linq-graphql-gateway needs Node ${minimum} or later; this is Node 22.18.9.\n`,

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checks } from '../src/doctor/checks.ts';
 import { emptyResponse, examine, findingsIn, report, respondAt } from './support/doctor.ts';
 import { close, listen, startTestGateway } from './support/gateway.ts';
+import { start } from './support/process.ts';
 import { type ProxyRules, startProxy } from './support/proxy.ts';
 
 const key = 'the-key-of-the-doctor';
@@ -253,13 +253,8 @@ describe('as a process, over https', () => {
     const rules = respondAt('/metrics', emptyResponse(403));
     const tls = { key: pems.private, cert: pems.cert };
     await using proxy = await startProxy(new URL(gateway.url).origin, rules, tls);
-    const env = {
-      PATH: process.env['PATH'],
-      GATEWAY_CREDENTIAL: `Bearer ${key}`,
-      ...(trusted && { NODE_EXTRA_CA_CERTS: ca }),
-    };
-    const args = ['src/cli.ts', 'doctor', proxy.origin.replace('127.0.0.1', '0.0.0.0')];
-    const doctor = spawn(process.execPath, args, { cwd: root, env });
+    const env = { GATEWAY_CREDENTIAL: `Bearer ${key}`, ...(trusted && { NODE_EXTRA_CA_CERTS: ca }) };
+    const doctor = start(env, ['doctor', proxy.origin.replace('127.0.0.1', '0.0.0.0')]);
     let text = '';
     for (const stream of [doctor.stdout, doctor.stderr]) {
       stream.on('data', (chunk) => {

@@ -178,10 +178,16 @@ describe.concurrent('the server', { timeout: 120_000 }, () => {
   it('with WORKERS exits at once if its port is in use', async () => {
     const other = createServer();
     const { port } = new URL(await listen(other));
-    expect(await outcomeOf(start({ PORT: port, WORKERS: '2', npm_lifecycle_event: 'start' }))).toEqual({
+    const server = start({ PORT: port, WORKERS: '2', npm_lifecycle_event: 'start' });
+    let output = '';
+    server.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    expect(await outcomeOf(server)).toEqual({
       code: 1,
       errors: `Port ${port} is in use. Try PORT=${Number(port) + 1} npm start.\n`,
     });
+    expect(output).not.toContain('crashed');
     await close(other);
   });
 });

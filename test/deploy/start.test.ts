@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { linesOf, outcomeOf } from '../support/process.ts';
 
 /** Process ids of their own, as in a container; not every system lets a program have them. */
@@ -9,7 +9,7 @@ const unshare = ['--pid', '--fork', '--kill-child'];
 const hasOwnIds = spawnSync('unshare', [...unshare, 'true']).status === 0;
 
 /** The container's process 1, as the Dockerfile starts it; `kill` sends a signal to it. */
-function startContainer(env: Record<string, string> = {}, command = ['src/cli.ts']) {
+function startContainer(env: Record<string, string> = {}, command = [inject('program')]) {
   const [, entry = ''] = /^ENTRYPOINT \["sh", "\/gateway\/(.+)"\]$/m.exec(readFileSync('Dockerfile', 'utf8')) ?? [];
   const container = spawn('unshare', [...unshare, 'sh', `deploy/${entry}`, process.execPath, ...command], {
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
@@ -64,7 +64,7 @@ describe.skipIf(!hasOwnIds)('process 1 of the container', () => {
   });
 
   it('has the exit code of the gateway', async () => {
-    const { container } = startContainer({ PORT: 'x' });
+    const { container } = startContainer({ PORT: 'x' }, ['src/cli.ts']);
     expect(await outcomeOf(container)).toMatchObject({ code: 78, errors: expect.stringContaining('PORT') });
   });
 });

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,6 +9,7 @@ import { readTrustedDocuments } from '../../src/graphql/trusted-documents.ts';
 import { type SandboxCall, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { close, listen } from '../support/gateway.ts';
+import { outcomeOf, start } from '../support/process.ts';
 
 const byId = 'query ById($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id } }';
 const two = 'query One { chatMessage(chatId: 2, id: 1) { id } } query Two { chatMessage(chatId: 2, id: 2) { id } }';
@@ -185,18 +184,10 @@ it('a repeated id is executed on the fast path', async () => {
 });
 
 describe('a manifest that cannot be read stops the start, with exit code 78 and a line that names TRUSTED_DOCUMENTS', () => {
-  async function outcomeOf(file: string): Promise<{ code: number; errors: string }> {
-    const server = spawn(process.execPath, ['src/cli.ts', 'sandbox'], {
-      cwd: new URL('../..', import.meta.url),
-      env: { PATH: process.env['PATH'], PORT: '0', TRUSTED_DOCUMENTS: file },
-    });
-    let errors = '';
-    server.stderr.on('data', (chunk) => {
-      errors += chunk;
-    });
+  function startWith(file: string): Promise<{ code: number | null; errors: string }> {
+    const server = start({ TRUSTED_DOCUMENTS: file }, ['sandbox']);
     server.stdout.once('data', () => server.kill()); // it did start
-    const [code] = await once(server, 'close');
-    return { code, errors };
+    return outcomeOf(server);
   }
 
   it.each([
@@ -205,7 +196,7 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
     ['with an entry that is no text', '{"a": 1}'],
   ])('one %s', async (_what, content) => {
     const file = content === undefined ? join(folder, 'nowhere.json') : written(content);
-    const { code, errors } = await outcomeOf(file);
+    const { code, errors } = await startWith(file);
     expect(code).toBe(78);
     expect(errors.trimEnd().split('\n')).toEqual([
       expect.stringMatching(/^TRUSTED_DOCUMENTS must be a manifest of documents, got /),
@@ -230,7 +221,7 @@ describe('a manifest that cannot be read stops the start, with exit code 78 and 
 
   // server.ts prints the message of JSON.parse, which quotes the file, line breaks included.
   it('without showing its content, which may be that of any file by mistake', async () => {
-    const { code, errors } = await outcomeOf(written('hunter2\nhunter3\n'));
+    const { code, errors } = await startWith(written('hunter2\nhunter3\n'));
     expect(code).toBe(78);
     expect(errors.trimEnd().split('\n')).toHaveLength(1);
     expect(errors).not.toContain('hunter');

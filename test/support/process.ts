@@ -1,18 +1,31 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 
 const root = new URL('../..', import.meta.url);
 
-/** Where Node keeps what it compiled, which saves a third of the time that a process needs to start. */
-const compileCache = fileURLToPath(new URL('node_modules/.cache/compiled', root));
+const running = new Set<ChildProcessWithoutNullStreams>();
 
-/** Starts the process like an operator, on a free port. `node` are arguments of Node itself. */
+/** Starts the bundled program like an operator, on a free port. `node` are arguments of Node itself. */
 export function start(env: Record<string, string>, args: string[] = [], node: string[] = []) {
-  return spawn(process.execPath, [...node, 'src/cli.ts', ...args], {
+  const child = spawn(process.execPath, [...node, inject('program'), ...args], {
     cwd: root,
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, PORT: '0', ...env },
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Ends the processes that failed tests have left behind. */
+export async function stopAll(): Promise<void> {
+  await Promise.all(
+    [...running].map(async (child) => {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }),
+  );
 }
 
 /** Resolves when the output of the process matches `pattern`. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { linesOf, outcomeOf, start } from '../../support/process.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { secret, signatureOf, webhook } from '../../support/webhooks.ts';
@@ -58,8 +58,13 @@ async function startWorkers() {
   };
 }
 
+let workers: Awaited<ReturnType<typeof startWorkers>>;
+beforeAll(async () => {
+  workers = await startWorkers();
+}, 60_000); // three processes start
+afterAll(() => workers[Symbol.asyncDispose](), 60_000);
+
 it('relays an event to all workers and takes it once, whichever it reaches', async () => {
-  await using workers = await startWorkers();
   const seen = new Set<string>();
   while (seen.size < 2) seen.add(await workers.read()); // each has a cache of its own
   expect([...seen].toSorted()).toEqual(['text 1', 'text 2']);
@@ -70,10 +75,9 @@ it('relays an event to all workers and takes it once, whichever it reaches', asy
   const after = new Set<string>();
   for (let turn = 0; turn < 50 && after.size < 2; turn++) after.add(await workers.read());
   expect([...after].toSorted()).toEqual(['text 3', 'text 4']);
-}, 60_000); // three processes start and stop
+});
 
 it('refuses an event with 503 when the primary does not respond within two seconds', async () => {
-  await using workers = await startWorkers();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   expect(await workers.deliver(webhook(), agent)).toBe(200);
   const startedAt = performance.now();
@@ -86,10 +90,9 @@ it('refuses an event with 503 when the primary does not respond within two secon
   expect(performance.now() - startedAt).toBeGreaterThan(1_900);
   expect(await workers.deliver(webhook(), agent)).toBe(200);
   agent.destroy();
-}, 60_000);
+});
 
 it('does not end the primary when a worker is killed to which it relays an event', async () => {
-  await using workers = await startWorkers();
   const { server, logged } = workers;
   const seen = new Set<string>();
   while (seen.size < 2) seen.add(await workers.read()); // both listen
@@ -112,4 +115,4 @@ it('does not end the primary when a worker is killed to which it relays an event
   expect(server.exitCode).toBeNull();
   expect(await workers.deliver(webhook())).toBe(200);
   for (const agent of agents) agent.destroy();
-}, 60_000);
+});

@@ -88,9 +88,11 @@ async function start({ limits, events, bytes, beforeStart = () => {} }: Options)
 /** Reads until this text comes, with a pause after each chunk. Returns all. */
 async function readUntil(socket: Socket, last: string, pauseMs = 0): Promise<string> {
   const chunks: Buffer[] = [];
+  let end = '';
   for await (const chunk of socket) {
     chunks.push(chunk);
-    if (Buffer.concat(chunks.slice(-5)).toString('latin1').endsWith(last)) break;
+    end = (end + chunk.subarray(-last.length).toString('latin1')).slice(-last.length);
+    if (end === last) break;
     if (pauseMs > 0) await pause(pauseMs);
   }
   return Buffer.concat(chunks).toString('latin1');
