@@ -5,6 +5,7 @@ stopped=
 command=
 stop() {
   stopped=yes
+  interrupted=yes
   if [ -n "$command" ]; then kill -TERM "$command" 2>/dev/null; fi
 }
 trap stop TERM INT
@@ -14,12 +15,14 @@ setsid "$@" &
 command=$!
 if [ -n "$stopped" ]; then kill -TERM "$command" 2>/dev/null; fi
 
-# A signal interrupts `wait`, which also writes how the command ended.
-wait "$command" 2>/dev/null
-code=$?
-while kill -0 "$command" 2>/dev/null; do
+# A signal interrupts `wait`, which must then be called again: only that returns how the command ended, also if it has already
+# ended; 127 is that it was known before.
+interrupted=yes
+while [ -n "$interrupted" ]; do
+  interrupted=
   wait "$command" 2>/dev/null
-  code=$?
+  status=$?
+  if [ "$status" -ne 127 ]; then code=$status; fi
 done
 
 # Stopped before Node handled signals: 128 + 15.

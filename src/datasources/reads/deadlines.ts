@@ -46,14 +46,15 @@ export class Deadlines {
   #setTimer(timeouts: Timeouts, timeoutMs: number, delayMs: number): void {
     timeouts.timer = setTimeout(() => {
       timeouts.timer = undefined;
-      const now = performance.now();
+      // Those of one operation expire together, though it took a moment to start them: none is sent in the place of another.
+      const now = performance.now() + 1;
       const { queue } = timeouts;
       for (let one = queue.first; one !== undefined && one.deadline <= now; one = queue.first) {
         this.remove(one);
         one.expire();
       }
       if (timeouts.timer !== undefined) return; // `expire` led to a new deadline of this length
-      if (queue.first !== undefined) this.#setTimer(timeouts, timeoutMs, Math.ceil(queue.first.deadline - now));
+      if (queue.first !== undefined) this.#setTimer(timeouts, timeoutMs, Math.ceil(queue.first.deadline - now) + 1);
       else this.#byLength.delete(timeoutMs);
     }, delayMs);
     timeouts.timer.unref();
