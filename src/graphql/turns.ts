@@ -1,5 +1,5 @@
 /** How long requests may compute in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
-const turnMs = 5;
+const turnMs = 2;
 
 interface Work {
   readonly run: () => void;
