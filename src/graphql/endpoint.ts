@@ -105,25 +105,24 @@ export function createEndpoint(options: EndpointOptions): Handle {
     if ('code' in identity) return identity;
     const context = { record, identity };
     const lane = () => laneOf(identity.caller, req.headers['x-linq-integration-token']?.toString());
-    /** In a turn of its caller and in its own trace, whatever event led to it. */
-    const inTurn = <Value>(start: () => Value | Promise<Value>) => {
-      const { trace } = record;
-      return limited(() => turns.start(lane, trace === undefined ? start : () => trace.run(start)));
-    };
-    if (req.method !== 'POST') return inTurn(() => executeWithYoga(req, res, context));
+    /** In a turn of its own: Yoga computes in promises. */
+    const interpret = (operation: Pick<ServerContext, 'record' | 'identity' | 'body'>) =>
+      turns.next(lane).then(() => executeWithYoga(req, res, operation));
+    if (req.method !== 'POST') return limited(() => interpret(context));
     if (!hasJsonBody(req)) return notJson;
     if (hasEncodedBody(req)) return encoded;
     return new Promise<Result>((resolve, reject) => {
       readBody(req, maxBodyBytes, (body) => {
         if (typeof body === 'object') return resolve(body);
         const finish = (handled: boolean | Rejection) =>
-          handled === false ? executeWithYoga(req, res, { ...context, body }) : handled === true ? undefined : handled;
+          handled === false ? interpret({ ...context, body }) : handled === true ? undefined : handled;
         try {
           const begin = () => {
             const handled = answerFast(req, res, context, body);
             return handled === false ? finish(false) : handled.then(finish);
           };
-          const result = inTurn(begin);
+          const { trace } = record; // this is an event of the connection
+          const result = limited(() => turns.start(lane, trace === undefined ? begin : () => trace.run(begin)));
           if (result instanceof Promise) result.then(resolve, reject);
           else resolve(result);
         } catch (error) {
@@ -148,8 +147,9 @@ export function createEndpoint(options: EndpointOptions): Handle {
     else res.once('close', end);
     // Yoga reads neither weights nor quotes: it gets the one type that is to be sent.
     req.headers.accept = responseTypeFor(req.headers.accept) ?? 'application/json';
-    sendWhole(req, res, unread);
-    const handled = Promise.resolve(yoga(req, res, context));
+    const response: NonNullable<ServerContext['response']> = {};
+    sendWhole(req, res, unread, response);
+    const handled = Promise.resolve(yoga(req, res, { ...context, response }));
     return handled.then(() => undefined);
   }
 

@@ -3,8 +3,12 @@ import type { Plugin } from 'graphql-yoga';
 import { responseTooLarge } from '../errors/client-errors.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import { type PublicErrorOptions, publicError } from '../errors/public-error.ts';
+import { bytesOf, TextPieces } from '../http/text-pieces.ts';
 import { withoutHttp } from './public-errors.ts';
 import type { ServerContext } from './server-context.ts';
+
+/** A larger response is sent in pieces, past Yoga, which would join and copy them. In bytes. */
+const largeBytes = 65_536;
 
 /** Writes each result, and refuses a response with more bytes before they are joined. For results with public errors. */
 export function useResponseLimit(
@@ -13,16 +17,18 @@ export function useResponseLimit(
   options: PublicErrorOptions,
 ): Plugin<object, ServerContext> {
   return {
-    onResultProcess({ result, setResult, serverContext: { record } }) {
+    onResultProcess({ result, setResult, serverContext: { record, response } }) {
       if (Array.isArray(result) || Symbol.asyncIterator in result) return;
-      const data = result.data ? textOf(result.data, maxBytes) : JSON.stringify(result.data);
-      const text = data === undefined && result.data ? undefined : textWith(withoutHttp(result), data);
-      if (text !== undefined && Buffer.byteLength(text) <= maxBytes) {
+      const texts = textsOf(withoutHttp(result), maxBytes);
+      const bytes = texts === undefined ? 0 : bytesOf(texts);
+      if (texts !== undefined && bytes <= maxBytes) {
+        const isLarge = bytes > largeBytes && response !== undefined;
+        if (isLarge) response.texts = texts;
         // Yoga looks at errors for the status alone, which none with a path sets.
         setResult({
           ...result,
           errors: (result.errors ?? []).filter(({ path }) => path === undefined),
-          stringify: () => text,
+          stringify: () => (isLarge ? '' : texts.join('')),
         });
         return;
       }
@@ -35,14 +41,14 @@ export function useResponseLimit(
   };
 }
 
-/** The JSON of `data`, written once for all equal entries of lists; undefined when it is longer. */
-function textOf(data: object, maxLength: number): string | undefined {
+/** The JSON of a result in pieces, written once for all equal entries of lists; undefined when `data` is longer. */
+function textsOf(result: ExecutionResult, maxLength: number): readonly string[] | undefined {
+  const pieces = new TextPieces();
   const known = new Map<object, string>();
-  const pieces: string[] = [];
   let left = maxLength;
   const add = (piece: string) => {
     left -= piece.length;
-    if (left >= 0) pieces.push(piece);
+    if (left >= 0) pieces.add(piece);
   };
   const addValue = (value: unknown) => {
     if (typeof value !== 'object' || value === null) return add(JSON.stringify(value));
@@ -50,24 +56,32 @@ function textOf(data: object, maxLength: number): string | undefined {
     known.set(value, text);
     add(text);
   };
-  for (const [name, value] of Object.entries(data)) {
-    add(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`);
-    if (Array.isArray(value)) {
-      for (let index = 0; index < value.length && left >= 0; index++) {
-        add(index === 0 ? '[' : ',');
-        addValue(value[index]);
-      }
-      add(value.length === 0 ? '[]' : ']');
-    } else addValue(value);
+  const addData = (data: object) => {
+    let before = '{';
+    for (const [name, value] of Object.entries(data)) {
+      add(`${before}${JSON.stringify(name)}:`);
+      before = ',';
+      if (Array.isArray(value)) {
+        for (let index = 0; index < value.length && left >= 0; index++) {
+          add(index === 0 ? '[' : ',');
+          addValue(value[index]);
+        }
+        add(value.length === 0 ? '[]' : ']');
+      } else addValue(value);
+      if (left < 0) return;
+    }
+    add(before === '{' ? '{}' : '}');
+  };
+  let before = '{';
+  for (const [name, value] of Object.entries(result)) {
+    const text = name === 'data' && value ? undefined : JSON.stringify(value);
+    if (text === undefined && typeof value !== 'object') continue; // a function, or undefined
+    pieces.add(`${before}${JSON.stringify(name)}:`);
+    before = ',';
+    if (text === undefined) addData(value as object);
+    else pieces.add(text);
     if (left < 0) return undefined;
   }
-  return pieces.length === 0 ? '{}' : `${pieces.join('')}}`;
-}
-
-function textWith(result: ExecutionResult, data: string | undefined): string {
-  const parts = Object.entries(result).flatMap(([name, value]) => {
-    const text = name === 'data' ? data : JSON.stringify(value);
-    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`]; // of a function, or of undefined
-  });
-  return `{${parts.join()}}`;
+  pieces.add(before === '{' ? '{}' : '}');
+  return pieces.end();
 }

@@ -25,6 +25,8 @@ export interface ServerContext {
   readonly identity: Authenticated;
   /** The body of a POST. */
   readonly body?: string;
+  /** What is sent in place of the body that Yoga returns, once there are `texts`. Undefined if the client accepts a stream. */
+  readonly response?: { texts?: readonly string[] };
   /** Undefined if the client accepts no stream. */
   readonly accepts?: AcceptedStream;
 }

@@ -1,6 +1,12 @@
 /** How long requests may compute in one turn of the event loop; other requests, such as probes, are handled in between. In milliseconds. */
 const turnMs = 2;
 
+/**
+ * Turns of the event loop between two of callers that took their time. In each of them Node accepts one new connection, such as that
+ * of a probe.
+ */
+const loopsBetween = 20;
+
 interface Work {
   readonly run: () => void;
   readonly isLong: boolean;
@@ -17,6 +23,7 @@ export class Turns {
   #spentMs = 0;
   #endedAt = 0;
   #isScheduled = false;
+  #loopsLeft = 0;
 
   /** Runs now, or soon in another turn. Long work has a turn of its own. `lane` is that of the caller. */
   run(lane: () => string, run: () => void, isLong = false): void {
@@ -59,8 +66,13 @@ export class Turns {
   #schedule(): void {
     if (this.#isScheduled || this.#waiting.size === 0) return;
     this.#isScheduled = true;
-    setImmediate(this.#turn);
+    setImmediate(this.#loop);
   }
+
+  readonly #loop = (): void => {
+    if (this.#loopsLeft-- > 0) setImmediate(this.#loop);
+    else this.#turn();
+  };
 
   #runNow<Value>(run: () => Value): Value {
     const startedAt = performance.now();
@@ -72,7 +84,7 @@ export class Turns {
     }
   }
 
-  readonly #turn = (): void => {
+  #turn(): void {
     this.#isScheduled = false;
     this.#spentMs = 0;
     for (;;) {
@@ -86,6 +98,7 @@ export class Turns {
       this.#runNow(work.run);
       if (work.isLong) break;
     }
+    this.#loopsLeft = this.#waiting.size > 0 ? loopsBetween : 0;
     this.#schedule();
-  };
+  }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
 import { codingFor } from './accept.ts';
+import { bytesOf } from './text-pieces.ts';
 import type { UnreadResponses } from './unread-responses.ts';
 
 type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void;
@@ -41,16 +42,30 @@ export function compressResponse(req: IncomingMessage, res: ServerResponse, unre
   });
 }
 
-/** Sends the body of a response in one piece, also where Yoga writes it. Call it before anything is written. */
-export function sendWhole(req: IncomingMessage, res: ServerResponse, unread: UnreadResponses): void {
-  collectBody(req, res, { onStart() {}, onEnd: (body, release) => sendBody(res, body, unread, release) });
+/** Sends the body of a response whole, also where Yoga writes it, or `texts` in its place. Call it before anything is written. */
+export function sendWhole(
+  req: IncomingMessage,
+  res: ServerResponse,
+  unread: UnreadResponses,
+  inPlace: { readonly texts?: readonly string[] },
+): void {
+  collectBody(req, res, {
+    onStart() {},
+    onEnd: (body, release) => sendBody(res, inPlace.texts ?? body, unread, release),
+  });
 }
 
-function sendBody(res: ServerResponse, body: Buffer, unread: UnreadResponses, release: () => void): void {
+function sendBody(
+  res: ServerResponse,
+  body: Buffer | readonly string[],
+  unread: UnreadResponses,
+  release: () => void,
+): void {
   release();
   if (res.destroyed) return;
-  if (body.length > 0) res.setHeader('content-length', body.length);
-  unread.end(res, body, body.length);
+  const bytes = Buffer.isBuffer(body) ? body.length : bytesOf(body);
+  if (bytes > 0) res.setHeader('content-length', bytes);
+  unread.end(res, body, bytes);
 }
 
 interface Collector {

@@ -7,6 +7,7 @@ import type { PublicError } from '../../errors/public-error.ts';
 import type { Rejection } from '../../errors/rejection.ts';
 import { contentTypeFor } from '../../http/accept.ts';
 import { responseHeaders } from '../../http/headers.ts';
+import { bytesOf } from '../../http/text-pieces.ts';
 import type { UnreadResponses } from '../../http/unread-responses.ts';
 import type { EndRequest, RequestRecord } from '../../telemetry/request-record.ts';
 import type { ReadParams } from '../params.ts';
@@ -80,8 +81,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
     if (errors === undefined) return false;
     texts[0] = `{${errors.length === 0 ? '' : `"errors":${JSON.stringify(errors)},`}"data":${texts[0]}`;
     texts[texts.length - 1] += '}';
-    let bytes = 0;
-    for (const text of texts) bytes += Buffer.byteLength(text);
+    const bytes = bytesOf(texts);
     if (bytes > maxResponseBytes) return refuse(contentType, res, record);
     record.note(true, errors);
     beforeSend(record, res);

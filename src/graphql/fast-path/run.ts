@@ -1,6 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Context } from '../../context.ts';
 import { lightError } from '../../errors/light-error.ts';
+import { TextPieces } from '../../http/text-pieces.ts';
 import type { Turns } from '../turns.ts';
 import type { ObjectSelection, Part, Plan, PlannedObject, Projection, Selection } from './plan.ts';
 
@@ -156,9 +157,6 @@ function choose(selection: Selection, value: object): ObjectSelection {
 /** How much new JSON is written in one turn. In characters, of which a million takes some milliseconds. */
 const newPerTurn = 1_000_000;
 
-/** A longer text is a piece of its own: joined with others it would be copied, to memory that is new each time. In characters. */
-const maxJoined = 8_192;
-
 /**
  * The result of an operation. The JSON of the same part of the same value is written once, for all fields and entries that select it.
  * Writing stops when there is more than `maxLength`.
@@ -167,9 +165,7 @@ class Result {
   readonly #root: Selected;
   readonly #maxLength: number;
   readonly #known = new Map<Projection, Map<object, string>>();
-  #texts: string[] = [];
-  /** The end of the JSON, which is not one of `#texts` yet. */
-  #text = '';
+  #texts = new TextPieces();
   #left = 0;
   #newLeft = 0;
   #isInterrupted = false;
@@ -182,8 +178,7 @@ class Result {
 
   /** False when it has to be called again, in another turn: then it starts anew, with what is known. */
   write(): boolean {
-    this.#texts = [];
-    this.#text = '';
+    this.#texts = new TextPieces();
     this.#left = this.#maxLength;
     this.#newLeft = newPerTurn;
     this.#isInterrupted = false;
@@ -196,9 +191,7 @@ class Result {
     if (this.#left < 0) return undefined;
     const found = new Errors(this.#left);
     if (this.#hasErrors) found.addBelow(this.#root, []);
-    if (found.isTooLong) return undefined;
-    this.#texts.push(this.#text);
-    return { texts: this.#texts, errors: found.errors };
+    return found.isTooLong ? undefined : { texts: this.#texts.end(), errors: found.errors };
   }
 
   get #goesOn(): boolean {
@@ -239,11 +232,7 @@ class Result {
 
   #add(text: string): void {
     this.#left -= text.length;
-    if (this.#left < 0) return;
-    if (text.length > maxJoined || this.#text.length > maxJoined) {
-      if (this.#text !== '') this.#texts.push(this.#text);
-      this.#text = text;
-    } else this.#text += text;
+    if (this.#left >= 0) this.#texts.add(text);
   }
 
   #project(projection: Projection, value: object): string {
