@@ -2,10 +2,10 @@
 const turnMs = 2;
 
 /**
- * Turns of the event loop between two of callers that took their time. In each of them Node accepts one new connection, such as that
- * of a probe.
+ * After each turn the event loop turns once for each millisecond that it took, at most so often: in each of them Node accepts one new
+ * connection, such as that of a probe.
  */
-const loopsBetween = 20;
+const maxLoops = 50;
 
 interface Work {
   readonly run: () => void;
@@ -23,6 +23,8 @@ export class Turns {
   #spentMs = 0;
   #endedAt = 0;
   #isScheduled = false;
+  /** When the last turn began, as long as `#loopsLeft` is not known: its work may go on in promises. */
+  #beganAt: number | undefined;
   #loopsLeft = 0;
 
   /** Runs now, or soon in another turn. Long work has a turn of its own. `lane` is that of the caller. */
@@ -70,6 +72,10 @@ export class Turns {
   }
 
   readonly #loop = (): void => {
+    if (this.#beganAt !== undefined) {
+      this.#loopsLeft = Math.min(maxLoops, Math.floor(performance.now() - this.#beganAt));
+      this.#beganAt = undefined;
+    }
     if (this.#loopsLeft-- > 0) setImmediate(this.#loop);
     else this.#turn();
   };
@@ -85,7 +91,9 @@ export class Turns {
   }
 
   #turn(): void {
+    const beganAt = performance.now();
     this.#isScheduled = false;
+    this.#loopsLeft = 0;
     this.#spentMs = 0;
     for (;;) {
       const [[lane, works] = []] = this.#waiting;
@@ -98,7 +106,7 @@ export class Turns {
       this.#runNow(work.run);
       if (work.isLong) break;
     }
-    this.#loopsLeft = this.#waiting.size > 0 ? loopsBetween : 0;
+    this.#beganAt = this.#waiting.size > 0 ? beganAt : undefined;
     this.#schedule();
   }
 }
