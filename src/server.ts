@@ -118,6 +118,15 @@ async function serve(
   const gateway = createGateway(config, log, { documents, firstPage });
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
+  server.on('checkContinue', (req, res) => {
+    const proceed = () => {
+      res.writeContinue();
+      gateway.handle(req, res);
+    };
+    // Node would write it into the response to an earlier request of the connection.
+    if (res.socket === null) res.once('socket', proceed);
+    else proceed();
+  });
   server.once('error', (error: NodeJS.ErrnoException) => {
     const { host, port } = config;
     const command = commandOf(process.env, sandbox !== undefined);

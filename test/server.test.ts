@@ -48,6 +48,33 @@ describe('the sandbox', () => {
     }
   });
 
+  it('sends no "100 Continue" within the response to an earlier request of the connection', async () => {
+    const { port, pathname } = new URL(output[1] ?? '');
+    const requestOf = (text: string, headers = '') => {
+      const body = JSON.stringify({ query: text });
+      return `POST ${pathname} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n${headers}\r\n${body}`;
+    };
+    const expecting = requestOf('{ second: __typename }', 'expect: 100-continue\r\n');
+    const last = requestOf('{ last: __typename }', 'connection: close\r\n');
+    const responsesTo = async (...requests: string[]) => {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(requests.join(''));
+      let text = '';
+      for await (const chunk of socket) text += chunk;
+      return text.match(/HTTP\/1\.1 \d+|"\w+":"\w+"|"text":"[^"]*"/g);
+    };
+    expect(await responsesTo(requestOf(query), expecting, last)).toEqual([
+      'HTTP/1.1 200',
+      '"text":"Hello, how are you?"',
+      'HTTP/1.1 200',
+      '"second":"Query"',
+      'HTTP/1.1 200',
+      '"last":"Query"',
+    ]);
+    // Where no response is ahead of it, the client need not wait.
+    expect(await responsesTo(expecting, last)).toContain('HTTP/1.1 100');
+  });
+
   it('never sends a real token anywhere, and does not use the proxy that the environment names', async () => {
     const [, url = ''] = output;
     expect(await read(url)).toMatchObject({ data: { chatMessage: { text: 'Hello, how are you?' } } });
