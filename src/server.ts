@@ -119,13 +119,9 @@ async function serve(
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.on('checkContinue', (req, res) => {
-    const proceed = () => {
-      res.writeContinue();
-      gateway.handle(req, res);
-    };
-    // Node would write it into the response to an earlier request of the connection.
-    if (res.socket === null) res.once('socket', proceed);
-    else proceed();
+    // Node would write it into the response to an earlier request of the connection. Without it, Node closes the connection after this one.
+    if (res.socket !== null) res.writeContinue();
+    gateway.handle(req, res);
   });
   server.once('error', (error: NodeJS.ErrnoException) => {
     const { host, port } = config;
