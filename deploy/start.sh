@@ -15,8 +15,9 @@ setsid "$@" &
 command=$!
 if [ -n "$stopped" ]; then kill -TERM "$command" 2>/dev/null; fi
 
-# A signal interrupts `wait`, which must then be called again: only that returns how the command ended, also if it has already
-# ended; 127 is that it was known before.
+# A signal interrupts `wait`. It is then called again, even if the command has ended meanwhile: only that returns the command's exit
+# code. It returns 127 if it has returned that code before.
+code=127
 interrupted=yes
 while [ -n "$interrupted" ]; do
   interrupted=

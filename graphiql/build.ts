@@ -13,7 +13,7 @@ async function buildGraphiQL(folder: URL): Promise<void> {
   await mkdir(folder, { recursive: true });
   await Promise.all(
     [...files].map(async ([name, content]) => {
-      // Everybody who installs the project waits for it: 9 takes four times as long and saves 1 %; the best, 11, a tenth.
+      // Everyone who installs the project waits for this. Quality 9 takes four times as long and saves 1 %.
       const params = { [constants.BROTLI_PARAM_QUALITY]: 7, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
       await writeFile(new URL(`${name}.br`, folder), await promisify(brotliCompress)(content, { params }));
       await writeFile(new URL(`${name}.gz`, folder), await promisify(gzip)(content, { level: 9 }));

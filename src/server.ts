@@ -119,7 +119,8 @@ async function serve(
   // The gateway checks the Host header itself, with its own messages.
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: config.keepAliveMs }, gateway.handle);
   server.on('checkContinue', (req, res) => {
-    // Node would write it into the response to an earlier request of the connection. Without it, Node closes the connection after this one.
+    // Not while the response to an earlier request is being sent, since Node would write it into that. Node then closes the connection
+    // after this response.
     if (res.socket !== null) res.writeContinue();
     gateway.handle(req, res);
   });

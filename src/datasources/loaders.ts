@@ -51,7 +51,7 @@ interface LoaderOptions {
   readonly onBatch: (size: number) => void;
   /** `tick`: a batch is sent when all promise jobs of the tick have run. `manual`: when `dispatch` is called. */
   readonly batching: 'tick' | 'manual';
-  /** Awaited before the fields get what they wait for, and compute with it. */
+  /** Awaited before values or errors reach the fields, which then compute. Undefined is at once. */
   readonly takeTurn?: (() => Promise<void>) | undefined;
 }
 

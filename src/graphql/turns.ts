@@ -2,8 +2,8 @@
 const turnMs = 2;
 
 /**
- * After each turn the event loop turns once for each millisecond that it took, at most so often: in each of them Node accepts one new
- * connection, such as that of a probe.
+ * Between two turns of callers the event loop turns once for each millisecond that the first one took, but not more often than this.
+ * In each turn of the event loop Node accepts one new connection, such as that of a probe.
  */
 const maxLoops = 50;
 

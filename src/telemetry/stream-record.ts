@@ -3,8 +3,8 @@ import type { RequestRecord } from './request-record.ts';
 import type { StreamTrace } from './tracing.ts';
 
 /**
- * How a stream ended: its life was over, or its chats could not be checked; the gateway shut down; its client disconnected; its client read nothing; or it was
- * refused, because its credential or its right to read a chat was lost.
+ * How a stream ended: its life was over, or its chats could not be checked; the gateway shut down; its client disconnected; its
+ * client read nothing; or it was refused, because its credential or its right to read a chat was lost.
  */
 export type StreamOutcome = 'expired' | 'drained' | 'canceled' | 'unread' | 'refused';
 

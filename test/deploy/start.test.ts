@@ -67,4 +67,9 @@ describe.skipIf(!hasOwnIds)('process 1 of the container', () => {
     const { container } = startContainer({ PORT: 'x' }, ['src/cli.ts']);
     expect(await outcomeOf(container)).toMatchObject({ code: 78, errors: expect.stringContaining('PORT') });
   });
+
+  it.each([0, 1, 127, 128])('has the exit code %i of its command', async (code) => {
+    const { container } = startContainer({}, ['--eval', `process.exit(${code})`]);
+    expect(await outcomeOf(container)).toEqual({ code, errors: '' });
+  });
 });

@@ -24,8 +24,8 @@ function rowsFor(size: number): number {
  * millisecond, a millisecond early, because it is not documented whether bounds are exclusive and how fine stored times are.
  * How Linq orders messages of the same millisecond is not documented either: those of the last millisecond of a window count
  * only when a message beyond it was seen. If too few are left, the window moves to that millisecond. Only if it cannot move,
- * because all rows are of one millisecond, are larger and then further numbered pages of the window read. These overlap: one that
- * begins after rows that were not seen, because others disappeared before them, is followed by the first one again.
+ * because all rows are of one millisecond, are larger and then further numbered pages of the window read. These overlap: where
+ * one has no row of those before it, because messages disappeared meanwhile, the window is read again from its first page.
  *
  * `reportIgnored` is called with the name of a parameter that Linq did not heed; the page then fails.
  */

@@ -176,7 +176,7 @@ class Result {
     this.#maxLength = maxLength;
   }
 
-  /** False when it has to be called again, in another turn: then it starts anew, with what is known. */
+  /** Returns false if it must be called again, in another turn; the texts in `#known` are not written again. */
   write(): boolean {
     this.#texts = new TextPieces();
     this.#left = this.#maxLength;
