@@ -4,10 +4,13 @@ import type { EventTail } from './datasources/events/event-tail.ts';
 import { ExplainedReads } from './datasources/explained-reads.ts';
 import type { LinqClient } from './datasources/linq/client.ts';
 import type { ReportRouteDrift } from './datasources/linq/drift.ts';
-import { createLoaders, type Loaders, type Source } from './datasources/loaders.ts';
+import { BatchedLoaders, type Loaders, type Source } from './datasources/loaders.ts';
+import type { ChatKey } from './datasources/model.ts';
 import { type CallerSignal, Cancellation } from './datasources/reads/cancellation.ts';
 import type { Reader } from './datasources/reads/reads.ts';
+import type { Route } from './datasources/reads/route.ts';
 import { Token } from './datasources/token.ts';
+import type { DriftKind } from './datasources/upstream-metrics.ts';
 import { badRequest, tooCostly } from './errors/client-errors.ts';
 import { ChatEvents } from './streams/chat-events.ts';
 
@@ -85,6 +88,8 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       if (sum > max) throw tooCostly(sum, 'fields that are read', max, '20 times MAX_READS_PER_OPERATION');
     },
   };
+  const inOneTurn = { limits, onBatch, batching: 'manual' } as const;
+  const inTurns = { limits, onBatch, batching: 'tick' } as const;
   return ({ header, requestId, signal, caller, chats }, batching = 'tick') => {
     const callersToken = tokenOf(header('x-linq-integration-token'));
     const known = readerOf(caller, callersToken);
@@ -98,16 +103,11 @@ export function createContextFactory(options: ContextOptions): CreateContext {
       cancellation: new Cancellation(signal),
     };
     const explainedReads = explain && header('x-linq-explain') === 'true' ? new ExplainedReads() : undefined;
-    const loadersOver = (read: Source['read'], batching: 'tick' | 'manual' = 'tick') => {
-      const source: Source = {
-        read: (route, key, elapsedMs) => (mayRead(chats, key) ? read(route, key, elapsedMs) : notReadable),
-        reportDrift: (route, path, kind) => reportDrift(route, path, kind, requestId),
-      };
-      return createLoaders(source, {
-        ...{ limits, onBatch, batching },
-        takeTurn: batching === 'tick' && takeTurn ? () => takeTurn(lane) : undefined,
-      });
-    };
+    const loadersOver = (read: Source['read'], batching: 'tick' | 'manual' = 'tick') =>
+      new BatchedLoaders(
+        new ReadableSource(read, chats, reportDrift, requestId),
+        batching === 'manual' ? inOneTurn : { ...inTurns, takeTurn: takeTurn && (() => takeTurn(lane)) },
+      );
     const read: Source['read'] = (route, key, elapsedMs = 0) => {
       const leftMs = Math.ceil(reader.timeoutMs - elapsedMs);
       const hurried = elapsedMs === 0 ? reader : { ...reader, timeoutMs: Math.max(1, leftMs) };
@@ -130,6 +130,29 @@ export function createContextFactory(options: ContextOptions): CreateContext {
     });
     return { loaders, lane, explainedReads, events: chatEvents };
   };
+}
+
+/** What one caller may read. */
+class ReadableSource implements Source {
+  readonly #read: Source['read'];
+  readonly #chats: ChatAccess;
+  readonly #report: ReportRouteDrift;
+  readonly #requestId: string;
+
+  constructor(read: Source['read'], chats: ChatAccess, report: ReportRouteDrift, requestId: string) {
+    this.#read = read;
+    this.#chats = chats;
+    this.#report = report;
+    this.#requestId = requestId;
+  }
+
+  read<Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key, elapsedMs?: number): Promise<Value | null> {
+    return mayRead(this.#chats, key) ? this.#read(route, key, elapsedMs) : notReadable;
+  }
+
+  reportDrift(route: string, path: string, kind: DriftKind): void {
+    this.#report(route, path, kind, this.#requestId);
+  }
 }
 
 const notReadable = Promise.resolve(null);

@@ -3,7 +3,18 @@ import { callsOf, readMessagePage } from './linq/message-page.ts';
 import { chatRoute } from './linq/routes/chat.ts';
 import { chatMessageRoute } from './linq/routes/chat-message.ts';
 import { chatMessagesRoute } from './linq/routes/chat-messages.ts';
-import type { ChatKey, Cost, Keys, MessagePageKey, Resources, Target } from './model.ts';
+import type {
+  Chat,
+  ChatKey,
+  ChatMessage,
+  ChatMessageConnection,
+  Cost,
+  Keys,
+  MessageKey,
+  MessagePageKey,
+  Resources,
+  Target,
+} from './model.ts';
 import type { Route } from './reads/route.ts';
 import type { DriftKind } from './upstream-metrics.ts';
 
@@ -73,132 +84,152 @@ interface Loadable {
  * All fields join a batch before it is sent, so the sums are exactly what the operation reads, through fragments, aliases,
  * lists and conditions. One loader serves all routes, so that their reads are counted and sent together.
  */
-export function createLoaders(source: Source, { limits, onBatch, batching, takeTurn }: LoaderOptions): Loaders {
+export class BatchedLoaders implements Loaders {
+  readonly #source: Source;
+  readonly #options: LoaderOptions;
+  readonly #loader: DataLoader<Request, unknown, string | Declaration>;
   // Of admitted batches: after a refused batch, an operation may still load a smaller one.
-  let distinct = 0;
-  let entries = 0;
-  let places = 0;
+  #distinct = 0;
+  #entries = 0;
+  #places = 0;
   /** Paths that were declared and may not be loaded yet. */
-  const declared = new Set<string>();
+  readonly #declared = new Set<string>();
   /** Paths that were loaded, are being loaded, or need no read. */
-  const loaded = new Map<string | Declaration, Promise<unknown>>();
-  let dispatch = () => {};
+  readonly #loaded = new Map<string | Declaration, Promise<unknown>>();
+  /** Sends the pending batch, if there is one. */
+  #send: (() => void) | undefined;
   /** For all that is read until it comes. */
-  let turn: Promise<void> | undefined;
+  #turn: Promise<void> | undefined;
 
-  // Linq has no bulk route. A batch of promises, not of their results, lets each key settle by itself: a slow or failing
-  // one delays no other. A bulk route would change this function and nothing else.
-  const loader = new DataLoader<Request, unknown, string | Declaration>(
-    async (batch) => {
-      let calls = 0;
-      let undeclared = 0;
-      let listed = 0;
-      let placed = 0;
-      const later = new Map<string, number>();
-      for (const request of batch) {
-        if ('loadables' in request) {
-          listed += request.listEntries;
-          placed += request.readPlaces;
-          for (const { path, calls } of request.loadables) {
-            if (!loaded.has(path) && !declared.has(path)) later.set(path, calls);
-          }
-        } else {
-          calls += request.calls;
-          if (!declared.has(request.path)) undeclared += request.calls;
-        }
-      }
-      for (const calls of later.values()) undeclared += calls;
-      limits.listEntries(entries + listed);
-      limits.readPlaces(places + placed);
-      try {
-        limits.distinctReads(distinct + undeclared);
-      } catch (error) {
-        // The list itself is not too long: each of its entries fails.
-        for (const request of batch) loader.clear(request);
-        return batch.map((request) => ('loadables' in request ? nothing : (error as Error)));
-      }
-      distinct += undeclared;
-      entries += listed;
-      places += placed;
-      for (const path of later.keys()) declared.add(path);
-      if (calls > 0) onBatch(calls);
-      return batch.map((request) => ('loadables' in request ? nothing : started(request)));
-    },
-    {
-      cacheMap: loaded,
-      cacheKeyFn: (request) => ('loadables' in request ? request : request.path),
-      ...(batching === 'manual' && {
-        batchScheduleFn: (send: () => void) => {
-          dispatch = send;
-        },
-      }),
-    },
-  );
-
-  const started = (request: Loadable): Promise<unknown> => {
-    const value = request.start();
-    if (takeTurn === undefined) return value;
-    const inTurn = async () => {
-      turn ??= takeTurn().finally(() => {
-        turn = undefined;
-      });
-      await turn;
-      return value;
+  constructor(source: Source, options: LoaderOptions) {
+    this.#source = source;
+    this.#options = options;
+    const batchScheduleFn = (send: () => void) => {
+      this.#send = send;
     };
-    return value.then(inTurn, inTurn);
-  };
+    this.#loader = new DataLoader((batch) => this.#startBatch(batch), {
+      cacheMap: this.#loaded,
+      cacheKeyFn: (request) => ('loadables' in request ? request : request.path),
+      ...(options.batching === 'manual' && { batchScheduleFn }),
+    });
+  }
 
-  const one = <Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable => ({
-    path: route.path(key),
-    calls: 1,
-    start: () => source.read(route, key),
-  });
+  message(key: MessageKey): Promise<ChatMessage | null> {
+    return this.#load(this.#loadableOf({ loader: 'message', key }));
+  }
 
-  const readPage = async (key: MessagePageKey) => {
+  chat(key: ChatKey): Promise<Chat | null> {
+    return this.#load(this.#loadableOf({ loader: 'chat', key }));
+  }
+
+  messages(key: MessagePageKey): Promise<ChatMessageConnection | null> {
+    return this.#load(this.#loadableOf({ loader: 'messages', key }));
+  }
+
+  async declare({ targets, listEntries, readPlaces }: Cost): Promise<void> {
+    const loadables = targets.map((target) => this.#loadableOf(target));
+    await this.#loader.load({ loadables, listEntries, readPlaces });
+  }
+
+  isTooCostly(reads: number, entries: number): boolean {
+    const { limits } = this.#options;
+    try {
+      limits.distinctReads(reads);
+      limits.listEntries(entries);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  dispatch(): void {
+    const send = this.#send;
+    this.#send = undefined;
+    send?.();
+  }
+
+  /** A path belongs to one loader, so what is loaded under it is a value of that loader. */
+  #load<Value>(loadable: Loadable): Promise<Value | null> {
+    return this.#loader.load(loadable) as Promise<Value | null>;
+  }
+
+  #loadableOf(target: Target): Loadable {
+    if (target.loader === 'message') return this.#one(chatMessageRoute, target.key);
+    if (target.loader === 'chat') return this.#one(chatRoute, target.key);
+    const { key } = target;
+    return { path: JSON.stringify(key), calls: callsOf(key), start: () => this.#readPage(key) };
+  }
+
+  #one<Key extends ChatKey, Value>(route: Route<Key, Value>, key: Key): Loadable {
+    return { path: route.path(key), calls: 1, start: () => this.#source.read(route, key) };
+  }
+
+  async #readPage(key: MessagePageKey): Promise<ChatMessageConnection | null> {
     const startedAt = performance.now();
     const page = await readMessagePage(
       key,
-      (list) => source.read(chatMessagesRoute, list, performance.now() - startedAt),
-      (parameter) => source.reportDrift(chatMessagesRoute.template, parameter, 'ignored'),
+      (list) => this.#source.read(chatMessagesRoute, list, performance.now() - startedAt),
+      (parameter) => this.#source.reportDrift(chatMessagesRoute.template, parameter, 'ignored'),
     );
-    for (const message of page?.nodes ?? []) loader.prime(one(chatMessageRoute, message), message);
+    for (const message of page?.nodes ?? []) this.#loader.prime(this.#one(chatMessageRoute, message), message);
     return page;
-  };
+  }
 
-  const loadables: { readonly [Name in keyof Resources]: (key: Keys[Name]) => Loadable } = {
-    message: (key) => one(chatMessageRoute, key),
-    chat: (key) => one(chatRoute, key),
-    messages: (key) => ({ path: JSON.stringify(key), calls: callsOf(key), start: () => readPage(key) }),
-  };
-  const loadableOf = <Name extends keyof Resources>({ loader, key }: Target<Name>) => loadables[loader](key);
-
-  /** A path belongs to one loader, so what is loaded under it is a value of that loader. */
-  const load =
-    <Name extends keyof Resources>(name: Name) =>
-    (key: Keys[Name]) =>
-      loader.load(loadables[name](key)) as Promise<Resources[Name] | null>;
-
-  return {
-    message: load('message'),
-    chat: load('chat'),
-    messages: load('messages'),
-    declare: async ({ targets, listEntries, readPlaces }) =>
-      void (await loader.load({ loadables: targets.map(loadableOf), listEntries, readPlaces })),
-    isTooCostly: (reads, entries) => {
-      try {
-        limits.distinctReads(reads);
-        limits.listEntries(entries);
-        return false;
-      } catch {
-        return true;
+  /**
+   * Linq has no bulk route. A batch of promises, not of their results, lets each key settle by itself: a slow or failing
+   * one delays no other. A bulk route would change this function and nothing else.
+   */
+  async #startBatch(batch: readonly Request[]): Promise<(Promise<unknown> | Error)[]> {
+    const { limits, onBatch } = this.#options;
+    let calls = 0;
+    let undeclared = 0;
+    let listed = 0;
+    let placed = 0;
+    let later: Map<string, number> | undefined;
+    for (const request of batch) {
+      if ('loadables' in request) {
+        listed += request.listEntries;
+        placed += request.readPlaces;
+        later ??= new Map();
+        for (const { path, calls } of request.loadables) {
+          if (!this.#loaded.has(path) && !this.#declared.has(path)) later.set(path, calls);
+        }
+      } else {
+        calls += request.calls;
+        if (!this.#declared.has(request.path)) undeclared += request.calls;
       }
-    },
-    dispatch: () => {
-      const send = dispatch;
-      dispatch = () => {};
-      send();
-    },
-  };
+    }
+    for (const calls of later?.values() ?? []) undeclared += calls;
+    limits.listEntries(this.#entries + listed);
+    limits.readPlaces(this.#places + placed);
+    try {
+      limits.distinctReads(this.#distinct + undeclared);
+    } catch (error) {
+      // The list itself is not too long: each of its entries fails.
+      for (const request of batch) this.#loader.clear(request);
+      return batch.map((request) => ('loadables' in request ? nothing : (error as Error)));
+    }
+    this.#distinct += undeclared;
+    this.#entries += listed;
+    this.#places += placed;
+    for (const path of later?.keys() ?? []) this.#declared.add(path);
+    if (calls > 0) onBatch(calls);
+    return batch.map((request) => ('loadables' in request ? nothing : this.#start(request)));
+  }
+
+  #start(request: Loadable): Promise<unknown> {
+    const { takeTurn } = this.#options;
+    const value = request.start();
+    if (takeTurn === undefined) return value;
+    const inTurn = async () => {
+      this.#turn ??= takeTurn().finally(() => {
+        this.#turn = undefined;
+      });
+      await this.#turn;
+      return value;
+    };
+    return value.then(inTurn, inTurn);
+  }
 }
 
 const nothing = Promise.resolve(null);

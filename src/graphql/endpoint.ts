@@ -81,23 +81,17 @@ export function createEndpoint(options: EndpointOptions): Handle {
     laneOf,
   } = options;
   let inFlight = 0;
+  const leave = () => {
+    inFlight--;
+  };
 
   /** Counts what a request does before and after its body arrives, but not the waiting for it: slow bodies must not exclude others. */
   function limited<T>(start: () => T | Promise<T>): T | Rejection | Promise<T> {
     if (inFlight >= maxInFlight) return tooMany;
+    const result = start();
+    if (!(result instanceof Promise)) return result;
     inFlight++;
-    const leave = () => {
-      inFlight--;
-    };
-    let result: T | Promise<T>;
-    try {
-      result = start();
-    } catch (error) {
-      leave();
-      throw error;
-    }
-    if (result instanceof Promise) result.then(leave, leave);
-    else leave();
+    result.then(leave, leave);
     return result;
   }
 

@@ -19,9 +19,8 @@ interface Work {
 export class Turns {
   /** By lane, in the order of their turns. None is empty. */
   readonly #waiting = new Map<string, Work[]>();
-  /** Of the current turn, as far as it is known: time that passes without work counts as the event loop's. */
+  /** What requests have computed in this turn of the event loop. */
   #spentMs = 0;
-  #endedAt = 0;
   #isScheduled = false;
   /** When the last turn began, as long as `#loopsLeft` is not known: its work may go on in promises. */
   #beganAt: number | undefined;
@@ -29,13 +28,13 @@ export class Turns {
 
   /** Runs now, or soon in another turn. Long work has a turn of its own. `lane` is that of the caller. */
   run(lane: () => string, run: () => void, isLong = false): void {
-    if (!isLong && this.#mayRun()) this.#runNow(run);
+    if (!isLong && this.#mayRun) this.#runNow(run);
     else this.#enqueue(lane(), { run, isLong });
   }
 
   /** In the same way; returns what `start` returns, or a promise of it where it has to wait. */
   start<Value>(lane: () => string, start: () => Value | Promise<Value>): Value | Promise<Value> {
-    if (this.#mayRun()) return this.#runNow(start);
+    if (this.#mayRun) return this.#runNow(start);
     return new Promise((resolve, reject) => {
       const run = () => {
         try {
@@ -53,8 +52,7 @@ export class Turns {
     return new Promise((resolve) => this.run(lane, resolve, true));
   }
 
-  #mayRun(): boolean {
-    this.#spentMs = Math.max(0, this.#spentMs - (performance.now() - this.#endedAt));
+  get #mayRun(): boolean {
     return this.#waiting.size === 0 && this.#spentMs < turnMs;
   }
 
@@ -82,13 +80,17 @@ export class Turns {
 
   #runNow<Value>(run: () => Value): Value {
     const startedAt = performance.now();
+    if (this.#spentMs === 0) setImmediate(this.#endTurn);
     try {
       return run();
     } finally {
-      this.#endedAt = performance.now();
-      this.#spentMs += this.#endedAt - startedAt;
+      this.#spentMs += performance.now() - startedAt;
     }
   }
+
+  readonly #endTurn = (): void => {
+    this.#spentMs = 0;
+  };
 
   #turn(): void {
     const beganAt = performance.now();

@@ -85,7 +85,7 @@ class Connection {
 
   #start(req: IncomingMessage, res: ServerResponse, handle: RequestListener): void {
     this.#requests++;
-    res.once('close', this.#leave);
+    res.on('close', this.#leave); // emitted once
     handle(req, res);
   }
 

@@ -23,7 +23,7 @@ export class Readiness {
   #state: 'starting' | 'ready' | 'draining' | 'closed' = 'starting';
   #isProbed = false;
   /** The response to the last request of each connection. A client may pipeline: send requests before it has responses. */
-  readonly #newest = new WeakMap<Socket, ServerResponse>();
+  readonly #newest = new WeakMap<Socket, { response: ServerResponse }>();
   /** Responses that end their connection once they are sent. */
   readonly #last = new WeakSet<ServerResponse>();
 
@@ -41,9 +41,13 @@ export class Readiness {
 
   /** Call it when a request arrives, and `closeWhenDraining` again before its response is sent. */
   arrive(req: IncomingMessage, res: ServerResponse): void {
-    const earlier = this.#newest.get(req.socket);
-    if (earlier?.shouldKeepAlive === false && !earlier.headersSent) earlier.shouldKeepAlive = true;
-    this.#newest.set(req.socket, res);
+    const newest = this.#newest.get(req.socket);
+    if (newest === undefined) this.#newest.set(req.socket, { response: res });
+    else {
+      const { response: earlier } = newest;
+      if (!earlier.shouldKeepAlive && !earlier.headersSent) earlier.shouldKeepAlive = true;
+      newest.response = res;
+    }
     this.closeWhenDraining(res);
   }
 
@@ -54,13 +58,13 @@ export class Readiness {
   closeWhenDraining(res: ServerResponse): void {
     if (this.#state !== 'draining' && !this.isClosed) return;
     const { socket, httpVersionMajor } = res.req;
-    const newest = this.#newest.get(socket) ?? res;
+    const newest = this.#newest.get(socket)?.response ?? res;
     const isFirst = res.socket !== null;
     if (newest === res && isFirst) res.shouldKeepAlive = false;
     else if (httpVersionMajor === 1 && !this.#last.has(newest)) {
       this.#last.add(newest);
       newest.once('finish', () => {
-        if (this.#newest.get(socket) === newest) socket.destroySoon();
+        if (this.#newest.get(socket)?.response === newest) socket.destroySoon();
       });
     }
   }

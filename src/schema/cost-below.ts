@@ -54,10 +54,10 @@ export function costBelow<Name extends keyof Resources>(
   targets: readonly Target<Name>[],
   /** Of the list that holds the targets. */
   listEntries: number,
-  { isTooCostly }: Pick<Context['loaders'], 'isTooCostly'>,
+  loaders: Pick<Context['loaders'], 'isTooCostly'>,
 ): Cost | undefined {
   const nodes = info.fieldNodes;
-  if (!nodes.some((node) => holdsRead(node, info)) || isTooCostly(0, listEntries)) return undefined;
+  if (!nodes.some((node) => holdsRead(node, info)) || loaders.isTooCostly(0, listEntries)) return undefined;
   const groups = new Map<string, { readonly target: Target<Name>; times: number }>();
   for (const target of targets) {
     const name = JSON.stringify(target);
@@ -66,7 +66,7 @@ export function costBelow<Name extends keyof Resources>(
     else group.times++;
   }
   // The field fails by itself; what stands below it makes no difference, and would take long to count.
-  if (isTooCostly(groups.size, listEntries)) return undefined;
+  if (loaders.isTooCostly(groups.size, listEntries)) return undefined;
   return new CostCounter(info).count([...groups.values()], nodes);
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { chatMessageRoute } from '../../src/datasources/linq/routes/chat-message.ts';
-import { createLoaders, type Loaders, type Source } from '../../src/datasources/loaders.ts';
+import { BatchedLoaders, type Loaders, type Source } from '../../src/datasources/loaders.ts';
 import type { ChatMessage, MessageKey } from '../../src/datasources/model.ts';
 import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 
@@ -12,7 +12,7 @@ const message = (wanted: MessageKey): ChatMessage =>
 function loadersWith(readMessage: (wanted: MessageKey) => Promise<ChatMessage | null>): Loaders {
   const read = ((_route: unknown, wanted: MessageKey) => readMessage(wanted)) as Source['read'];
   const limits = { distinctReads: () => {}, listEntries: () => {}, readPlaces: () => {} };
-  return createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
+  return new BatchedLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
 }
 
 it('resolves a fast message while a slow one of the same batch is still loading', async () => {
@@ -32,7 +32,7 @@ it('reads no message that a page of the operation has shown', async () => {
     return route.decode(body, wanted, () => {});
   };
   const limits = { distinctReads: () => {}, listEntries: () => {}, readPlaces: () => {} };
-  const loaders = createLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
+  const loaders = new BatchedLoaders({ read, reportDrift: () => {} }, { limits, onBatch: () => {}, batching: 'tick' });
   const bounds = { after: undefined, before: undefined, sentSince: undefined, sentBefore: undefined };
   const { chatId } = key('5');
   const page = await loaders.messages({ chatId, direction: 'backward', size: 25, ...bounds });

@@ -139,6 +139,8 @@ class HttpCaller implements Caller {
   readonly chats: Caller['chats'];
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  #listener: (() => void) | undefined;
+  #isListening = false;
 
   constructor(
     req: IncomingMessage,
@@ -166,11 +168,14 @@ class HttpCaller implements Caller {
     return this.#res.closed;
   }
 
+  /** There is one listener at a time. That of the response stays: removing it costs more than all else here. */
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.#res.on('close', listener);
+    this.#listener = listener;
+    if (!this.#isListening) this.#res.on('close', () => this.#listener?.());
+    this.#isListening = true;
   }
 
-  removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#res.off('close', listener);
+  removeEventListener(): void {
+    this.#listener = undefined;
   }
 }

@@ -30,20 +30,19 @@ export function run<Outcome>(
   const coerced = plan.coerce(variables);
   if (coerced === undefined) return undefined;
   return new Promise((done, fail) => {
-    const complete = (root: Selected) => {
-      const result = new Result(root, maxLength);
-      const write = () => {
-        try {
-          if (!isWanted()) done(finish(unwanted()));
-          else if (result.write()) done(finish(result.end()));
-          else turns.run(context.lane, write, true);
-        } catch (error) {
-          fail(error);
-        }
-      };
-      turns.run(context.lane, write);
+    const running = new Run(plan, coerced, context, () => turns.run(context.lane, write));
+    let result: Result | undefined;
+    const write = () => {
+      try {
+        result ??= new Result(running.root, maxLength);
+        if (!isWanted()) done(finish(unwanted()));
+        else if (result.write()) done(finish(result.end()));
+        else turns.run(context.lane, write, true);
+      } catch (error) {
+        fail(error);
+      }
     };
-    new Run(plan, coerced, context, complete).start();
+    running.start();
   });
 }
 
@@ -65,16 +64,17 @@ class Selected {
 type PartOf<Kind> = Extract<Part, { kind: Kind }>;
 
 class Run {
+  readonly root: Selected;
   readonly #plan: Plan;
   readonly #variables: readonly unknown[];
   readonly #context: Context;
-  readonly #complete: (root: Selected) => void;
+  readonly #complete: () => void;
   readonly #selected = new Map<PlannedObject, Map<object, Selected>>();
-  #root: Selected | undefined;
   /** Reads under way, and the root while its reads start. */
   #pending = 1;
 
-  constructor(plan: Plan, variables: readonly unknown[], context: Context, complete: (root: Selected) => void) {
+  constructor(plan: Plan, variables: readonly unknown[], context: Context, complete: () => void) {
+    this.root = new Selected(plan.root, {});
     this.#plan = plan;
     this.#variables = variables;
     this.#context = context;
@@ -82,27 +82,24 @@ class Run {
   }
 
   start(): void {
-    this.#root = new Selected(this.#plan.root, {});
-    this.#startReads(this.#root);
+    this.#startReads(this.root);
     this.#settle();
   }
 
   #startReads({ planned, value, found }: Selected): void {
-    planned.parts.forEach((part, index) => {
+    for (let index = 0; index < planned.parts.length; index++) {
+      const part = planned.parts[index] as Part;
       if (part.kind === 'property') {
         found[index] = this.#below(part.selection, (value as Record<string, unknown>)[part.property]);
-      } else if (part.kind === 'read') {
-        this.#read(part, value, (outcome) => {
-          found[index] = outcome;
-        });
-      }
-    });
+      } else if (part.kind === 'read') this.#read(part, value, found, index);
+    }
   }
 
-  #read(part: PartOf<'read'>, parent: object, set: (found: unknown) => void): void {
+  /** Sets `found[index]` when the read has ended. */
+  #read(part: PartOf<'read'>, parent: object, found: unknown[], index: number): void {
     this.#pending++;
     const settle = (value: unknown) => {
-      set(this.#below(part.selection, value));
+      found[index] = this.#below(part.selection, value);
       this.#settle();
     };
     try {
@@ -112,7 +109,7 @@ class Run {
       (promise as Promise<unknown>).then(settle, settle);
     } catch (error) {
       // Without a dispatch: the other reads of this stage have not all been started.
-      set(this.#below(part.selection, error));
+      found[index] = this.#below(part.selection, error);
       this.#pending--;
     }
   }
@@ -146,7 +143,7 @@ class Run {
 
   #settle(): void {
     this.#context.loaders.dispatch();
-    if (--this.#pending === 0 && this.#root !== undefined) this.#complete(this.#root);
+    if (--this.#pending === 0) this.#complete();
   }
 }
 
