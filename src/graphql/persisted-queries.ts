@@ -4,8 +4,9 @@ import { LRUCache } from 'lru-cache';
 import { badRequest, persistedQueryNotFound } from '../errors/client-errors.ts';
 import type { PersistedQueryOutcome, RequestRecord } from '../telemetry/request-record.ts';
 
-const maxQueries = 5_000;
 const maxBytes = 10_000_000;
+/** What an entry counts at least, so that there are at most 5,000. (With a limit on their number, all would be allocated at once.) */
+const leastBytes = 2_000;
 /** A key, and what the cache holds for each entry. */
 const bytesPerEntry = 200;
 
@@ -19,9 +20,8 @@ const bytesPerEntry = 200;
  */
 export class PersistedQueries {
   readonly #queries = new LRUCache<string, string>({
-    max: maxQueries,
     maxSize: maxBytes,
-    sizeCalculation: (query) => 2 * query.length + bytesPerEntry,
+    sizeCalculation: (query) => Math.max(leastBytes, 2 * query.length + bytesPerEntry),
   });
   readonly #count: (outcome: PersistedQueryOutcome) => void;
 

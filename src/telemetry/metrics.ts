@@ -118,9 +118,8 @@ const streamedKinds = words<StreamedKind>({
 
 /** `routes` are the templates of the routes of Linq. */
 export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly string[]): Metrics {
-  const register = new Registry();
+  const register = Registry.merge([processMetrics()]);
   const registers = [register];
-  collectDefaultMetrics({ register });
   const histogram = (name: string, help: string, labels: Record<string, readonly string[]> = {}, buckets = seconds) =>
     new WordHistogram({ name, help, labels, buckets, register });
   const requests = histogram(
@@ -253,6 +252,16 @@ export function createMetrics(errorCodes: readonly ErrorCode[], routes: readonly
     print: cluster.isWorker ? clusterMetricsOf(register) : () => register.metrics(),
     contentType: register.contentType,
   };
+}
+
+let ofProcess: Registry | undefined;
+
+/** Memory, processor and event loop. Once for all gateways of a process: what observes them runs until the process ends. */
+function processMetrics(): Registry {
+  if (ofProcess !== undefined) return ofProcess;
+  ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  return ofProcess;
 }
 
 /** The keys of a record, whose completeness the compiler checks. */

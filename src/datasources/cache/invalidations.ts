@@ -14,7 +14,8 @@ export class Invalidations {
   readonly #tail: EventTail;
   /** The position of the last event of a chat, of a message, and of one that concerned every message of a chat. */
   readonly #last = new LRUCache<string, Position>({
-    max: maxRemembered,
+    maxSize: maxRemembered, // `max` would allocate all entries at once
+    sizeCalculation: () => 1,
     dispose: (position, _name, reason) => {
       if (reason === 'evict') this.#floor = position;
     },

@@ -46,7 +46,10 @@ export class Limiter<Connection extends Carrier> {
   readonly #lanes: RecentlyUsed<string, Lane<Connection>>;
   readonly #tokens: RecentlyUsed<TokenDigest, TokenState<CallQueue<Connection>>>;
   /** Longer than the state of a token, so that a token that is used now and then keeps its lane. */
-  readonly #accepted = new LRUCache<TokenDigest, true>({ max: maxAccepted });
+  readonly #accepted = new LRUCache<TokenDigest, true>({
+    maxSize: maxAccepted, // `max` would allocate all entries at once
+    sizeCalculation: () => 1,
+  });
   /** Lanes with queued calls. */
   readonly #queued = new Set<Lane<Connection>>();
   /** Lanes with queues that are ready, in the order of their turns. */
