@@ -34,7 +34,8 @@ function tableOf(page: string, heading: string): string[][] {
     );
 }
 
-const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
+const quoted = (text = '') =>
+  [...text.matchAll(/^```.*\n([\s\S]*?)^```|`([^`]+)`/gm)].map(([, block, word = '']) => block ?? word);
 
 async function exposition() {
   await using gateway = await startTestGateway({ REDIS_URL: 'redis://127.0.0.1:1' });
