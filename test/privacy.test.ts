@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { close, listen, startTestGateway, type TestGateway } from './support/gateway.ts';
+import { selectionOfAll } from './support/property-fields.ts';
 import { registerTracing } from './support/spans.ts';
 import { openStream } from './support/streams.ts';
 import { startUpstream } from './support/upstream.ts';
@@ -92,11 +93,7 @@ async function expectSilence(gateway: TestGateway, responses: Responses, ...cred
   expect(said).not.toHaveBeenCalled();
 }
 
-const everything = `{
-  chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId
-  attachments { id url filename mimeType fileSize }
-  reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }
-}`;
+const everything = selectionOfAll('ChatMessage');
 const byId = `query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) ${everything} }`;
 const byKeys = `query ($keys: [ChatMessageKey!]!) { chatMessagesByKeys(keys: $keys) ${everything} }`;
 

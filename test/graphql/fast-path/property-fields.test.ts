@@ -1,11 +1,11 @@
-import { getNamedType, isObjectType } from 'graphql';
+import { isObjectType } from 'graphql';
 import { expect, it } from 'vitest';
 import { readMessagePage } from '../../../src/datasources/linq/message-page.ts';
 import { chatRoute } from '../../../src/datasources/linq/routes/chat.ts';
 import { chatMessageRoute } from '../../../src/datasources/linq/routes/chat-message.ts';
 import { chatMessagesRoute } from '../../../src/datasources/linq/routes/chat-messages.ts';
 import type { LinqId } from '../../../src/datasources/model.ts';
-import { schema } from '../../../src/schema/index.ts';
+import { propertyFields } from '../../support/property-fields.ts';
 
 const chatId = '1' as LinqId;
 const ignore = () => {};
@@ -28,22 +28,13 @@ function comparePropertiesOf(type: string, value: unknown, compared = new Set<st
   }
   const fields = propertyFields(type);
   expect(Object.keys(value as object), `the properties of a decoded ${type}, and the fields in src/schema`).toEqual(
-    fields.map(([name]) => name),
+    fields.map(({ name }) => name),
   );
   compared.add(type);
-  for (const [name, named] of fields) {
+  for (const { name, type: named } of fields) {
     if (isObjectType(named)) comparePropertiesOf(named.name, (value as Record<string, unknown>)[name], compared);
   }
   return compared;
-}
-
-/** The fields without a resolver, with their types. */
-function propertyFields(type: string) {
-  const object = schema.getType(type);
-  if (!isObjectType(object)) throw new Error(`${type} is no object type`);
-  return Object.values(object.getFields())
-    .filter(({ resolve }) => resolve === undefined)
-    .map((field) => [field.name, getNamedType(field.type)] as const);
 }
 
 // When all of them are selected, the fast path writes the value itself: a property more would reach clients that did not select it.

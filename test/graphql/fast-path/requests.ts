@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { leafFields, selectionOfAll } from '../../support/property-fields.ts';
 
 /** A document, and what its variables are called in it. */
 export interface Document {
@@ -59,7 +60,8 @@ const leaf = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.constantFrom(
-      ...'chatId id text sentAt deliveredAt deliveryStatus editedAt isRead sentFrom chatHandleId __typename'.split(' '),
+      ...leafFields('ChatMessage'),
+      '__typename',
       'other: text',
       'text @include(if: $yes)',
       'sentAt @skip(if: $yes)',
@@ -75,20 +77,20 @@ const leaf = fc.oneof(
   },
 );
 const nested = fc.constantFrom(
-  'attachments { id url filename mimeType fileSize __typename }',
+  `attachments { ${leafFields('Attachment').join(' ')} __typename }`,
   'attachments { file: filename ... on Attachment @include(if: $yes) { fileSize } }',
   '__proto__more: attachments { __proto__: id constructor: url }',
-  'reactions { id chatMessageId reaction isFromMe fromPhone sentAt createdAt updatedAt }',
+  `reactions ${selectionOfAll('Reaction')}`,
   'reactions { id toString: reaction hasOwnProperty: __typename }',
   'reactions @include(if: $no) { id }',
   '...Some',
   '...Some @skip(if: $no)',
   '... on ChatMessage { isRead attachments { id } }',
   '... @skip(if: $no) { editedAt }',
-  'chat { id displayName service isGroup messageCount participants { id address service joinedAt } }',
+  `chat ${selectionOfAll('Chat')}`,
   'again: chat { toString: service isGroup people: participants { constructor: address } __typename }',
   'chat @include(if: $yes) { id }',
-  'sender { id address service joinedAt __typename }',
+  `sender { ${leafFields('ChatParticipant').join(' ')} __typename }`,
   'chat { messages(last: 2) { nodes { id chat { id } sender { address } } pageInfo { hasPreviousPage } } }',
 );
 const selection = fc
