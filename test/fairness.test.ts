@@ -38,7 +38,9 @@ it('serves a caller beside thirty clients of another key that read a hundred mes
   for (const { errors } of await Promise.all(flood)) expect(errors?.[0]?.extensions['code']).toBe('OVERLOADED');
 });
 
-it('serves a token that Linq has accepted beside 1,500 connections that invent one each', async () => {
+it('serves a token that Linq has accepted beside 1,500 connections that invent one each', {
+  timeout: 120_000,
+}, async () => {
   await using upstream = await startUpstream((response, { headers }, id) => {
     if (headers['x-linq-integration-token'] === 'good') response.end(message(id));
   });

@@ -120,7 +120,7 @@ it('links only to files that it contains', () => {
   expect(broken.map(({ page, path }) => `${page}: ${path}`)).toEqual([]);
 });
 
-it('has types that reject wrong options, without the types of its server', async () => {
+it('has types that reject wrong options, without the types of its server', { timeout: 120_000 }, async () => {
   expect(await compile(false)).toBe('');
 });
 

@@ -183,7 +183,7 @@ it.each(['{', ''])('a caller that disconnects while sending "%s" is no error', a
   expect(gateway.log.filter(({ level }) => Number(level) > 20)).toEqual([]);
 });
 
-it('memory stays bounded when every document is new', async () => {
+it('memory stays bounded when every document is new', { timeout: 120_000 }, async () => {
   await using gateway = await startTestGateway();
   const heap = () => {
     globalThis.gc?.();
