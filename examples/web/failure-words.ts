@@ -1,7 +1,7 @@
 const ourMistake = ['This page asked the wrong way', 'Reload it: it may be out of date.'] as const;
 
 /** What a person reads for each `extensions.code` of the gateway: what happened, and what to do. */
-const words = new Map<unknown, readonly [title: string, advice: string]>([
+export const words = new Map<unknown, readonly [title: string, advice: string]>([
   ['BAD_USER_INPUT', ['Nothing can have these ids', 'Check the chat id and the message id.']],
   ['UNAUTHENTICATED', ['You are not signed in', 'Sign in again. If that is no help, please tell us.']],
   ['FORBIDDEN', ['You may not read this', 'Ask whoever looks after your access to this chat.']],

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { words } from '../../examples/web/failure-words.ts';
 import { readConfig } from '../../src/config.ts';
 import { errorCodes } from '../../src/errors/codes.ts';
 import { sandboxPage } from '../../src/sandbox/graphiql-tabs.ts';
@@ -120,6 +121,10 @@ it('mentions no variable and no error code that does not exist', () => {
     );
     expect(unknown, page).toEqual([]);
   }
+});
+
+it('has words for users for exactly the existing error codes', () => {
+  expect([...words.keys()].toSorted(), 'examples/web/failure-words.ts').toEqual(Object.keys(errorCodes).toSorted());
 });
 
 it('shows a real error response', async () => {
