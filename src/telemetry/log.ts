@@ -40,12 +40,18 @@ export const logFields: ReadonlySet<string> = new Set([
   'tracing',
 ]);
 
+/** Of every line of a worker. The allow-list does not see them: nor may they contain such data. docs/operations.md lists them too. */
+export const baseFields = ['worker'] as const;
+
 /** Writes one JSON line for each event; fields not on the allow-list are dropped. Workers add their number. */
 export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Logger {
+  const base: Record<(typeof baseFields)[number], unknown> | null = cluster.isWorker
+    ? { worker: cluster.worker?.id }
+    : null;
   return pino(
     {
       level,
-      base: cluster.isWorker ? { worker: cluster.worker?.id } : null,
+      base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         log: (fields) => Object.fromEntries(Object.entries(fields).filter(([name]) => logFields.has(name))),

@@ -5,7 +5,7 @@ import { words } from '../../examples/web/failure-words.ts';
 import { readConfig } from '../../src/config.ts';
 import { errorCodes } from '../../src/errors/codes.ts';
 import { sandboxPage } from '../../src/sandbox/graphiql-tabs.ts';
-import { logFields } from '../../src/telemetry/log.ts';
+import { baseFields, logFields } from '../../src/telemetry/log.ts';
 import { readExposition } from '../support/exposition.ts';
 import { startTestGateway } from '../support/gateway.ts';
 
@@ -88,7 +88,7 @@ it('mentions no metric that does not exist', async () => {
 
 it('lists exactly the existing log fields', () => {
   const listed = tableOf(operations, 'field | holds').flatMap(([fields]) => quoted(fields));
-  expect(listed.toSorted()).toEqual(['level', 'time', 'msg', 'worker', ...logFields].toSorted());
+  expect(listed.toSorted()).toEqual(['level', 'time', 'msg', ...baseFields, ...logFields].toSorted());
 });
 
 it('lists exactly the existing log lines', () => {
