@@ -14,7 +14,7 @@ schema.description = `Messages of Linq chats.
 
 **Token.** Linq needs an integration token. Send it in the header \`X-LINQ-INTEGRATION-TOKEN\`, unless the gateway has its own.
 
-**Try it.** In the sandbox, no token is needed. Chat \`1\` has the message \`224\` of Linq's documentation, chat \`2\` the messages \`1\` to \`1000000\`. The chats \`403\`, \`404\`, \`429\`, \`500\`, \`502\` and \`504\` fail in the way that their number says.
+**Try it.** In the sandbox, no token is needed. Chat \`1\` has the message \`224\` of Linq's documentation, chat \`2\` the messages \`1\` to \`1000000\`. The chats \`403\`, \`404\`, \`429\`, \`500\`, \`502\` and \`504\` show that failure of Linq; of \`429\` and \`502\` the message comes after a retry.
 
 **Errors.** Programs branch on \`extensions.code\`. Each code is explained in docs/errors.md.`;
 

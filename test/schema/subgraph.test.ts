@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import '../../src/schema/index.ts'; // first: the SDL has types in the order in which modules are loaded, also in other files of this worker
 import { federationSdl } from '../../src/schema/federation.ts';
 import { schema } from '../../src/schema/index.ts';
 import { stitchingSdl } from '../../src/schema/stitching.ts';
