@@ -396,6 +396,12 @@ describe('mounted queries of Apollo Client, each for one message,', () => {
   });
 });
 
+it('Apollo Client sends the headers of one operation beside those of all', async () => {
+  const context = { headers: { 'x-request-timeout-ms': '2000' } };
+  await connect(createApolloClient).query({ query: oneQuery, variables: good, context });
+  expect(gateway.requests).toMatchObject([{ headers: { authorization: credential, 'x-request-timeout-ms': '2000' } }]);
+});
+
 describe('a message that is selected without its chatId', () => {
   const query = graphql('query ($chatId: ID!, $id: ID!) { chatMessage(chatId: $chatId, id: $id) { id text } }');
   const keys = ['1', '2'].map((chatId) => ({ chatId, id: '5' }));

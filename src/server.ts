@@ -188,6 +188,11 @@ function announce({ config, documents, log, sandbox }: Process, address: Address
 `);
 }
 
+function credentialsOf(callers: Config['callers']): string[] {
+  if (callers === undefined) return [];
+  return [...(callers.apiKeys.length > 0 ? ['keys'] : []), ...(callers.jwt ? ['JWTs'] : [])];
+}
+
 /** The configuration as the log shows it; no secrets. */
 function summaryOf(
   { linq, callers, graphiql, introspection, workers }: Config,
@@ -197,7 +202,7 @@ function summaryOf(
     linq: linq.origin,
     proxy: linq.proxy && new URL(linq.proxy).host,
     ownToken: linq.token !== undefined,
-    callers: callers === undefined ? 'anonymous' : callers.jwt === undefined ? 'keys' : 'keys or JWTs',
+    callers: credentialsOf(callers).join(' or ') || 'anonymous',
     trustedDocuments: documents?.size ?? 'off',
     graphiql,
     introspection,

@@ -107,10 +107,15 @@ describe.concurrent('the server', { timeout: 120_000 }, () => {
     await outcomeOf(server);
   });
 
-  it('logs at startup through which proxy Linq is reached, without its credentials; keeps idle connections of clients for 75 seconds', async () => {
-    const server = start({ HTTPS_PROXY: 'http://user:hunter2@proxy.test:3128' });
+  it('logs at startup through which proxy Linq is reached, without its credentials, and that callers send JWTs; keeps idle connections of clients for 75 seconds', async () => {
+    const server = start({
+      HTTPS_PROXY: 'http://user:hunter2@proxy.test:3128',
+      GATEWAY_JWKS_URL: 'https://issuer.test/keys',
+      GATEWAY_JWT_ISSUER: 'https://issuer.test',
+      GATEWAY_JWT_AUDIENCE: 'linq',
+    });
     const line = await linesOf(server)('listening');
-    expect(line).toMatchObject({ proxy: 'proxy.test:3128' });
+    expect(line).toMatchObject({ proxy: 'proxy.test:3128', callers: 'JWTs' });
     expect(JSON.stringify(line)).not.toContain('hunter2');
     expect((await fetch(new URL('/livez', String(line['url'])))).headers.get('keep-alive')).toBe('timeout=75');
     server.kill();

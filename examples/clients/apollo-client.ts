@@ -28,7 +28,7 @@ export function createApolloClient({ url, headers, loadManifest }: GatewayOption
       retryLink,
       markLink,
       ...(loadManifest ? [new PersistedQueryLink(generatePersistedQueryIdsFromManifest({ loadManifest }))] : []),
-      new SetContextLink(() => ({ headers: headers?.() })),
+      new SetContextLink((own) => ({ headers: { ...headers?.(), ...own.headers } })),
       new HttpLink({ uri: url }),
     ]),
     cache: new InMemoryCache({

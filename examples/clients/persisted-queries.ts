@@ -10,7 +10,7 @@ export function createPersistedApolloClient({ url, headers }: GatewayOptions) {
   return new ApolloClient({
     link: ApolloLink.from([
       new PersistedQueryLink({ sha256 }),
-      new SetContextLink(() => ({ headers: headers?.() })),
+      new SetContextLink((own) => ({ headers: { ...headers?.(), ...own.headers } })),
       new HttpLink({ uri: url }),
     ]),
     cache: new InMemoryCache({ typePolicies: { ChatMessage: { keyFields: ['chatId', 'id'] } } }),

@@ -40,14 +40,20 @@ export async function checkAccess(target: Target): Promise<Finding | []> {
     return ok('No credential is required, but every caller needs its own Linq token.');
   }
   if (anonymousAccess === "read with the gateway's token") {
-    if (onLoopback) return ok('Every process on this machine can read with the Linq token of the gateway.');
+    if (onLoopback)
+      return ok(
+        'Every process on this machine can read with the Linq token of the gateway. Run the doctor from another one to see whether it can, too.',
+      );
     return fail(
       'Anyone can read with the Linq token of the gateway.',
       `${requireCredential}, and leave GATEWAY_ALLOW_ANONYMOUS unset.`,
     );
   }
   if (anonymousAccess === 'send trusted documents') {
-    if (onLoopback) return ok('Every process on this machine can send the trusted documents.');
+    if (onLoopback)
+      return ok(
+        'Every process on this machine can send the trusted documents. Run the doctor from another one to see whether it can, too.',
+      );
     return warn('Anyone can send the trusted documents.', `${requireCredential}, unless this is intended.`);
   }
   if (anonymousAccess === 'unclear') {
