@@ -12,9 +12,20 @@ import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startBrowser } from './support/browser.ts';
-import { activeTitle, editor, fillIn, kept, load, run, shown, titles, visitGraphiQL } from './support/graphiql.ts';
+import {
+  activeTitle,
+  editor,
+  fillIn,
+  kept,
+  load,
+  run,
+  shown,
+  switchTo,
+  titles,
+  visitGraphiQL,
+} from './support/graphiql.ts';
 import { type Listening, listen } from './support/listen.ts';
-import { type Program, root, startGateway } from './support/programs.ts';
+import { type Program, root, startGateway, startProgram } from './support/programs.ts';
 
 const token = 'a-credential-that-nobody-keeps';
 const sizes = [
@@ -215,29 +226,65 @@ async function copied(page: Page, item: string): Promise<string> {
   return page.evaluate(() => navigator.clipboard.readText());
 }
 
-it('copies code that runs unchanged, without the values of headers', async () => {
+it('copies code that runs unchanged, without the values of headers that may be credentials', async () => {
   const { page, troubles } = await open(sandbox.url, { permissions: ['clipboard-read', 'clipboard-write'] });
   await type(page, `query Mine($id: ID!) { chatMessage(chatId: 1, id: $id) { id } } # it's \`\${mine}\` \\ `);
   await page.getByRole('button', { name: 'Variables' }).click();
   await type(page, '{"id": "224"}', 'Variables');
   await page.getByRole('button', { name: 'Headers' }).click();
   await fillIn(page, `0", "X-LINQ-INTEGRATION-TOKEN": "${token}`);
-  const codes = new Map<string, string>();
-  for (const kind of ['curl', 'fetch', 'Apollo Client', 'urql']) codes.set(kind, await copied(page, `Copy as ${kind}`));
-  for (const code of codes.values()) {
+  const codes = await copiedCodes(page);
+  for (const code of Object.values(codes)) {
     expect(code).not.toContain(token);
-    expect(code).toContain('X-LINQ-INTEGRATION-TOKEN');
+    expect(code).toMatch(/X-LINQ-INTEGRATION-TOKEN'?: '?YOUR-VALUE'/);
+    expect(code).toMatch(/x-request-timeout-ms'?: '?30000'/);
     expect(code).toContain(sandbox.url);
     expect(code).toContain('query Mine($id: ID!)');
   }
   const data = { chatMessage: { id: '224' } };
-  const withoutToken = (code = '') => code.replaceAll(/ \\\n {2}-H '[^']*: …'/g, '').replaceAll(/, '[^']*': '…'/g, '');
-  const curl = await promisify(execFile)('sh', ['-c', `${withoutToken(codes.get('curl'))} --silent`]);
+  const curl = await promisify(execFile)('sh', ['-c', `${codes.curl} --silent`]);
   expect(JSON.parse(curl.stdout)).toEqual({ data });
-  const program = `${withoutToken(codes.get('fetch'))}console.log(JSON.stringify({ data, errors }));`;
-  const fetched = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
-  expect(JSON.parse(fetched.stdout)).toEqual({ data });
-  for (const kind of ['Apollo Client', 'urql']) expect(codes.get(kind)).toContain(String.raw`\`\${mine}\` \\ `);
+  for (const [outcome, code] of [
+    ['{ data, errors }', codes.fetch],
+    ['{ data, errors: error }', codes['Apollo Client']],
+    ['{ data, errors: error }', codes.urql],
+  ] as const) {
+    const program = `${code}console.log(JSON.stringify(${outcome}));`;
+    const args = ['--input-type=module', '--eval', program];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: clientsFolder });
+    const { errors, data } = JSON.parse(stdout);
+    expect([errors, data.chatMessage.id]).toEqual([undefined, '224']);
+  }
+  for (const kind of ['Apollo Client', 'urql'] as const) expect(codes[kind]).toContain(String.raw`\`\${mine}\` \\ `);
+  expect(troubles).toEqual([]);
+});
+
+/** Has the clients that the copied code imports. */
+const clientsFolder = `${root}/examples`;
+
+async function copiedCodes(page: Page) {
+  return {
+    curl: await copied(page, 'Copy as curl'),
+    fetch: await copied(page, 'Copy as fetch'),
+    'Apollo Client': await copied(page, 'Copy as Apollo Client'),
+    urql: await copied(page, 'Copy as urql'),
+  };
+}
+
+it('copies code for a subscription that shows each event', async () => {
+  const { page, troubles } = await open(sandbox.url, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await switchTo(page, 'Live');
+  const { curl, ...programs } = await copiedCodes(page);
+  const commands = [
+    { command: 'sh', args: ['-c', `exec ${curl} --silent`] },
+    ...Object.values(programs).map((code) => ({ args: ['--input-type=module', '--eval', code] })),
+  ];
+  const ready = /kind"?: ?['"]((?:MESSAGE|REACTION)_\w+)/;
+  const outputs = commands.map(async (command) => {
+    await using program = await startProgram({ ...command, cwd: clientsFolder, ready });
+    return program.output();
+  });
+  for (const output of await Promise.all(outputs)) expect(output).toContain('chatMessageEvents');
   expect(troubles).toEqual([]);
 });
 

@@ -170,6 +170,24 @@ describe('in front of the sandbox', () => {
     expect(troubles).toEqual([]);
   });
 
+  it('shows the variables of the tab PageBack and its cursor without scrolling, and the headers in tabs without variables', async () => {
+    const page = await open(sandbox.url);
+    await editor(page, 'Headers').waitFor();
+    await switchTo(page, 'PageBack');
+    await expect
+      .poll(async () => (await shown(page, 'Variables')).split(/\s+/))
+      .toEqual(['{', '"before":', 'null', '}']);
+    await run(page);
+    await expect.poll(() => shown(page, 'Result Window')).toContain('"startCursor"');
+    await switchTo(page, 'Timeout');
+    await expect.poll(() => editor(page, 'Headers').isVisible()).toBe(true);
+    // Collapsed panes remain collapsed.
+    await page.getByRole('button', { name: 'Hide editor tools' }).click();
+    await switchTo(page, 'PageBack');
+    await page.getByRole('button', { name: 'Show editor tools' }).waitFor();
+    expect(troubles).toEqual([]);
+  });
+
   it('explains the schema in the documentation pane', async () => {
     const page = await open(sandbox.url);
     await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();

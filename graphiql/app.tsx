@@ -3,7 +3,7 @@ import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { HistoryStore } from '@graphiql/plugin-history';
 import { GraphiQLProvider, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { GraphiQL, GraphiQLInterface } from 'graphiql';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { FirstPage } from '../src/graphiql/graphiql-page.ts';
 import { CopyMenu } from './copy-menu.tsx';
 import { EditorSchema } from './editor-schema.tsx';
@@ -51,8 +51,12 @@ function createSession({ title, tabs }: FirstPage) {
 
 export function App({ firstPage, linked }: AppProps) {
   const [{ storage, view, store, fetcher, introspection }] = useState(() => createSession(firstPage));
-  const { title, headers, tabs } = firstPage;
-  const defaultTabs = [...(linked ? [linked] : []), ...tabs.map((query) => ({ query, variables: undefined }))];
+  const { title, headers, tabs, variables = {} } = firstPage;
+  const prepared = tabs.map((query) => {
+    const [operation] = operationsIn(parseDocument(query));
+    return { query, variables: JSON.stringify(variables[operation?.name?.value ?? ''], null, 2) };
+  });
+  const defaultTabs = [...(linked ? [linked] : []), ...prepared];
   return (
     <GraphiQLProvider
       fetcher={fetcher}
@@ -93,6 +97,7 @@ export function App({ firstPage, linked }: AppProps) {
           <EditorSchema introspection={introspection} />
           <RunShortcut />
           <ViewReader view={view} />
+          <PaneOfTab />
           {linked?.operationName && <SelectOperation name={linked.operationName} />}
         </DocExplorerStore>
       </HistoryStore>
@@ -108,6 +113,21 @@ function ViewReader({ view }: { readonly view: { tabId: string; variablesText: (
     view.tabId = tabId;
     view.variablesText = () => variableEditor?.getValue() ?? '';
   }, [view, tabId, variableEditor]);
+  return null;
+}
+
+/** Shows the variables of a tab that has some when it is opened, and the headers otherwise. GraphiQL would not change the pane. */
+function PaneOfTab() {
+  const tabId = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id);
+  const pane = useGraphiQL(({ tabs, activeTabIndex }) => (tabs[activeTabIndex]?.variables ? 'variables' : 'headers'));
+  const openedId = useRef(tabId);
+  useEffect(() => {
+    if (openedId.current === tabId) return;
+    openedId.current = tabId;
+    // None of the buttons is active while the panes are collapsed.
+    const button = document.querySelector(`.graphiql-editor-tools:has(.active) [data-name="${pane}"]`);
+    if (button instanceof HTMLElement) button.click();
+  }, [tabId, pane]);
   return null;
 }
 

@@ -11,7 +11,7 @@ const items: readonly [label: string, write: (snippet: Snippet) => string][] = [
   ['Copy as urql', asUrql],
 ];
 
-/** Copies the operation in the editor; never the values of headers, which may be credentials. */
+/** Copies the operation in the editor; of the values of headers only harmless ones, since others may be credentials. */
 export function CopyMenu() {
   const editors = useGraphiQL(({ queryEditor, variableEditor, headerEditor }) => ({
     queryEditor,
@@ -28,7 +28,7 @@ export function CopyMenu() {
       query,
       variables: editors.variableEditor?.getValue().trim() ?? '',
       operationName: names.includes(selectedName) ? selectedName : names[0],
-      headerNames: headerNamesIn(editors.headerEditor?.getValue() ?? ''),
+      headers: headersIn(editors.headerEditor?.getValue() ?? ''),
     });
     setMessage((await writeToClipboard(text)) ? `Done: ${label}.` : 'The browser does not allow copying.');
   };
@@ -54,14 +54,17 @@ export function CopyMenu() {
   );
 }
 
-/** Of headers that have a value. */
-function headerNamesIn(text: string): string[] {
+/** Headers whose values are no secrets. */
+const harmless = ['x-request-timeout-ms', 'x-linq-explain', 'cache-control', 'x-request-id'];
+
+/** The headers that have a value, with a placeholder for each value that may be a credential. */
+function headersIn(text: string): Snippet['headers'] {
   try {
     const headers: unknown = JSON.parse(text);
     if (typeof headers !== 'object' || headers === null) return [];
     return Object.entries(headers)
       .filter(([, value]) => !/^\s*(Bearer\s*)?$/i.test(String(value)))
-      .map(([name]) => name);
+      .map(([name, value]) => [name, harmless.includes(name.toLowerCase()) ? String(value) : 'YOUR-VALUE']);
   } catch {
     return [];
   }

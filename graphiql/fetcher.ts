@@ -1,7 +1,7 @@
 import type { GraphiQLProvider } from '@graphiql/react';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { ComponentProps } from 'react';
-import { operationsIn, parseDocument } from './operations.ts';
+import { isSubscription } from './operations.ts';
 import { isRecord, type ResponseFacts, separateReads } from './response.ts';
 import { eventsIn } from './server-sent-events.ts';
 
@@ -57,12 +57,6 @@ export function createFetcher(url: string, { variablesText, onResponse, onIntros
       },
     };
   };
-}
-
-function isSubscription(query: string, operationName: string | null | undefined): boolean {
-  const operations = operationsIn(parseDocument(query));
-  const chosen = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
-  return chosen?.operation === 'subscription';
 }
 
 /** Variables are sent as they were typed, unless they contain comments. */

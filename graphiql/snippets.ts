@@ -1,5 +1,5 @@
 import { print, separateOperations } from 'graphql';
-import { operationsIn, parseDocument } from './operations.ts';
+import { isSubscription, operationsIn, parseDocument } from './operations.ts';
 
 export interface Snippet {
   readonly url: string;
@@ -7,11 +7,9 @@ export interface Snippet {
   /** JSON, as it was typed; empty when there are none. */
   readonly variables: string;
   readonly operationName: string | undefined;
-  /** Only the names are ever copied, since values may be credentials. */
-  readonly headerNames: readonly string[];
+  /** Without the values of credentials: whatever is here is copied. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
-
-const placeholder = '…';
 
 /** Opens the operation in this page. */
 export function linkTo({ url, query, variables, operationName }: Snippet): string {
@@ -23,13 +21,14 @@ export function linkTo({ url, query, variables, operationName }: Snippet): strin
 }
 
 export function asCurl(snippet: Snippet): string {
-  const { url, query, variables, operationName, headerNames } = snippet;
+  const { url, query, variables, operationName } = snippet;
   const names = operationName === undefined ? '' : `,"operationName":${JSON.stringify(operationName)}`;
   const body = `{"query":${JSON.stringify(query)}${names}${variables === '' ? '' : `,"variables":${variables}`}}`;
-  const headers = ['content-type: application/json', ...headerNames.map((name) => `${name}: ${placeholder}`)];
-  return [`curl ${shell(url)}`, ...headers.map((header) => `-H ${shell(header)}`), `--data-binary ${shell(body)}`].join(
-    ' \\\n  ',
-  );
+  return [
+    `curl ${streams(snippet) ? '-N ' : ''}${shell(url)}`,
+    ...sentHeaders(snippet).map(([name, value]) => `-H ${shell(`${name}: ${value}`)}`),
+    `--data-binary ${shell(body)}`,
+  ].join(' \\\n  ');
 }
 
 export function asFetch(snippet: Snippet): string {
@@ -41,45 +40,62 @@ export function asFetch(snippet: Snippet): string {
   ];
   return `const response = await fetch(${text(url)}, {
   method: 'POST',
-  headers: ${headersOf(snippet, ["'content-type': 'application/json'"])},
+  headers: ${object(sentHeaders(snippet))},
   body: JSON.stringify({
     ${body.join(',\n    ')},
   }),
 });
-const { data, errors } = await response.json();
-`;
+${streams(snippet) ? readStream : 'const { data, errors } = await response.json();\n'}`;
 }
 
+const readStream = `if (!response.ok) throw new Error(await response.text());
+let text = '';
+for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+  const events = (text + chunk).split('\\n\\n');
+  text = events.pop();
+  for (const event of events) {
+    const result = /^data: (.+)$/m.exec(event)?.[1];
+    if (result !== undefined) console.log(JSON.parse(result));
+  }
+}
+`;
+
 export function asApolloClient(snippet: Snippet): string {
+  const run = streams(snippet) ? 'client.subscribe' : 'const { data, error } = await client.query';
   return `import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 
 const client = new ApolloClient({
-  link: new HttpLink({ uri: ${text(snippet.url)}, headers: ${headersOf(snippet)} }),
+  link: new HttpLink({ uri: ${text(snippet.url)}, headers: ${object(snippet.headers)} }),
   cache: new InMemoryCache(),
 });
-const { data, error } = await client.query({
+${run}({
   query: gql${template(operationOf(snippet))},
   variables: ${snippet.variables || '{}'},
   errorPolicy: 'all',
-});
+})${streams(snippet) ? subscribe : ''};
 `;
 }
 
 export function asUrql(snippet: Snippet): string {
+  const run = streams(snippet) ? 'client.subscription' : 'const { data, error } = await client.query';
   return `import { cacheExchange, Client, fetchExchange, gql } from '@urql/core';
 
 const client = new Client({
   url: ${text(snippet.url)},
   exchanges: [cacheExchange, fetchExchange],
-  preferGetMethod: false,
-  fetchOptions: { headers: ${headersOf(snippet)} },
+  preferGetMethod: false,${streams(snippet) ? '\n  fetchSubscriptions: true,' : ''}
+  fetchOptions: { headers: ${object(snippet.headers)} },
 });
-const { data, error } = await client.query(
+${run}(
   gql${template(operationOf(snippet))},
   ${snippet.variables || '{}'},
-);
+)${streams(snippet) ? subscribe : ''};
 `;
 }
+
+const subscribe = '.subscribe(({ data, error }) => console.log(error ?? data))';
+
+const streams = ({ query, operationName }: Snippet) => isSubscription(query, operationName);
 
 /** Of a document with several operations, the one that runs and its fragments: these clients take one for each query. */
 function operationOf({ query, operationName }: Snippet): string {
@@ -89,9 +105,15 @@ function operationOf({ query, operationName }: Snippet): string {
   return operation === undefined ? query : print(operation);
 }
 
-function headersOf({ headerNames }: Snippet, others: readonly string[] = []): string {
-  const own = headerNames.map((name) => `${text(name)}: ${text(placeholder)}`);
-  return own.length + others.length === 0 ? '{}' : `{ ${[...others, ...own].join(', ')} }`;
+/** With those that GraphQL over HTTP requires. */
+function sentHeaders(snippet: Snippet): Snippet['headers'] {
+  const accept = [['accept', 'text/event-stream']] as const;
+  return [...(streams(snippet) ? accept : []), ['content-type', 'application/json'], ...snippet.headers];
+}
+
+function object(headers: Snippet['headers']): string {
+  if (headers.length === 0) return '{}';
+  return `{ ${headers.map(([name, value]) => `${text(name)}: ${text(value)}`).join(', ')} }`;
 }
 
 const shell = (value: string) => `'${value.replaceAll("'", "'\\''")}'`;

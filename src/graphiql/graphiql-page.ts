@@ -8,6 +8,8 @@ export interface FirstPage {
   readonly headers: Readonly<Record<string, string>>;
   /** The queries of the tabs, which GraphiQL names after their operations. */
   readonly tabs: readonly string[];
+  /** The variables of tabs, by the names of their operations. */
+  readonly variables?: Readonly<Record<string, object>>;
 }
 
 /** For the real Linq API: only the header of the token can be prepared. */

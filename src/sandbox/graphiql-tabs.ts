@@ -84,6 +84,10 @@ query PageBack($before: String) {
   chat(id: 3) {
     displayName
     messages(last: 5, before: $before) {
+      pageInfo {
+        hasPreviousPage
+        startCursor
+      }
       nodes {
         text
         sentAt
@@ -91,15 +95,11 @@ query PageBack($before: String) {
           address
         }
       }
-      pageInfo {
-        hasPreviousPage
-        startCursor
-      }
     }
   }
 }
 `,
-    `# Run, then wait five seconds.
+    `# Run: every 5 s an event replaces the last.
 subscription Live {
   chatMessageEvents(chatIds: [3]) {
     kind
@@ -119,4 +119,5 @@ subscription Live {
 }
 `,
   ],
+  variables: { PageBack: { before: null } },
 };

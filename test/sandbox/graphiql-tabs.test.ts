@@ -53,6 +53,20 @@ it.each(named)('%s starts with a comment of one line, and has the same result ev
   }
 });
 
+it('PageBack shows its cursor before its messages, and a variable for it that runs unchanged', async () => {
+  const [, query = ''] = named.find(([name]) => name === 'PageBack') ?? [];
+  const variables = { ...sandboxPage.variables?.['PageBack'] };
+  expect(variables).toEqual({ before: null });
+  await using gateway = await startTestGateway();
+  const newest = await gateway.query(query, variables, sandboxPage.headers);
+  expect(newest).toMatchObject(expected['PageBack'] ?? {});
+  const { messages } = newest.data.chat;
+  expect(Object.keys(messages)).toEqual(['pageInfo', 'nodes']);
+  const before = await gateway.query(query, { before: messages.pageInfo.startCursor }, sandboxPage.headers);
+  expect(before.data.chat.messages.nodes).toHaveLength(5);
+  expect(before.data.chat.messages.nodes).not.toEqual(messages.nodes);
+});
+
 it('ends with a subscription that shows what happens in chat 3', async () => {
   expect(live).toMatch(/^# [^\n]{10,42}\nsubscription Live /);
   await using gateway = await startTestGateway({ LINQ_WEBHOOK_SECRETS: secret });
