@@ -220,8 +220,8 @@ describe('in front of the sandbox', () => {
     await editor(page, 'Operation Editor').click();
     await page.keyboard.press('Control+A');
     await page.keyboard.type('{ chatMessage(chatId: 1, id: 224) { delivered');
-    const offers = page.locator('.suggest-widget');
-    await offers.getByText('deliveredAt').first().waitFor();
+    // The list opens with all fields, and then shows only those that begin as the text.
+    await page.locator('.suggest-widget .monaco-list-row.focused', { hasText: 'deliveredAt' }).waitFor();
     await page.keyboard.press('Tab');
     await expect.poll(() => shown(page, 'Operation Editor')).toContain('{ deliveredAt');
     expect(troubles).toEqual([]);
