@@ -168,7 +168,7 @@ class HttpCaller implements Caller {
     return this.#res.closed;
   }
 
-  /** There is one listener at a time. That of the response stays: removing it costs more than all else here. */
+  /** There is one listener at a time. That of the response stays, because removing a listener is slow. */
   addEventListener(_type: 'abort', listener: () => void): void {
     this.#listener = listener;
     if (!this.#isListening) this.#res.on('close', () => this.#listener?.());
