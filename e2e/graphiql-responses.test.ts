@@ -1,6 +1,6 @@
 /**
  * What GraphiQL sends and what it shows, in a real Chromium that reaches nothing but loopback. With SCREENSHOTS=1 the pictures
- * in docs/ are taken anew.
+ * in docs/ are taken again.
  */
 import { execFile } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';

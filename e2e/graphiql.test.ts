@@ -1,6 +1,6 @@
 /**
  * GraphiQL as people meet it, in a real Chromium that reaches nothing but loopback. With SCREENSHOTS=1 the picture in
- * docs/ is taken anew.
+ * docs/ is taken again.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
