@@ -94,17 +94,39 @@ export class UnreadResponses {
     res.once('close', this.hold(res, bytes));
   }
 
-  async #writePieces(res: ServerResponse, pieces: Iterable<Piece>): Promise<void> {
-    for (const { data, encoding, bytes } of pieces) {
+  async #writePieces(res: ServerResponse, pieces: IteratorObject<Piece>): Promise<void> {
+    let isCopied = false;
+    for (;;) {
+      if (!isCopied && mustWait(res)) {
+        pieces = (await this.#copy(pieces)).values(); // nothing keeps the strings
+        isCopied = true;
+      }
+      const { value: piece, done } = pieces.next();
+      if (done === true || res.destroyed) return;
       if (res.writableNeedDrain) {
         await drained(res);
         this.#progress(res.req.socket);
       }
-      while (this.#leftInTurn <= 0) await this.#nextTurn();
+      await this.#turnFor(piece.bytes);
       if (res.destroyed) return;
-      this.#leftInTurn -= bytes;
-      res.write(data, encoding);
+      res.write(piece.data, piece.encoding);
     }
+  }
+
+  /** To memory outside of the heap. Garbage collection would copy strings that clients do not read, twice, while nothing else runs. */
+  async #copy(pieces: IteratorObject<Piece>): Promise<Piece[]> {
+    const copied: Piece[] = [];
+    for (const piece of pieces) {
+      await this.#turnFor(piece.bytes);
+      const { data, encoding } = piece;
+      copied.push(typeof data === 'string' ? { ...piece, data: Buffer.from(data, encoding) } : piece);
+    }
+    return copied;
+  }
+
+  async #turnFor(bytes: number): Promise<void> {
+    while (this.#leftInTurn <= 0) await this.#nextTurn();
+    this.#leftInTurn -= bytes;
   }
 
   #nextTurn(): Promise<void> {
@@ -176,9 +198,15 @@ function drained(res: ServerResponse): Promise<void> | undefined {
   });
 }
 
+/** Whether what is written now is kept: its client has not read what was sent before. */
+function mustWait(res: ServerResponse): boolean {
+  return res.socket === null || res.writableLength > 0;
+}
+
 /** ASCII text is sent in one piece with the headers, without being encoded. */
 function endWith(res: ServerResponse, text: string, bytes: number): void {
-  res.end(text, bytes === text.length ? 'latin1' : 'utf8');
+  if (bytes > Buffer.poolSize && mustWait(res)) res.end(Buffer.from(text));
+  else res.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }
 
 interface Piece {
@@ -187,14 +215,14 @@ interface Piece {
   readonly bytes: number;
 }
 
-function* piecesOf(buffer: Buffer): Iterable<Piece> {
+function* piecesOf(buffer: Buffer): Generator<Piece> {
   for (let at = 0; at < buffer.length; at += pieceBytes) {
     const data = buffer.subarray(at, at + pieceBytes);
     yield { data, encoding: 'utf8', bytes: data.length };
   }
 }
 
-function* textPieces(text: string): Iterable<Piece> {
+function* textPieces(text: string): Generator<Piece> {
   if (text.length > 2 * pieceBytes) {
     yield* piecesOf(Buffer.from(text));
     return;

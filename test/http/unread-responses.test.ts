@@ -8,13 +8,16 @@ import { close, listen } from '../support/gateway.ts';
 /** More than the buffers of both sockets hold. */
 const large = 32 * 1_048_576;
 
-async function start(limits: { maxBytes: number; maxMs: number }, bytes = large) {
+async function start(
+  limits: { maxBytes: number; maxMs: number },
+  bytes = large,
+  body: Buffer | readonly string[] = Buffer.alloc(bytes, 'x'),
+) {
   let cuts = 0;
   const unread = new UnreadResponses(limits, () => cuts++);
-  const body = Buffer.alloc(bytes, 'x');
   const server = createServer((_req, res) => {
-    res.writeHead(200, { 'content-length': body.length });
-    unread.end(res, body, body.length);
+    res.writeHead(200, { 'content-length': bytes });
+    unread.end(res, body, bytes);
   });
   const origin = await listen(server);
   return {
@@ -31,6 +34,8 @@ async function start(limits: { maxBytes: number; maxMs: number }, bytes = large)
   };
 }
 
+const headBytes = (first: Buffer | undefined) => (first?.indexOf('\r\n\r\n') ?? 0) + 4;
+
 async function read(socket: Socket, bytes: number): Promise<void> {
   let seen = 0;
   for await (const chunk of socket) {
@@ -39,6 +44,27 @@ async function read(socket: Socket, bytes: number): Promise<void> {
   }
   throw new Error('the connection was closed');
 }
+
+it('keeps texts that a client does not read outside of the heap, and sends them whole once it reads', async () => {
+  const texts = Array.from({ length: 400 }, (_, index) => `${index}é`.padEnd(80_000, 'x'));
+  const expected = Buffer.from(texts.join(''));
+  await using tested = await start({ maxBytes: 10 * large, maxMs: 60_000 }, expected.length, texts);
+  const before = process.memoryUsage().arrayBuffers;
+  const client = tested.open();
+  let kept = 0;
+  for (let turn = 0; turn < 10_000 && kept < 16_000_000; turn++) {
+    await new Promise(setImmediate);
+    kept = process.memoryUsage().arrayBuffers - before;
+  }
+  expect(kept).toBeGreaterThanOrEqual(16_000_000);
+  const chunks: Buffer[] = [];
+  for await (const chunk of client) {
+    chunks.push(chunk);
+    if (chunks.reduce((sum, { length }) => sum + length, 0) >= expected.length + headBytes(chunks[0])) break;
+  }
+  expect(Buffer.concat(chunks).subarray(headBytes(chunks[0])).equals(expected)).toBe(true);
+  client.destroy();
+});
 
 it('cuts a connection whose client reads nothing for too long', async () => {
   await using tested = await start({ maxBytes: 10 * large, maxMs: 200 });
