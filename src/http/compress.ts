@@ -1,17 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { brotliCompress, constants, gzip, zstdCompress } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { constants, createBrotliCompress, createGzip, createZstdCompress } from 'node:zlib';
 import { codingFor } from './accept.ts';
 import { bytesOf } from './text-pieces.ts';
 import type { UnreadResponses } from './unread-responses.ts';
 
-type Compress = (body: Buffer, done: (error: Error | null, compressed: Buffer) => void) => void;
-
 /** In the order of preference. Levels for text that is compressed once: docs/operations.md has what each costs. */
 const compressors = {
-  zstd: (body, done) => zstdCompress(body, { params: { [constants.ZSTD_c_compressionLevel]: 3 } }, done),
-  br: (body, done) => brotliCompress(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }, done),
-  gzip: (body, done) => gzip(body, { level: 4 }, done),
-} as const satisfies Record<string, Compress>;
+  zstd: () => createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } }),
+  br: () => createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  gzip: () => createGzip({ level: 4 }),
+} as const satisfies Record<string, () => Transform>;
 
 const codings = Object.keys(compressors) as (keyof typeof compressors)[];
 
@@ -29,17 +28,37 @@ export function compressResponse(req: IncomingMessage, res: ServerResponse, unre
   collectBody(req, res, {
     onStart: () => res.appendHeader('vary', 'Accept-Encoding'),
     onEnd(body, release) {
-      const coding = body.length < least ? undefined : codingFor(req.headers['accept-encoding']?.toString(), codings);
+      const bytes = lengthOf(body);
+      const coding = bytes < least ? undefined : codingFor(req.headers['accept-encoding']?.toString(), codings);
       if (coding === undefined) return sendBody(res, body, unread, release);
-      const forget = unread.hold(res, body.length);
-      compressors[coding](body, (error, compressed) => {
+      const forget = unread.hold(res, bytes);
+      compress(body, compressors[coding](), (compressed) => {
         forget();
-        const isShorter = error === null && compressed.length < body.length;
+        const isShorter = compressed !== undefined && lengthOf(compressed) < bytes;
         if (isShorter) res.setHeader('content-encoding', coding);
         sendBody(res, isShorter ? compressed : body, unread, release);
       });
     },
   });
+}
+
+/** Neither body is ever in one piece: joining a large one takes memory that is new each time. Undefined if it fails. */
+function compress(
+  body: readonly Buffer[],
+  compressor: Transform,
+  done: (compressed: readonly Buffer[] | undefined) => void,
+): void {
+  const compressed: Buffer[] = [];
+  compressor
+    .on('data', (chunk: Buffer) => compressed.push(chunk))
+    .once('end', () => done(compressed))
+    .once('error', () => done(undefined));
+  for (const chunk of body) compressor.write(chunk);
+  compressor.end();
+}
+
+function lengthOf(body: readonly Buffer[]): number {
+  return body.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Sends the body of a response whole, also where Yoga writes it, or `texts` in its place. Call it before anything is written. */
@@ -57,13 +76,13 @@ export function sendWhole(
 
 function sendBody(
   res: ServerResponse,
-  body: Buffer | readonly string[],
+  body: readonly (string | Buffer)[],
   unread: UnreadResponses,
   release: () => void,
 ): void {
   release();
   if (res.destroyed) return;
-  const bytes = Buffer.isBuffer(body) ? body.length : bytesOf(body);
+  const bytes = bytesOf(body);
   if (bytes > 0) res.setHeader('content-length', bytes);
   unread.end(res, body, bytes);
 }
@@ -72,7 +91,7 @@ interface Collector {
   /** Called when the headers are complete, if the body is collected. */
   onStart(): void;
   /** Called with the body when it is complete. `release` makes the response an ordinary one again, to send it. */
-  onEnd(body: Buffer, release: () => void): void;
+  onEnd(body: readonly Buffer[], release: () => void): void;
 }
 
 /** Holds the body of a response back until it is complete. A stream of events, or a body that is encoded, is sent as it comes. */
@@ -110,9 +129,7 @@ function collectBody(req: IncomingMessage, res: ServerResponse, { onStart, onEnd
       if (!hold()) return Reflect.apply(own.end, res, [chunk, ...rest]);
       Object.assign(res, { writeHead: () => res, write: () => false, end: () => res }); // nothing may follow
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) chunks.push(bufferOf(chunk, rest[0]));
-      const [first, second] = chunks;
-      const body = first === undefined || second !== undefined ? Buffer.concat(chunks) : first;
-      onEnd(body, () => Object.assign(res, own));
+      onEnd(chunks, () => Object.assign(res, own));
       return res;
     },
   };

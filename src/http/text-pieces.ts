@@ -22,7 +22,7 @@ export class TextPieces {
 }
 
 /** In UTF-8. */
-export function bytesOf(pieces: readonly string[]): number {
+export function bytesOf(pieces: readonly (string | Buffer)[]): number {
   let bytes = 0;
   for (const piece of pieces) bytes += Buffer.byteLength(piece);
   return bytes;

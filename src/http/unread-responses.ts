@@ -47,15 +47,17 @@ export class UnreadResponses {
   }
 
   /** Ends a response, whose headers are complete, with a body of so many bytes. */
-  end(res: ServerResponse, body: Buffer | readonly string[], bytes: number): void {
+  end(res: ServerResponse, body: readonly (string | Buffer)[], bytes: number): void {
     if (bytes <= pieceBytes) {
-      if (Buffer.isBuffer(body)) res.end(body);
-      else endWith(res, body.length === 1 ? (body[0] ?? '') : body.join(''), bytes);
+      const [first = '', second] = body;
+      const whole = second === undefined ? first : isText(body) ? body.join('') : Buffer.concat(body.map(bufferOf));
+      if (typeof whole === 'string') endWith(res, whole, bytes);
+      else res.end(whole);
       this.watch(res);
       return;
     }
     this.#holdUntilClosed(res, bytes);
-    const pieces = Buffer.isBuffer(body) ? piecesOf(body) : body.values().flatMap(textPieces);
+    const pieces = body.values().flatMap(piecesOf);
     void this.#writePieces(res, pieces).then(() => res.destroyed || res.end());
   }
 
@@ -66,7 +68,7 @@ export class UnreadResponses {
 
   /** Writes a part of a response. Returns undefined if it can be followed by more at once, or a promise of when it can. */
   write(res: ServerResponse, text: string): Promise<void> | undefined {
-    if (text.length > pieceBytes) return this.#writePieces(res, textPieces(text)).then(() => drained(res));
+    if (text.length > pieceBytes) return this.#writePieces(res, piecesOf(text)).then(() => drained(res));
     return res.write(text) ? undefined : drained(res);
   }
 
@@ -119,7 +121,7 @@ export class UnreadResponses {
     for (const piece of pieces) {
       await this.#turnFor(piece.bytes);
       const { data, encoding } = piece;
-      copied.push(typeof data === 'string' ? { ...piece, data: Buffer.from(data, encoding) } : piece);
+      copied.push({ ...piece, data: typeof data === 'string' ? Buffer.from(data, encoding) : data });
     }
     return copied;
   }
@@ -215,18 +217,23 @@ interface Piece {
   readonly bytes: number;
 }
 
-function* piecesOf(buffer: Buffer): Generator<Piece> {
+function* piecesOf(part: string | Buffer): Generator<Piece> {
+  if (typeof part === 'string' && part.length <= 2 * pieceBytes) {
+    const bytes = Buffer.byteLength(part);
+    yield { data: part, encoding: bytes === part.length ? 'latin1' : 'utf8', bytes };
+    return;
+  }
+  const buffer = bufferOf(part);
   for (let at = 0; at < buffer.length; at += pieceBytes) {
     const data = buffer.subarray(at, at + pieceBytes);
     yield { data, encoding: 'utf8', bytes: data.length };
   }
 }
 
-function* textPieces(text: string): Generator<Piece> {
-  if (text.length > 2 * pieceBytes) {
-    yield* piecesOf(Buffer.from(text));
-    return;
-  }
-  const bytes = Buffer.byteLength(text);
-  yield { data: text, encoding: bytes === text.length ? 'latin1' : 'utf8', bytes };
+function bufferOf(part: string | Buffer): Buffer {
+  return typeof part === 'string' ? Buffer.from(part) : part;
+}
+
+function isText(body: readonly (string | Buffer)[]): body is readonly string[] {
+  return body.every((part) => typeof part === 'string');
 }

@@ -11,7 +11,7 @@ const large = 32 * 1_048_576;
 async function start(
   limits: { maxBytes: number; maxMs: number },
   bytes = large,
-  body: Buffer | readonly string[] = Buffer.alloc(bytes, 'x'),
+  body: readonly (string | Buffer)[] = [Buffer.alloc(bytes, 'x')],
 ) {
   let cuts = 0;
   const unread = new UnreadResponses(limits, () => cuts++);
