@@ -97,10 +97,10 @@ export function createEndpoint(options: EndpointOptions): Handle {
 
   function execute(req: IncomingMessage, res: ServerResponse, record: RequestRecord, identity: Identity | Rejection) {
     if ('code' in identity) return identity;
-    const context = { record, identity };
     const lane = () => laneOf(identity.caller, req.headers['x-linq-integration-token']?.toString());
+    const context = { record, identity, lane };
     /** In a turn of its own: Yoga computes in promises. */
-    const interpret = (operation: Pick<ServerContext, 'record' | 'identity' | 'body'>) =>
+    const interpret = (operation: Omit<ServerContext, 'req' | 'res'>) =>
       turns.next(lane).then(() => executeWithYoga(req, res, operation));
     if (req.method !== 'POST') return limited(() => interpret(context));
     if (!hasJsonBody(req)) return notJson;

@@ -3,25 +3,32 @@ import type { Plugin } from 'graphql-yoga';
 import { responseTooLarge } from '../errors/client-errors.ts';
 import type { FailureLog } from '../errors/failure-log.ts';
 import { type PublicErrorOptions, publicError } from '../errors/public-error.ts';
-import { bytesOf, TextPieces } from '../http/text-pieces.ts';
+import { TextPieces } from '../http/text-pieces.ts';
 import { withoutHttp } from './public-errors.ts';
 import type { ServerContext } from './server-context.ts';
+import type { Turns } from './turns.ts';
 
 /** A larger response is sent in pieces, past Yoga, which would join and copy them. In bytes. */
 const largeBytes = 65_536;
 
+/** How much is written in one turn. In characters, of which a million takes some milliseconds, or more where its memory is new. */
+const lengthPerTurn = 1_000_000;
+
 /** Writes each result, and refuses a response with more bytes before they are joined. For results with public errors. */
 export function useResponseLimit(
   maxBytes: number,
+  turns: Turns,
   log: FailureLog,
   options: PublicErrorOptions,
 ): Plugin<object, ServerContext> {
   return {
-    onResultProcess({ result, setResult, serverContext: { record, response } }) {
+    async onResultProcess({ result, setResult, serverContext: { record, response, lane } }) {
       if (Array.isArray(result) || Symbol.asyncIterator in result) return;
-      const texts = textsOf(withoutHttp(result), maxBytes);
-      const bytes = texts === undefined ? 0 : bytesOf(texts);
-      if (texts !== undefined && bytes <= maxBytes) {
+      const writing = write(withoutHttp(result), maxBytes);
+      let step = writing.next();
+      for (; step.done !== true; step = writing.next()) await turns.next(lane);
+      if (step.value !== undefined) {
+        const { texts, bytes } = step.value;
         const isLarge = bytes > largeBytes && response !== undefined;
         if (isLarge) response.texts = texts;
         // Yoga looks at errors for the status alone, which none with a path sets.
@@ -41,47 +48,76 @@ export function useResponseLimit(
   };
 }
 
-/** The JSON of a result in pieces, written once for all equal entries of lists; undefined when `data` is longer. */
-function textsOf(result: ExecutionResult, maxLength: number): readonly string[] | undefined {
+interface Written {
+  readonly texts: readonly string[];
+  readonly bytes: number;
+}
+
+/**
+ * The JSON of a result in pieces, written once for all equal entries of lists; undefined when it is longer. Yields whenever it has
+ * computed enough for one turn.
+ */
+function* write(result: ExecutionResult, maxBytes: number): Generator<undefined, Written | undefined> {
   const pieces = new TextPieces();
   const known = new Map<object, string>();
-  let left = maxLength;
+  let left = maxBytes;
+  let leftInTurn = lengthPerTurn;
   const add = (piece: string) => {
     left -= piece.length;
+    leftInTurn -= piece.length;
     if (left >= 0) pieces.add(piece);
   };
-  const addValue = (value: unknown) => {
-    if (typeof value !== 'object' || value === null) return add(JSON.stringify(value));
-    const text = known.get(value) ?? JSON.stringify(value);
-    known.set(value, text);
+  const addEntry = (entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null) return add(JSON.stringify(entry));
+    const text = known.get(entry) ?? JSON.stringify(entry);
+    known.set(entry, text);
     add(text);
   };
-  const addData = (data: object) => {
-    let before = '{';
-    for (const [name, value] of Object.entries(data)) {
-      add(`${before}${JSON.stringify(name)}:`);
-      before = ',';
-      if (Array.isArray(value)) {
-        for (let index = 0; index < value.length && left >= 0; index++) {
-          add(index === 0 ? '[' : ',');
-          addValue(value[index]);
-        }
-        add(value.length === 0 ? '[]' : ']');
-      } else addValue(value);
-      if (left < 0) return;
+  function* endTurn(): Generator<undefined, void> {
+    if (leftInTurn > 0) return;
+    yield;
+    leftInTurn = lengthPerTurn;
+  }
+  function* addValue(value: unknown): Generator<undefined, void> {
+    if (Array.isArray(value)) {
+      add('[');
+      for (let index = 0; index < value.length && left >= 0; index++) {
+        if (index > 0) add(',');
+        addEntry(value[index]);
+        yield* endTurn();
+      }
+      add(']');
+    } else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null) {
+      let before = '{';
+      for (const name in value) {
+        add(`${before}${JSON.stringify(name)}:`);
+        before = ',';
+        yield* addValue(Reflect.get(value, name));
+        if (left < 0) return;
+      }
+      add(before === '{' ? '{}' : '}');
+    } else {
+      add(JSON.stringify(value));
+      yield* endTurn();
     }
-    add(before === '{' ? '{}' : '}');
-  };
+  }
   let before = '{';
   for (const [name, value] of Object.entries(result)) {
     const text = name === 'data' && value ? undefined : JSON.stringify(value);
     if (text === undefined && typeof value !== 'object') continue; // a function, or undefined
     pieces.add(`${before}${JSON.stringify(name)}:`);
     before = ',';
-    if (text === undefined) addData(value as object);
+    if (text === undefined) yield* addValue(value);
     else pieces.add(text);
     if (left < 0) return undefined;
   }
   pieces.add(before === '{' ? '{}' : '}');
-  return pieces.end();
+  const texts = pieces.end();
+  let bytes = 0;
+  for (const text of texts) {
+    bytes += Buffer.byteLength(text); // which also joins what the text was made of
+    leftInTurn -= text.length;
+    yield* endTurn();
+  }
+  return bytes <= maxBytes ? { texts, bytes } : undefined;
 }

@@ -23,6 +23,8 @@ export interface ServerContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly identity: Authenticated;
+  /** Names the lane in which the caller has its turns at the processor. */
+  readonly lane: () => string;
   /** The body of a POST. */
   readonly body?: string;
   /** What is sent in place of the body that Yoga returns, once there are `texts`. Undefined if the client accepts a stream. */

@@ -76,7 +76,7 @@ export function createYogaServer(options: YogaOptions) {
       useExplainedReads(),
       useOperationSpans(),
       usePublicErrors(log, errorOptions),
-      useResponseLimit(maxResponseBytes, log, errorOptions),
+      useResponseLimit(maxResponseBytes, turns, log, errorOptions),
       useReadiness(readiness),
     ],
   });
