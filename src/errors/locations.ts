@@ -49,6 +49,9 @@ function lineAndColumn({ source, start }: Pick<Location, 'source' | 'start'>): S
 
 function startsOfLines(text: string): readonly number[] {
   const starts = [0];
-  for (const { index, 0: end } of text.matchAll(/\r\n|[\n\r]/g)) starts.push(index + end.length);
+  for (let index = 0; index < text.length; index++) {
+    const isEnd = text[index] === '\n' || (text[index] === '\r' && text[index + 1] !== '\n');
+    if (isEnd) starts.push(index + 1);
+  }
   return starts;
 }

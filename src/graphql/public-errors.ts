@@ -5,6 +5,10 @@ import { lightError } from '../errors/light-error.ts';
 import { inOrder, type PublicErrorOptions, publicErrors, refusesAll } from '../errors/public-error.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { ServerContext } from './server-context.ts';
+import type { Turns } from './turns.ts';
+
+/** More errors are made public in a turn of their own. */
+const fewErrors = 100;
 
 /** The result as a client sees it. */
 export function publicResult(
@@ -33,18 +37,25 @@ export function withoutHttp(result: ExecutionResult): ExecutionResult {
 }
 
 /** Puts every error of every result through `publicErrors`, each result of a stream included. */
-export function usePublicErrors(log: FailureLog, options: PublicErrorOptions): Plugin<object, ServerContext> {
+export function usePublicErrors(
+  turns: Turns,
+  log: FailureLog,
+  options: PublicErrorOptions,
+): Plugin<object, ServerContext> {
   const noted = (result: ExecutionResult, record: RequestRecord): ExecutionResult => {
     const shown = publicResult(result, record, log, options);
     record.note(shown.errors === undefined || Boolean(shown.data), shown.errors ?? []);
     return shown;
   };
   return {
-    onResultProcess({ result, setResult, serverContext: { record } }) {
+    async onResultProcess({ result, setResult, serverContext: { record, lane } }) {
       const toPublic = (one: ExecutionResult) => noted(one, record);
       if (Array.isArray(result)) setResult(result.map(toPublic));
       else if (Symbol.asyncIterator in result) setResult(mapAsyncIterator(result, toPublic));
-      else setResult(toPublic(result));
+      else {
+        if ((result.errors?.length ?? 0) > fewErrors) await turns.next(lane);
+        setResult(toPublic(result));
+      }
     },
   };
 }

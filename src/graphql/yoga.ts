@@ -75,7 +75,7 @@ export function createYogaServer(options: YogaOptions) {
       usePlans(plans, onExecute),
       useExplainedReads(),
       useOperationSpans(),
-      usePublicErrors(log, errorOptions),
+      usePublicErrors(turns, log, errorOptions),
       useResponseLimit(maxResponseBytes, turns, log, errorOptions),
       useReadiness(readiness),
     ],

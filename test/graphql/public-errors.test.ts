@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { UpstreamError } from '../../src/datasources/upstream-error.ts';
 import { usePublicErrors } from '../../src/graphql/public-errors.ts';
 import type { ServerContext } from '../../src/graphql/server-context.ts';
+import { Turns } from '../../src/graphql/turns.ts';
 import { RequestRecord } from '../../src/telemetry/request-record.ts';
 import { close, listen } from '../support/gateway.ts';
 
@@ -58,7 +59,7 @@ async function send(query: string, accept: string) {
     schema,
     logging: false,
     maskedErrors: false,
-    plugins: [usePublicErrors(log, { suggestions: true })],
+    plugins: [usePublicErrors(new Turns(), log, { suggestions: true })],
   });
   const records: RequestRecord[] = [];
   const server = createServer((req, res) => {
