@@ -225,6 +225,7 @@ describe.concurrent('on a stop signal', { timeout: 120_000 }, () => {
     const started = [await lines('worker started', 1), await lines('worker started', 2)].map(({ pid }) => pid);
     while (!(await get('/metrics')).text.includes('linq_breaker_state{state="closed"} 2')) await setTimeout(20);
     await get('/readyz'); // one of them
+    await get('/metrics'); // collected from both: the primary has also received what they sent before
     server.kill('SIGTERM');
     const stopping = await lines('stopping');
     const stopped = [await lines('worker stopped', 1), await lines('worker stopped', 2)];
