@@ -22,11 +22,14 @@ export function useResponseLimit(
   options: PublicErrorOptions,
 ): Plugin<object, ServerContext> {
   return {
-    async onResultProcess({ result, setResult, serverContext: { record, response, lane } }) {
+    async onResultProcess({ result, setResult, serverContext: { record, res, response, lane } }) {
       if (Array.isArray(result) || Symbol.asyncIterator in result) return;
       const writing = write(withoutHttp(result), maxBytes);
       let step = writing.next();
-      for (; step.done !== true; step = writing.next()) await turns.next(lane);
+      for (; step.done !== true; step = writing.next()) {
+        await turns.next(lane);
+        if (res.closed) return setResult({ data: null }); // the client has disconnected
+      }
       if (step.value !== undefined) {
         const { texts, bytes } = step.value;
         const isLarge = bytes > largeBytes && response !== undefined;
@@ -54,8 +57,8 @@ interface Written {
 }
 
 /**
- * The JSON of a result in pieces, written once for all equal entries of lists; undefined when it is longer. Yields whenever it has
- * computed enough for one turn.
+ * The JSON of a result in pieces, where entries of a list that are one object are written once; undefined when it is longer. Yields
+ * whenever it has computed enough for one turn, but not within an entry of several, and not among the errors.
  */
 function* write(result: ExecutionResult, maxBytes: number): Generator<undefined, Written | undefined> {
   const pieces = new TextPieces();
@@ -83,7 +86,8 @@ function* write(result: ExecutionResult, maxBytes: number): Generator<undefined,
       add('[');
       for (let index = 0; index < value.length && left >= 0; index++) {
         if (index > 0) add(',');
-        addEntry(value[index]);
+        if (value.length === 1) yield* addValue(value[index]);
+        else addEntry(value[index]);
         yield* endTurn();
       }
       add(']');

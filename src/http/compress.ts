@@ -42,7 +42,7 @@ export function compressResponse(req: IncomingMessage, res: ServerResponse, unre
   });
 }
 
-/** Neither body is ever in one piece: joining a large one takes memory that is new each time. Undefined if it fails. */
+/** The body has at least one chunk. Chunks are not joined: a large body would take memory that is new each time. Undefined if it fails. */
 function compress(
   body: readonly Buffer[],
   compressor: Transform,
@@ -53,8 +53,10 @@ function compress(
     .on('data', (chunk: Buffer) => compressed.push(chunk))
     .once('end', () => done(compressed))
     .once('error', () => done(undefined));
-  for (const chunk of body) compressor.write(chunk);
-  compressor.end();
+  body.forEach((chunk, index) => {
+    if (index < body.length - 1) compressor.write(chunk);
+    else compressor.write(chunk, (error) => error || compressor.end()); // not before: zstd would add an empty frame
+  });
 }
 
 function lengthOf(body: readonly Buffer[]): number {

@@ -4,6 +4,9 @@ import type { Duplex } from 'node:stream';
 /** A larger body is written in pieces, which shows whether its client still reads. In bytes. */
 const pieceBytes = 65_536;
 
+/** A text with more bytes that cannot be sent at once is kept outside of the heap. */
+const smallBytes = 8_192;
+
 /** How much of larger bodies is written in one turn of the event loop, of all responses together. In bytes; a million takes about 1 ms. */
 const turnBytes = 4_000_000;
 
@@ -56,14 +59,19 @@ export class UnreadResponses {
       this.watch(res);
       return;
     }
-    this.#holdUntilClosed(res, bytes);
-    const pieces = body.values().flatMap(piecesOf);
-    void this.#writePieces(res, pieces).then(() => res.destroyed || res.end());
+    const release = this.hold(res, bytes);
+    res.once('close', release);
+    void this.#writePieces(res, body.values().flatMap(piecesOf)).then(() => {
+      if (res.destroyed) return;
+      release(); // where the response is compressed next, that counts it from here on
+      res.end();
+      this.watch(res);
+    });
   }
 
   /** To be called when a response may have ended; costs nothing where the client has read all of it. */
   watch(res: ServerResponse): void {
-    if (res.writableEnded && res.writableLength > 0) this.#holdUntilClosed(res, res.writableLength);
+    if (res.writableEnded && res.writableLength > 0) res.once('close', this.hold(res, res.writableLength));
   }
 
   /** Writes a part of a response. Returns undefined if it can be followed by more at once, or a promise of when it can. */
@@ -92,23 +100,19 @@ export class UnreadResponses {
     return release;
   }
 
-  #holdUntilClosed(res: ServerResponse, bytes: number): void {
-    res.once('close', this.hold(res, bytes));
-  }
-
   async #writePieces(res: ServerResponse, pieces: IteratorObject<Piece>): Promise<void> {
     let isCopied = false;
-    for (;;) {
-      if (!isCopied && mustWait(res)) {
-        pieces = (await this.#copy(pieces)).values(); // nothing keeps the strings
+    while (!res.destroyed) {
+      if (!isCopied && (res.socket === null || !(await drainsInThisTurn(res)))) {
+        pieces = (await this.#copy(res, pieces)).values(); // nothing keeps the strings
         isCopied = true;
       }
-      const { value: piece, done } = pieces.next();
-      if (done === true || res.destroyed) return;
       if (res.writableNeedDrain) {
         await drained(res);
         this.#progress(res.req.socket);
       }
+      const { value: piece, done } = pieces.next();
+      if (done === true) return;
       await this.#turnFor(piece.bytes);
       if (res.destroyed) return;
       res.write(piece.data, piece.encoding);
@@ -116,12 +120,12 @@ export class UnreadResponses {
   }
 
   /** To memory outside of the heap. Garbage collection would copy strings that clients do not read, twice, while nothing else runs. */
-  async #copy(pieces: IteratorObject<Piece>): Promise<Piece[]> {
+  async #copy(res: ServerResponse, pieces: IteratorObject<Piece>): Promise<Piece[]> {
     const copied: Piece[] = [];
     for (const piece of pieces) {
-      await this.#turnFor(piece.bytes);
-      const { data, encoding } = piece;
-      copied.push({ ...piece, data: typeof data === 'string' ? Buffer.from(data, encoding) : data });
+      if (typeof piece.data === 'string') await this.#turnFor(piece.bytes);
+      if (res.destroyed) break;
+      copied.push({ ...piece, data: bufferOf(piece.data) });
     }
     return copied;
   }
@@ -200,14 +204,19 @@ function drained(res: ServerResponse): Promise<void> | undefined {
   });
 }
 
-/** Whether what is written now is kept: its client has not read what was sent before. */
-function mustWait(res: ServerResponse): boolean {
-  return res.socket === null || res.writableLength > 0;
+/** Node sends what was written only after what now runs, so a client that reads is not known before. */
+function drainsInThisTurn(res: ServerResponse): boolean | Promise<boolean> {
+  if (!res.writableNeedDrain) return true;
+  return new Promise((resolve) => {
+    setImmediate(() => resolve(false));
+    void drained(res)?.then(() => resolve(true));
+  });
 }
 
-/** ASCII text is sent in one piece with the headers, without being encoded. */
+/** ASCII text that can be sent at once is sent in one piece with the headers, without being encoded. */
 function endWith(res: ServerResponse, text: string, bytes: number): void {
-  if (bytes > Buffer.poolSize && mustWait(res)) res.end(Buffer.from(text));
+  const waits = res.socket === null || res.writableLength > 0; // for other responses of the connection
+  if (waits && bytes > smallBytes) res.end(Buffer.from(text));
   else res.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, get, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
+import { compressResponse } from '../../src/http/compress.ts';
 import { UnreadResponses } from '../../src/http/unread-responses.ts';
 import { close, listen } from '../support/gateway.ts';
 
@@ -154,4 +155,34 @@ it('forgets a response whose client disconnects', async () => {
   }
   await read(tested.open(), large);
   expect(tested.cuts()).toBe(0);
+});
+
+it.each(['gzip', 'zstd', 'br', 'identity'])('counts a large response once that is sent in %s', async (coding) => {
+  let cuts = 0;
+  const unread = new UnreadResponses({ maxBytes: 1.5 * large, maxMs: 60_000 }, () => cuts++);
+  const server = createServer((req, res) => {
+    compressResponse(req, res, unread);
+    res.writeHead(200, { 'content-type': 'application/json' });
+    unread.end(res, [Buffer.alloc(large, 'x')], large);
+  });
+  const origin = await listen(server);
+  const response = await fetch(origin, { headers: { 'accept-encoding': coding } });
+  expect((await response.arrayBuffer()).byteLength).toBe(large);
+  expect(cuts).toBe(0);
+  await close(server);
+});
+
+it('compresses a large response in one frame of zstd', async () => {
+  const unread = new UnreadResponses({ maxBytes: 10 * large, maxMs: 60_000 }, () => {});
+  const server = createServer((req, res) => {
+    compressResponse(req, res, unread);
+    res.writeHead(200, { 'content-type': 'application/json' });
+    unread.end(res, [Buffer.alloc(1_000_000, 'x')], 1_000_000);
+  });
+  const options = { agent: false, headers: { 'accept-encoding': 'zstd' } };
+  const request = get(await listen(server), options);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  const body = Buffer.concat(await response.toArray()).toString('latin1');
+  expect(body.split('\x28\xb5\x2f\xfd')).toHaveLength(2);
+  await close(server);
 });
