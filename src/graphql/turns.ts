@@ -2,7 +2,7 @@
 const turnMs = 2;
 
 /**
- * Between two turns that wait the event loop turns once for each millisecond that the first one took, but not more often than this.
+ * Between two turns of queued work the event loop turns once for each millisecond that the first one took, but not more often than this.
  * In each turn of the event loop Node accepts one new connection, such as that of a probe.
  */
 const maxLoops = 50;

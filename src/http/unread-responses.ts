@@ -101,13 +101,14 @@ export class UnreadResponses {
   }
 
   async #writePieces(res: ServerResponse, pieces: IteratorObject<Piece>): Promise<void> {
-    let isCopied = false;
+    let waits = res.socket === null; // for other responses of the connection
+    if (waits) pieces = (await this.#copy(res, pieces)).values(); // nothing keeps the strings
     while (!res.destroyed) {
-      if (!isCopied && (res.socket === null || !(await drainsInThisTurn(res)))) {
-        pieces = (await this.#copy(res, pieces)).values(); // nothing keeps the strings
-        isCopied = true;
-      }
       if (res.writableNeedDrain) {
+        if (!waits && !(await drainsInThisTurn(res))) {
+          waits = true;
+          pieces = (await this.#copy(res, pieces)).values();
+        }
         await drained(res);
         this.#progress(res.req.socket);
       }
@@ -204,9 +205,8 @@ function drained(res: ServerResponse): Promise<void> | undefined {
   });
 }
 
-/** Node sends what was written only after what now runs, so a client that reads is not known before. */
-function drainsInThisTurn(res: ServerResponse): boolean | Promise<boolean> {
-  if (!res.writableNeedDrain) return true;
+/** Whether the client reads what was written: Node sends it after what now runs, so that is known only in the next turn. */
+function drainsInThisTurn(res: ServerResponse): Promise<boolean> {
   return new Promise((resolve) => {
     setImmediate(() => resolve(false));
     void drained(res)?.then(() => resolve(true));

@@ -145,6 +145,33 @@ it('cuts the connections that read nothing for longest when all unread responses
   first.destroy();
 });
 
+it('does not cut a client that reads its response without a pause, when one that opened later reads nothing', async () => {
+  const bytes = 6 * large;
+  await using tested = await start({ maxBytes: 2.5 * bytes, maxMs: 60_000 }, bytes);
+  const sides: Socket[] = [];
+  tested.server.on('connection', (side) => sides.push(side));
+  const reader = tested.open();
+  let seen = 0;
+  const whole = new Promise<void>((resolve, reject) => {
+    reader.once('close', () => reject(new Error('the connection was closed'))).resume();
+    reader.on('data', (chunk) => {
+      seen += chunk.length;
+      if (seen >= bytes) resolve();
+    });
+  });
+  whole.catch(() => {});
+  await once(tested.server, 'request');
+  const idle = tested.open();
+  await once(tested.server, 'request');
+  for (const before = seen; seen < before + 1_000_000; ) await new Promise(setImmediate);
+  const last = tested.open();
+  await once(tested.server, 'request');
+  expect(seen).toBeLessThan(bytes);
+  expect(sides.map((side) => side.destroyed)).toEqual([false, true, false]);
+  await whole;
+  for (const client of [reader, idle, last]) client.destroy();
+});
+
 it('forgets a response whose client disconnects', async () => {
   await using tested = await start({ maxBytes: 1.5 * large, maxMs: 60_000 });
   for (let round = 0; round < 3; round++) {
